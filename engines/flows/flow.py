@@ -1,0 +1,120 @@
+"""A normalizing flow: a chain of invertible layers between the data and a standard Gaussian base."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from engines.errors import ShapeError
+from engines.flows.layers import Bijection
+from engines.model_spec import Phase
+from engines.probes import Probe
+from engines.tensors import to_numpy
+
+
+class Flow(nn.Module):
+    """Bends a standard Gaussian into the data, and keeps exact count of the probability.
+
+    log p(x) = log p_base(z) + sum over layers of log |det dz_i / dz_(i-1)|,   z = to_latent(x)
+
+    Args:
+        layers: Bijections from the data side to the latent side.
+        n_features: D.
+
+    Source:
+        Rezende and Mohamed 2015, Variational inference with normalizing flows, eq. 5 and 7, arXiv:1505.05770
+    """
+
+    def __init__(self, layers: Sequence[Bijection], n_features: int) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(layers)
+        self.event_shape = (n_features,)
+
+    def to_latent(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Exact latent of each point.
+
+        Args:
+            x: Points in data units, shape (B, D).
+
+        Returns:
+            Latents, shape (B, D), and log |det dz/dx| in nats, shape (B,).
+
+        Raises:
+            ShapeError: If x is not (B, D).
+        """
+        self._check(x, "x")
+        total = x.new_zeros(len(x))
+        for layer in self.layers:
+            x, log_det = layer.to_latent(x)
+            total = total + log_det
+        return x, total
+
+    def to_data(self, z: Tensor) -> tuple[Tensor, Tensor]:
+        """Exact point of each latent: (x (B, D) in data units, log |det dx/dz| (B,) in nats)."""
+        self._check(z, "z")
+        total = z.new_zeros(len(z))
+        for layer in reversed(self.layers):
+            z, log_det = layer.to_data(z)
+            total = total + log_det
+        return z, total
+
+    def layers_to_latent(self, x: Tensor) -> list[tuple[Tensor, Tensor]]:
+        """The way of each point to its latent: for each layer, the point after it and the layer's log-determinant."""
+        self._check(x, "x")
+        states = []
+        for layer in self.layers:
+            x, log_det = layer.to_latent(x)
+            states.append((x, log_det))
+        return states
+
+    def log_prob(self, x: Tensor) -> Tensor:
+        """Exact log density of each point in nats, in data units: x (B, D) -> (B,)."""
+        z, log_det = self.to_latent(x)
+        return self.base_log_prob(z) + log_det
+
+    def base_log_prob(self, z: Tensor) -> Tensor:
+        """Log density of the standard Gaussian base: z (B, D) -> (B,) nats."""
+        return -0.5 * z.square().sum(1) - 0.5 * z.shape[1] * math.log(2 * math.pi)
+
+    def sample(self, n: int, *, rng: torch.Generator, temperature: float = 1.0) -> Tensor:
+        """Draw points by sending base noise to the data side.
+
+        Args:
+            n: How many.
+            rng: Random source on the model's device.
+            temperature: Scale of the noise; 1 samples the model itself, less keeps to the middle of the base.
+
+        Returns:
+            Shape (n, D), data units.
+        """
+        noise = torch.randn(n, *self.event_shape, generator=rng, device=rng.device)
+        return self.decode_noise(noise, temperature)
+
+    def decode_noise(self, noise: Tensor, temperature: float = 1.0) -> Tensor:
+        """Points of given standard-normal noise (B, D) at a temperature: (B, D), data units."""
+        return self.to_data(temperature * noise)[0]
+
+    def phases(self) -> tuple[Phase, ...]:
+        """One phase: maximise the likelihood, which minimises KL(data || model)."""
+        return (Phase("fit", tuple(self.parameters()), self._loss),)
+
+    def observe(self, probe: Probe) -> dict[str, np.ndarray]:
+        """The exact log density on the probe's grid and the samples that its fixed noise becomes."""
+        with torch.inference_mode():
+            seen = {}
+            if probe.grid is not None:
+                seen["log_prob"] = to_numpy(self.log_prob(probe.grid)).reshape(probe.resolution, probe.resolution)
+            if probe.noise is not None:
+                seen["samples"] = to_numpy(self.decode_noise(probe.noise))
+            return seen
+
+    def _loss(self, batch: Tensor, rng: torch.Generator) -> dict[str, Tensor]:
+        return {"loss": -self.log_prob(batch).mean()}
+
+    def _check(self, x: Tensor, name: str) -> None:
+        if x.ndim != 2 or x.shape[1:] != self.event_shape:
+            raise ShapeError(f"Expected {name} of shape (B, {self.event_shape[0]}), got {tuple(x.shape)}.")

@@ -1,0 +1,114 @@
+"""An experiment: everything that determines a run. Its digest is the run's name everywhere."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any, Self
+
+from engines.errors import RunFormatError, UnknownKeyError
+from engines.settings import Settings, Value, setting, setting_fields
+
+FORMAT_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Plan(Settings):
+    """How to train: the settings that every model shares."""
+
+    steps: int = setting(
+        2000, "Steps", "Optimiser steps. The learning rate falls to zero along a cosine over all of them.",
+        low=1, high=50_000, step=100,
+    )
+    batch_size: int = setting(256, "Batch size", "Fresh points from the target at each step.", low=16, high=4096, step=16)
+    learning_rate: float = setting(
+        5e-3, "Learning rate", "Size of a step at the start. Too high, and training diverges: try 0.3.",
+        low=1e-5, high=1.0, step=1e-4,
+    )
+    seed: int = setting(0, "Seed", "Starts every random source: the same seed gives the same run.", low=0, high=9999, step=1)
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """A model, its data and a plan; the same experiment on the same device gives the same run, bit for bit.
+
+    Attributes:
+        model: Key in MODELS.
+        dataset: Key in DATASETS.
+        settings: The model's settings.
+        dataset_settings: The data set's settings.
+        steps, batch_size, learning_rate, seed: See `Plan`.
+        origin: "digest@step" of the run whose weights it starts from; empty for a fresh start.
+    """
+
+    model: str
+    dataset: str
+    settings: Mapping[str, Value] = field(default_factory=dict)
+    dataset_settings: Mapping[str, Value] = field(default_factory=dict)
+    steps: int = 2000
+    batch_size: int = 256
+    learning_rate: float = 5e-3
+    seed: int = 0
+    origin: str = ""
+
+    @classmethod
+    def make(cls, model: str, dataset: str, settings: Settings, dataset_settings: Settings, plan: Plan) -> Self:
+        """From checked settings objects."""
+        return cls(model, dataset, settings.to_dict(), dataset_settings.to_dict(), **plan.to_dict())  # pyright: ignore[reportArgumentType]
+
+    @classmethod
+    def default(cls, model: str, dataset: str, **changes: Any) -> Self:
+        """The experiment with default settings, some fields changed. Plan fields by name; "settings" as a mapping."""
+        from engines.datasets import DATASETS
+        from engines.models import MODELS
+
+        settings = MODELS[model].settings.from_dict(changes.pop("settings", {}))
+        dataset_settings = DATASETS[dataset].settings.from_dict(changes.pop("dataset_settings", {}))
+        return cls.make(model, dataset, settings, dataset_settings, Plan.from_dict(changes))
+
+    @property
+    def plan(self) -> Plan:
+        """The shared training settings, checked."""
+        return Plan(**{f.name: getattr(self, f.name) for f in setting_fields(Plan)})
+
+    @cached_property
+    def digest(self) -> str:
+        """Sixteen hexadecimal digits: a hash of the canonical JSON and the format version."""
+        canonical = json.dumps({"format": FORMAT_VERSION} | self.to_dict(), sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(canonical.encode()).hexdigest()[:16]
+
+    def fork(self, step: int, **changes: Any) -> Self:
+        """The experiment that starts from this one's weights at a step, with some fields changed."""
+        return replace(self, origin=f"{self.digest}@{step}", **changes)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        names = ("model", "dataset", "steps", "batch_size", "learning_rate", "seed", "origin")
+        nested = {"settings": dict(self.settings), "dataset_settings": dict(self.dataset_settings)}
+        return {name: getattr(self, name) for name in names} | nested
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """Inverse of `to_dict`.
+
+        Raises:
+            RunFormatError: If a field is unknown.
+        """
+        try:
+            return cls(**values)
+        except TypeError as error:
+            raise RunFormatError(f"Expected the fields of an experiment, got others ({error}).") from None
+
+    def check(self) -> None:
+        """Raise SettingError or UnknownKeyError unless every key and value is possible."""
+        from engines.datasets import DATASETS
+        from engines.models import MODELS
+
+        if self.model not in MODELS:
+            raise UnknownKeyError(f"There is no model named {self.model!r}.")
+        MODELS[self.model].settings.from_dict(self.settings)
+        DATASETS[self.dataset].settings.from_dict(self.dataset_settings)
+        _ = self.plan

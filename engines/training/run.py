@@ -1,0 +1,226 @@
+"""A run on disk: a folder with run.json, its snapshots, and weights. Written so that a kill leaves no broken run.
+
+    run.json              what was trained, where, and how it ended; replaced in one piece
+    snapshots.blobs       8-byte length and safetensors blob, again and again; a torn tail is ignored
+    weights.safetensors   the final weights, or those of the last good snapshot
+    weights-<step>.safetensors   weights of the snapshots that keep them
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal, Self
+
+import numpy as np
+
+from engines.errors import RunFormatError
+from engines.training.experiment import FORMAT_VERSION, Experiment
+from engines.training.snapshot import Snapshot, pack, unpack
+
+State = Literal["queued", "running", "paused", "finished", "stopped", "diverged", "failed"]
+ENDED: frozenset[State] = frozenset({"finished", "stopped", "diverged", "failed"})
+MAX_BLOB = 64 << 20
+
+
+@dataclass(frozen=True)
+class RunInfo:
+    """What run.json says.
+
+    Attributes:
+        experiment: What was trained.
+        device: Where, in words.
+        state: How it stands or ended.
+        reason: Why it ended early, in one sentence; else empty.
+        started: Seconds since 1970.
+        seconds: Training time.
+        step: Last step reached.
+        n_parameters: Weights that were trained.
+        versions: torch, numpy, format.
+    """
+
+    experiment: Experiment
+    device: str
+    state: State = "running"
+    reason: str = ""
+    started: float = 0.0
+    seconds: float = 0.0
+    step: int = 0
+    n_parameters: int = 0
+    versions: Mapping[str, str] = field(default_factory=dict)
+
+    def to_json(self) -> str:
+        """Text of run.json."""
+        values = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        values |= {"experiment": self.experiment.to_dict(), "versions": dict(self.versions), "format": FORMAT_VERSION}
+        return json.dumps(values, indent=1, sort_keys=True) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """Inverse of `to_json`.
+
+        Raises:
+            RunFormatError: If the text is damaged or of another format.
+        """
+        try:
+            values = json.loads(text)
+            found = values.pop("format")
+            experiment = Experiment.from_dict(values.pop("experiment"))
+        except (ValueError, KeyError, AttributeError) as error:
+            raise RunFormatError(f"This run.json is damaged ({error}).") from None
+        if found != FORMAT_VERSION:
+            raise RunFormatError(f"This run has format {found}; this version reads format {FORMAT_VERSION}.")
+        try:
+            return cls(experiment=experiment, **values)
+        except TypeError as error:
+            raise RunFormatError(f"This run.json is damaged ({error}).") from None
+
+
+@dataclass(frozen=True)
+class Run:
+    """A stored run.
+
+    Attributes:
+        folder: Where it lies.
+        info: What run.json says.
+    """
+
+    folder: Path
+    info: RunInfo
+
+    @classmethod
+    def load(cls, folder: Path | str) -> Self:
+        """Read a run's description; snapshots and weights are read when asked for.
+
+        Raises:
+            RunFormatError: If there is no readable run in the folder.
+        """
+        folder = Path(folder)
+        try:
+            text = (folder / "run.json").read_text(encoding="utf-8")
+        except OSError:
+            raise RunFormatError(f"Expected a run in {folder.name!r}, but there is no readable run.json.") from None
+        return cls(folder, RunInfo.from_json(text))
+
+    @property
+    def experiment(self) -> Experiment:
+        """What was trained."""
+        return self.info.experiment
+
+    @property
+    def snapshots(self) -> list[Snapshot]:
+        """All snapshots, without their weights."""
+        return list(self.replay())
+
+    def blobs(self) -> Iterator[bytes]:
+        """The snapshots as bytes, in order; a torn tail is left out."""
+        return read_blobs(self.folder / "snapshots.blobs")
+
+    def replay(self) -> Iterator[Snapshot]:
+        """The snapshots as training yielded them."""
+        return map(Snapshot.from_bytes, self.blobs())
+
+    @cached_property
+    def weight_steps(self) -> tuple[int, ...]:
+        """Steps whose weights are kept."""
+        return tuple(sorted(int(path.stem.split("-")[1]) for path in self.folder.glob("weights-*.safetensors")))
+
+    def weights(self, step: int | None = None) -> dict[str, np.ndarray]:
+        """The weights of a step that keeps them, or the final ones.
+
+        Raises:
+            RunFormatError: If they are not there.
+        """
+        name = "weights.safetensors" if step is None else f"weights-{step:06d}.safetensors"
+        try:
+            return unpack((self.folder / name).read_bytes())[0]
+        except OSError:
+            kept = ", ".join(map(str, self.weight_steps)) or "none"
+            raise RunFormatError(f"This run keeps no weights of step {step}; kept: {kept}.") from None
+
+    def model(self, step: int | None = None) -> Any:
+        """The trained model on the CPU, ready to be asked."""
+        from engines.datasets import DATASETS
+        from engines.models import MODELS, build_model
+        from engines.training.trainer import load_weights
+
+        experiment = self.experiment
+        spec, data = MODELS[experiment.model], DATASETS[experiment.dataset]
+        settings = spec.settings.from_dict(experiment.settings)
+        data_settings = data.settings.from_dict(experiment.dataset_settings)
+        model = build_model(spec, settings, data, data_settings, experiment.seed)
+        load_weights(model, self.weights(step))
+        return model.eval().requires_grad_(False)
+
+    @property
+    def n_bytes(self) -> int:
+        """Size on disk."""
+        return sum(path.stat().st_size for path in self.folder.iterdir())
+
+
+class RunWriter:
+    """Writes a run while it is trained; at every moment the folder is a readable run.
+
+    Args:
+        folder: The run's folder; made if missing. Snapshots of an earlier, unfinished try are dropped.
+        info: The description to begin with.
+    """
+
+    def __init__(self, folder: Path, info: RunInfo) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        for old in folder.iterdir():
+            old.unlink()
+        self.folder = folder
+        self.info = replace(info, started=time.time(), versions=_versions())
+        self._stream = (folder / "snapshots.blobs").open("ab")
+        self._write_info()
+
+    def add(self, snapshot: Snapshot, blob: bytes | None = None) -> None:
+        """Append a snapshot (and its blob, if it was made already)."""
+        if snapshot.weights is not None:
+            write_atomically(self.folder / f"weights-{snapshot.step:06d}.safetensors", pack(snapshot.weights, {}))
+        blob = blob or snapshot.to_bytes()
+        self._stream.write(len(blob).to_bytes(8, "little") + blob)
+        self._stream.flush()
+        self.info = replace(self.info, step=snapshot.step, seconds=snapshot.seconds)
+
+    def end(self, state: State, weights: Mapping[str, np.ndarray], reason: str = "") -> Run:
+        """Store the final weights and how the run ended."""
+        write_atomically(self.folder / "weights.safetensors", pack(weights, {}))
+        self.info = replace(self.info, state=state, reason=reason)
+        self._write_info()
+        self._stream.close()
+        return Run(self.folder, self.info)
+
+    def _write_info(self) -> None:
+        write_atomically(self.folder / "run.json", self.info.to_json().encode())
+
+
+def read_blobs(path: Path) -> Iterator[bytes]:
+    """Length-prefixed blobs of a file; a torn tail is left out."""
+    if not path.exists():
+        return
+    with path.open("rb") as stream:
+        while len(head := stream.read(8)) == 8:
+            length = int.from_bytes(head, "little")
+            if length > MAX_BLOB or len(blob := stream.read(length)) < length:
+                return
+            yield blob
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write a file in one piece: readers see the old content or the new, never a part."""
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    part.write_bytes(content)
+    os.replace(part, path)
+
+
+def _versions() -> dict[str, str]:
+    import torch
+
+    return {"torch": torch.__version__, "numpy": np.__version__}

@@ -1,0 +1,89 @@
+"""A snapshot of a training: plain numbers and arrays, and the one byte format for disk and wire.
+
+The format is a safetensors blob: an 8-byte length, a JSON header, raw little-endian arrays. Numbers travel
+in the header's metadata. The browser reads the same bytes.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from engines.errors import RunFormatError
+
+MAX_HEADER = 1 << 20
+# Pictures need no more than half precision: 11 bits of mantissa. Numbers are measured before rounding.
+PICTURE_DTYPE = np.float16
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """The state of a training after a step.
+
+    Attributes:
+        step: Optimiser steps done.
+        seconds: Training time so far, without pauses.
+        losses: Mean of each loss since the snapshot before.
+        metrics: Measures of the model at this step.
+        arrays: What the model looks like on the fixed probe.
+        weights: The model's state at this step, where it is kept.
+    """
+
+    step: int
+    seconds: float
+    losses: Mapping[str, float]
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    arrays: Mapping[str, np.ndarray] = field(default_factory=dict)
+    weights: Mapping[str, np.ndarray] | None = None
+
+    def to_bytes(self) -> bytes:
+        """The snapshot without its weights, as one blob."""
+        numbers = {"step": self.step, "seconds": self.seconds, "losses": dict(self.losses)}
+        return pack(self.arrays, numbers | {"metrics": dict(self.metrics), "has_weights": self.weights is not None})
+
+    @classmethod
+    def from_bytes(cls, blob: bytes) -> Snapshot:
+        """The snapshot of a blob; its weights lie in files of their own."""
+        arrays, numbers = unpack(blob)
+        return cls(numbers["step"], numbers["seconds"], numbers["losses"], numbers["metrics"], arrays)
+
+
+def pack(arrays: Mapping[str, np.ndarray], numbers: Mapping[str, Any]) -> bytes:
+    """Arrays and JSON-ready numbers as one safetensors blob."""
+    from safetensors.numpy import save
+
+    tight = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+    return save(tight, metadata={"numbers": json.dumps(numbers)})
+
+
+def unpack(blob: bytes) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """Arrays and numbers of a blob.
+
+    Raises:
+        RunFormatError: If the bytes are not such a blob.
+    """
+    from safetensors import SafetensorError
+    from safetensors.numpy import load
+
+    try:
+        return load(blob), read_numbers(blob)
+    except (SafetensorError, ValueError, KeyError, TypeError) as error:
+        raise RunFormatError(f"Expected a safetensors blob, got {len(blob)} bytes that are none ({error}).") from None
+
+
+def read_numbers(blob: bytes) -> dict[str, Any]:
+    """The numbers of a blob without touching its arrays."""
+    length = int.from_bytes(blob[:8], "little")
+    if not 0 < length <= min(MAX_HEADER, len(blob) - 8):
+        raise RunFormatError(f"Expected a safetensors blob, got {len(blob)} bytes that are none.")
+    return json.loads(json.loads(blob[8 : 8 + length])["__metadata__"]["numbers"])
+
+
+def as_picture(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Arrays rounded to half precision for disk and wire; values beyond its range are clipped, never infinite."""
+    limit = float(np.finfo(PICTURE_DTYPE).max)
+    return {name: np.clip(array, -limit, limit).astype(PICTURE_DTYPE) for name, array in arrays.items()}

@@ -1,0 +1,114 @@
+"""The shelf of stored runs: one folder a run, found by digest."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+from engines.errors import RunFormatError
+from engines.training.experiment import Experiment
+from engines.training.run import ENDED, Run, RunInfo, RunWriter
+
+DIGEST = re.compile(r"[0-9a-f]{16}")
+
+
+class RunStore:
+    """Runs under one root.
+
+    A run lies in any folder below the root that holds a run.json: `runs/<digest>` for those trained here,
+    `checkpoints/<family>/<name>` for those that ship. Writes are atomic; damaged folders are passed over.
+
+    Args:
+        root: Folder; made at the first write.
+    """
+
+    def __init__(self, root: Path | str) -> None:
+        self.root = Path(root)
+        self._places: dict[str, Path] = {}
+
+    def get(self, digest: str) -> Run | None:
+        """The run of that digest, or None. Anything that is not a digest is None as well."""
+        if not DIGEST.fullmatch(digest):
+            return None
+        if digest not in self._places:
+            self._scan()
+        try:
+            return Run.load(self._places[digest]) if digest in self._places else None
+        except RunFormatError:
+            return None
+
+    def list(self, *, after: str = "", limit: int | None = None) -> list[Run]:
+        """Runs in order of their digest. To resume a listing, name the last digest seen; new runs never shift it."""
+        self._scan()
+        digests = sorted(digest for digest in self._places if digest > after)
+        runs = (self.get(digest) for digest in digests[:limit])
+        return [run for run in runs if run is not None]
+
+    def open(self, experiment: Experiment, *, device: str, n_parameters: int) -> RunWriter:
+        """A writer for a new run of this experiment; an earlier run of the same digest is replaced."""
+        folder = self.root / experiment.digest
+        self._places[experiment.digest] = folder
+        return RunWriter(folder, RunInfo(experiment, device, n_parameters=n_parameters))
+
+    def add(self, run: Run) -> Run:
+        """Copy a run from elsewhere into this store, in one piece."""
+        digest = run.experiment.digest
+        target, part = self.root / digest, self.root / f".{digest}.part"
+        shutil.rmtree(part, ignore_errors=True)
+        shutil.copytree(run.folder, part)
+        shutil.rmtree(target, ignore_errors=True)
+        part.rename(target)
+        self._places[digest] = target
+        return Run.load(target)
+
+    def prune(self, max_bytes: int) -> list[str]:
+        """Delete the oldest ended runs until the store fits; returns the digests that went."""
+        runs = sorted(self.list(), key=lambda run: run.info.started)
+        total, gone = sum(run.n_bytes for run in runs), []
+        for run in runs:
+            if total <= max_bytes:
+                break
+            if run.info.state in ENDED:
+                total -= run.n_bytes
+                self.remove(run.experiment.digest)
+                gone.append(run.experiment.digest)
+        return gone
+
+    def remove(self, digest: str) -> None:
+        """Delete a run, if it is there."""
+        folder = self._places.pop(digest, None)
+        if folder is not None:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def _scan(self) -> None:
+        """Find the folders that hold a run; a folder that goes while we look is none."""
+        for path in self.root.glob("**/run.json"):
+            if any(part.startswith(".") for part in path.relative_to(self.root).parts):
+                continue
+            try:
+                self._places[Run.load(path.parent).experiment.digest] = path.parent
+            except RunFormatError:
+                continue
+
+
+class Shelves:
+    """Several stores read as one; the first that has a run answers.
+
+    Args:
+        stores: In the order in which they are asked; the first one is written to.
+    """
+
+    def __init__(self, stores: Sequence[RunStore]) -> None:
+        self.stores = tuple(stores)
+
+    @property
+    def own(self) -> RunStore:
+        """The store to which new runs are written."""
+        return self.stores[0]
+
+    def get(self, digest: str) -> Run | None:
+        """The run of that digest, or None."""
+        found = (store.get(digest) for store in self.stores)
+        return next((run for run in found if run is not None), None)

@@ -1,0 +1,203 @@
+"""What runs inside a worker process: one training that also listens, and shows itself while it goes.
+
+Messages to the server are events of one topic: plain dictionaries whose pictures are safetensors blobs.
+Commands come the other way by a call into this process (`command`), also while a training runs.
+"""
+
+from __future__ import annotations
+
+import os
+import queue
+import threading
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+from distributed import WorkerPlugin, get_worker
+
+from engines.errors import TrainingDiverged
+from engines.probes import build_probe
+from engines.tensors import describe_device, use_threads
+from engines.training.experiment import Experiment
+from engines.training.snapshot import Snapshot, as_picture, pack, unpack
+from engines.training.trainer import Trainer
+
+TOPIC = "genlab-runs"
+FRAME_SECONDS = 1 / 25
+FRAME_SHARE = 0.07  # of the training time may go into live pictures
+FRAME_SAMPLES = 600
+FRAME_RESOLUTION = 48
+
+Post = Callable[..., None]
+_inboxes: dict[str, queue.SimpleQueue[str]] = {}
+
+
+class WarmUp(WorkerPlugin):
+    """Makes each worker process ready before its first run, and lets none outlive the server."""
+
+    def setup(self, worker: Any) -> None:
+        """Called once in each worker; torch is loaded with this module, the first step's set-up costs are paid here."""
+        use_threads()
+        end_with_parent()
+        trainer = Trainer(Experiment.default("realnvp", "gaussian", steps=1, batch_size=16), device="cpu")
+        trainer.advance()
+
+
+def command(digest: str, word: str) -> bool:
+    """Put a command ("pause", "resume", "step", "stop") before the training of that digest; False if none is here."""
+    inbox = _inboxes.get(digest)
+    if inbox is not None:
+        inbox.put(word)
+    return inbox is not None
+
+
+def train_in_worker(
+    experiment: Mapping[str, Any], device: str, threads: int | None, weights: bytes | None, attempt: str
+) -> None:
+    """Train one experiment and post what happens; the task that the server submits.
+
+    Args:
+        experiment: `Experiment.to_dict()`.
+        device: "auto", "cuda", "mps" or "cpu".
+        threads: torch threads; None for the default.
+        weights: Blob of the state to start from, or None.
+        attempt: Name of this try, sent back with each message.
+    """
+    use_threads(threads)
+    wanted = Experiment.from_dict(experiment)
+    post = _poster(wanted.digest, attempt)
+    _inboxes[wanted.digest] = queue.SimpleQueue()
+    try:
+        _Session(Trainer(wanted, device=device, weights=unpack(weights)[0] if weights else None), post).run()
+    finally:
+        del _inboxes[wanted.digest]
+
+
+class _Session:
+    """A trainer, its inbox and its live pictures."""
+
+    def __init__(self, trainer: Trainer, post: Post) -> None:
+        self.trainer = trainer
+        self.post = post
+        self.inbox = _inboxes[trainer.experiment.digest]
+        self.frames = _FramePump(trainer, post)
+        self.is_paused = False
+        self.is_stopped = False
+
+    def run(self) -> None:
+        n_parameters = sum(p.numel() for p in self.trainer.model.parameters())
+        self.post("started", device=describe_device(self.trainer.device), n_parameters=n_parameters)
+        try:
+            self._post_snapshot()
+            while not self.trainer.is_done and not self.is_stopped:
+                self._listen()
+                if not self.is_stopped:
+                    self._advance()
+        except TrainingDiverged as trouble:
+            self._end("diverged", self.trainer.last_good, trouble.reason)
+        else:
+            self._end("stopped" if self.is_stopped else "finished", self.trainer.weights())
+
+    def _advance(self) -> None:
+        self.trainer.advance()
+        if self.trainer.is_snapshot_due:
+            self._post_snapshot()
+        elif not self.is_paused:
+            self.frames.tick()
+
+    def _listen(self) -> None:
+        """Carry out what came; while paused, wait here until a step, a resume or a stop comes."""
+        while self.is_paused or not self.inbox.empty():
+            word = self.inbox.get()
+            if word == "stop":
+                self.is_stopped = True
+                return
+            if word == "step":
+                self._single_step()
+                return
+            if self.is_paused != (word == "pause"):
+                self.is_paused = word == "pause"
+                self.post("paused" if self.is_paused else "resumed", step=self.trainer.step)
+                if self.is_paused:
+                    self.frames.show()
+
+    def _single_step(self) -> None:
+        self.trainer.advance()
+        self.frames.show()
+        if self.trainer.is_snapshot_due:
+            self._post_snapshot()
+
+    def _post_snapshot(self) -> None:
+        snapshot = self.trainer.snapshot()
+        weights = None if snapshot.weights is None else pack(snapshot.weights, {})
+        self.post("snapshot", step=snapshot.step, blob=snapshot.to_bytes(), weights=weights)
+
+    def _end(self, state: str, weights: Mapping[str, np.ndarray], reason: str = "") -> None:
+        if state == "stopped" and not self.trainer.is_snapshot_due:
+            self._post_snapshot()
+        self.post("ended", state=state, weights=pack(weights, {}), reason=reason)
+
+
+class _FramePump:
+    """Live pictures between snapshots, within a fixed share of the training time.
+
+    Samples move in every picture; the density, which costs more, comes along as often as the share allows.
+    Nothing here touches the training's random source, so watching changes no result.
+    """
+
+    def __init__(self, trainer: Trainer, post: Post) -> None:
+        self._trainer = trainer
+        self._post = post
+        window, device = trainer.density.window, trainer.device
+        self._samples = build_probe(window, resolution=0, n_samples=FRAME_SAMPLES, device=device)
+        self._grid = build_probe(window, resolution=FRAME_RESOLUTION, n_samples=0, device=device)
+        self._next = 0.0
+        self._credit = 0.0
+        self._grid_cost = 0.0
+
+    def tick(self) -> None:
+        """Show a picture if one is due."""
+        now = time.perf_counter()
+        if now < self._next:
+            return
+        with_grid = self._credit >= self._grid_cost
+        cost = self.show(with_grid=with_grid)
+        interval = max(FRAME_SECONDS, cost / FRAME_SHARE if not with_grid else 0.0)
+        self._credit = min(self._credit + FRAME_SHARE * interval - cost, 1.0)
+        self._next = now + interval
+
+    def show(self, *, with_grid: bool = True) -> float:
+        """Post a picture of the model as it is now; returns what it cost in seconds."""
+        start = time.perf_counter()
+        arrays = self._trainer.observe(self._samples)
+        if with_grid:
+            before = time.perf_counter()
+            arrays |= self._trainer.observe(self._grid)
+            self._grid_cost = time.perf_counter() - before
+        if all(np.isfinite(array).all() for array in arrays.values()):
+            frame = Snapshot(self._trainer.step, self._trainer.seconds, self._trainer.recent_losses, {}, as_picture(arrays))
+            self._post("frame", step=frame.step, blob=frame.to_bytes())
+        return time.perf_counter() - start
+
+
+def _poster(digest: str, attempt: str) -> Post:
+    worker = get_worker()
+    address = worker.address
+
+    def post(kind: str, **message: Any) -> None:
+        worker.log_event(TOPIC, {"digest": digest, "attempt": attempt, "kind": kind, "worker": address, **message})
+
+    return post
+
+
+def end_with_parent() -> None:
+    """End this process when its parent is gone, however that died."""
+    parent = os.getppid()
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(0.5)
+        os._exit(1)
+
+    threading.Thread(target=watch, name="end-with-parent", daemon=True).start()

@@ -1,0 +1,381 @@
+"""The workers, seen from the server: a queue of experiments, one training a worker, events as they happen.
+
+Worker processes come from `distributed`: an embedded cluster, or one that already runs, named by
+$DASK_SCHEDULER_ADDRESS. Workers send what they make; only the server writes to the store, so workers may run on
+other machines.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+import uuid
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from engines.errors import RunFormatError
+from engines.training import worker as inside
+from engines.training.experiment import Experiment
+from engines.training.run import ENDED, RunWriter, State
+from engines.training.snapshot import Snapshot, pack, unpack
+from engines.training.store import Shelves
+
+LOGGER = logging.getLogger(__name__)
+MEMORY_PER_WORKER = "3GiB"
+PAUSE_LEASE = 600.0  # seconds that a paused run may hold a worker for nothing
+PAUSE_LEASE_IN_QUEUE = 45.0  # the same while others wait
+LOST = (
+    "The worker that trained this run died: it was killed or ran out of memory. "
+    "What it had shown is kept; press Train to compute the run again."
+)
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How a run stands.
+
+    Attributes:
+        state: "queued", "running", "paused", or how it ended.
+        ahead: Runs that will start before it, while it is queued.
+        step: Last step that was shown.
+        steps: Steps asked for.
+        device: Where it trains, in words.
+        reason: Why it ended early; else empty.
+    """
+
+    state: State
+    ahead: int = 0
+    step: int = 0
+    steps: int = 0
+    device: str = ""
+    reason: str = ""
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether nothing more will come."""
+        return self.state in ENDED
+
+
+@dataclass(frozen=True)
+class RunEvent:
+    """One thing that happened to a run.
+
+    Attributes:
+        digest: Which run.
+        kind: "snapshot" and "frame" carry a blob, "standing" the new standing.
+        standing: How the run stands now.
+        blob: Snapshot as bytes, or empty.
+        step: Step of the blob.
+    """
+
+    digest: str
+    kind: str
+    standing: Standing
+    blob: bytes = b""
+    step: int = 0
+
+
+@dataclass
+class _Job:
+    """A run that is queued or trained now."""
+
+    experiment: Experiment
+    weights: bytes | None
+    attempt: str = field(default_factory=lambda: uuid.uuid4().hex)
+    standing: Standing = Standing("queued")
+    address: str = ""
+    future: Any = None
+    writer: RunWriter | None = None
+    last_weights: Mapping[str, np.ndarray] = field(default_factory=dict)
+    last_blob: bytes = b""
+    blobs: list[bytes] = field(default_factory=list)
+    paused_at: float = 0.0
+
+
+class Workers:
+    """Runs experiments in worker processes and tells listeners what happens.
+
+    All methods may be called from any thread. Listeners are called in the cluster's own thread and must be quick.
+
+    Args:
+        shelves: Where runs are looked up and written.
+        n_workers: Processes of the embedded cluster; default: cores less one, at least one.
+        threads: torch threads of each worker; default one.
+        device: Device of each training.
+        address: A scheduler that already runs; default $DASK_SCHEDULER_ADDRESS, else an embedded cluster.
+    """
+
+    def __init__(
+        self,
+        shelves: Shelves,
+        *,
+        n_workers: int | None = None,
+        threads: int | None = None,
+        device: str = "auto",
+        address: str | None = None,
+    ) -> None:
+        self.shelves = shelves
+        self.device = device
+        self._n_workers = n_workers or max(1, (os.cpu_count() or 2) - 1)
+        self._threads = threads
+        self._address = address or os.environ.get("DASK_SCHEDULER_ADDRESS") or None
+        self._lock = threading.RLock()
+        self._jobs: dict[str, _Job] = {}
+        self._queue: OrderedDict[str, None] = OrderedDict()
+        self._listeners: list[Callable[[RunEvent], None]] = []
+        self._cluster: Any = None
+        self._client: Any = None
+        # The cluster's own thread must never wait for the cluster, so runs are handed out from a thread apart.
+        self._dispatcher = ThreadPoolExecutor(1, thread_name_prefix="dispatch")
+
+    def start(self) -> None:
+        """Start the embedded cluster, or connect to the one that runs."""
+        import dask
+        from distributed import Client, LocalCluster
+
+        dask.config.set(
+            {
+                "distributed.scheduler.allowed-failures": 0,  # a run that killed its worker is not tried again by itself
+                "distributed.admin.low-level-log-length": 20,  # events are passed on, not collected
+            }
+        )
+        if self._address is None:
+            self._cluster = LocalCluster(
+                n_workers=self._n_workers,
+                threads_per_worker=1,
+                processes=True,
+                memory_limit=MEMORY_PER_WORKER,
+                dashboard_address=None,
+                silence_logs=logging.CRITICAL,
+            )
+        self._client = Client(self._cluster or self._address, set_as_default=False)
+        self._client.register_plugin(inside.WarmUp(), name="genlab-warm-up")
+        self._client.subscribe_topic(inside.TOPIC, self._on_event)
+
+    def close(self) -> None:
+        """End every training and every worker process that was started here; stored snapshots stay."""
+        self._dispatcher.shutdown(wait=False, cancel_futures=True)
+        with self._lock:
+            jobs, self._jobs = dict(self._jobs), {}
+            self._queue.clear()
+        for job in jobs.values():
+            self._finish_writing(job, "stopped", "The server was stopped.")
+        for thing in (self._client, self._cluster):
+            if thing is not None:
+                thing.close(timeout=1)
+        self._client = self._cluster = None
+
+    @property
+    def worker_pids(self) -> list[int]:
+        """Process ids of the workers."""
+        return list(self._client.run(os.getpid).values())
+
+    def listen(self, listener: Callable[[RunEvent], None]) -> None:
+        """Call a function with each event from now on."""
+        self._listeners.append(listener)
+
+    def submit(self, experiment: Experiment) -> str:
+        """Queue an experiment, unless it runs already; returns its digest.
+
+        Raises:
+            SettingError, UnknownKeyError: If it cannot be trained.
+            RunFormatError: If the weights that it starts from are not there.
+        """
+        experiment.check()
+        digest = experiment.digest
+        weights = self._origin_weights(experiment)
+        with self._lock:
+            if digest not in self._jobs:
+                self._jobs[digest] = _Job(experiment, weights, standing=Standing("queued", steps=experiment.steps))
+                self._queue[digest] = None
+        self._dispatcher.submit(self._dispatch)
+        return digest
+
+    def standing(self, digest: str) -> Standing | None:
+        """How a run that is queued or trained now stands; None if there is none of that digest."""
+        with self._lock:
+            job = self._jobs.get(digest)
+            return None if job is None else self._placed(digest, job)
+
+    def history(self, digest: str) -> list[bytes]:
+        """The snapshots that a run in training has made so far, as bytes."""
+        with self._lock:
+            job = self._jobs.get(digest)
+            return [] if job is None else list(job.blobs)
+
+    def weights_of(self, digest: str, step: int) -> Mapping[str, np.ndarray] | None:
+        """The latest weights of a run in training, if they are of that step."""
+        with self._lock:
+            job = self._jobs.get(digest)
+            return job.last_weights if job is not None and job.standing.step == step else None
+
+    def command(self, digest: str, word: str) -> bool:
+        """Pause, resume, step or stop a run; False if it is not in training.
+
+        A queued run can only be stopped: it leaves the queue.
+        """
+        with self._lock:
+            job = self._jobs.get(digest)
+            if job is None:
+                return False
+            if digest in self._queue:
+                if word == "stop":
+                    self._end(job, "stopped", "Taken out of the queue before it began.")
+                return word == "stop"
+            address = job.address
+        if not address:
+            return False
+        self._send(address, digest, word)
+        return True
+
+    def sweep(self) -> None:
+        """Stop runs that are paused for too long, so that they do not hold a worker; call it now and then."""
+        now = time.monotonic()
+        with self._lock:
+            lease = PAUSE_LEASE_IN_QUEUE if self._queue else PAUSE_LEASE
+            late = [d for d, job in self._jobs.items() if job.standing.state == "paused" and now - job.paused_at > lease]
+        for digest in late:
+            self.command(digest, "stop")
+
+    def _send(self, address: str, digest: str, word: str) -> None:
+        """Call into a worker process, from any thread, without waiting."""
+        self._client.loop.add_callback(self._client.run, inside.command, digest, word, workers=[address])
+
+    def _dispatch(self) -> None:
+        """Give queued runs to free workers, one run a worker."""
+        if self._client is None:
+            return
+        n_workers = max(1, len(self._client.nthreads()))
+        with self._lock:
+            free = n_workers - sum(job.future is not None for job in self._jobs.values())
+            for digest in list(self._queue)[: max(0, free)]:
+                del self._queue[digest]
+                self._begin(self._jobs[digest])
+            for digest in self._queue:
+                self._tell(self._jobs[digest], "standing")
+
+    def _begin(self, job: _Job) -> None:
+        job.future = self._client.submit(
+            inside.train_in_worker,
+            job.experiment.to_dict(),
+            self.device,
+            self._threads,
+            job.weights,
+            job.attempt,
+            key=f"run-{job.attempt}",
+            pure=False,
+            retries=0,
+        )
+        job.future.add_done_callback(lambda future: self._on_done(job, future))
+
+    def _on_done(self, job: _Job, future: Any) -> None:
+        """The task is over. A run that ended by itself has said so before; else its worker is gone or it failed."""
+        if future.status not in ("error", "lost", "cancelled"):
+            return
+        reason = LOST
+        if future.status == "error":
+            error = future.exception()
+            if type(error).__name__ != "KilledWorker":
+                reason = f"The run failed: {type(error).__name__}: {error}"
+                LOGGER.error("Run %s failed", job.experiment.digest, exc_info=error)
+        with self._lock:
+            if self._jobs.get(job.experiment.digest) is job:
+                self._end(job, "failed", reason)
+        self._dispatcher.submit(self._dispatch)
+
+    def _on_event(self, event: tuple[float, dict[str, Any]]) -> None:
+        message = event[1]
+        with self._lock:
+            job = self._jobs.get(message["digest"])
+            if job is None or job.attempt != message["attempt"]:
+                return
+            handler = getattr(self, f"_on_{message['kind']}")
+            handler(job, message)
+        if message["kind"] == "ended":
+            self._dispatcher.submit(self._dispatch)
+
+    def _on_started(self, job: _Job, message: Mapping[str, Any]) -> None:
+        if job.address:  # a scheduler of someone else's tried it again on another worker
+            self._send(message["worker"], job.experiment.digest, "stop")
+            self._end(job, "failed", LOST)
+            return
+        job.address = message["worker"]
+        job.standing = replace(job.standing, state="running", device=message["device"])
+        job.writer = self.shelves.own.open(
+            job.experiment, device=message["device"], n_parameters=message["n_parameters"]
+        )
+        self._tell(job, "standing")
+
+    def _on_snapshot(self, job: _Job, message: Mapping[str, Any]) -> None:
+        blob = message["blob"]
+        snapshot = Snapshot.from_bytes(blob)
+        if message["weights"]:
+            job.last_weights = unpack(message["weights"])[0]
+            snapshot = replace(snapshot, weights=job.last_weights)
+        if job.writer is not None:
+            job.writer.add(snapshot, blob)
+        job.blobs.append(blob)
+        job.standing = replace(job.standing, step=snapshot.step)
+        self._tell(job, "snapshot", blob)
+
+    def _on_frame(self, job: _Job, message: Mapping[str, Any]) -> None:
+        job.standing = replace(job.standing, step=message["step"])
+        self._tell(job, "frame", message["blob"])
+
+    def _on_paused(self, job: _Job, message: Mapping[str, Any]) -> None:
+        job.paused_at = time.monotonic()
+        job.standing = replace(job.standing, state="paused", step=message["step"])
+        self._tell(job, "standing")
+
+    def _on_resumed(self, job: _Job, message: Mapping[str, Any]) -> None:
+        job.standing = replace(job.standing, state="running", step=message["step"])
+        self._tell(job, "standing")
+
+    def _on_ended(self, job: _Job, message: Mapping[str, Any]) -> None:
+        job.last_weights = unpack(message["weights"])[0]
+        self._end(job, message["state"], message["reason"])
+
+    def _end(self, job: _Job, state: State, reason: str = "") -> None:
+        digest = job.experiment.digest
+        self._finish_writing(job, state, reason)
+        job.standing = replace(job.standing, state=state, reason=reason)
+        self._jobs.pop(digest, None)
+        self._queue.pop(digest, None)
+        self._tell(job, "standing")
+
+    def _finish_writing(self, job: _Job, state: State, reason: str) -> None:
+        if job.writer is not None:
+            job.writer.end(state, job.last_weights, reason)
+            job.writer = None
+
+    def _tell(self, job: _Job, kind: str, blob: bytes = b"") -> None:
+        standing = self._placed(job.experiment.digest, job)
+        event = RunEvent(job.experiment.digest, kind, standing, blob, standing.step)
+        for listener in self._listeners:
+            listener(event)
+
+    def _placed(self, digest: str, job: _Job) -> Standing:
+        """The standing with the place in the queue filled in."""
+        if digest not in self._queue:
+            return job.standing
+        busy = sum(other.future is not None for other in self._jobs.values())
+        return replace(job.standing, ahead=busy + list(self._queue).index(digest))
+
+    def _origin_weights(self, experiment: Experiment) -> bytes | None:
+        if not experiment.origin:
+            return None
+        digest, _, step = experiment.origin.partition("@")
+        run = self.shelves.get(digest)
+        if run is None or not step.isdigit():
+            raise RunFormatError(f"This run starts from run {digest[:16]!r}, which is not stored here.")
+        kept = int(step) if int(step) in run.weight_steps else None
+        if kept is None and int(step) != run.info.step:
+            raise RunFormatError(f"Run {digest} keeps no weights of step {step[:9]}; kept: {run.weight_steps}.")
+        return pack(run.weights(kept), {})
