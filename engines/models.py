@@ -15,7 +15,9 @@ from engines.settings import Settings
 MODELS: Registry[ModelSpec] = Registry("model", flows.MODELS)
 
 
-def build_model(spec: ModelSpec, settings: Settings, dataset: DatasetSpec, dataset_settings: Settings, seed: int) -> Any:
+def build_model(
+    spec: ModelSpec, settings: Settings, dataset: DatasetSpec, dataset_settings: Settings, seed: int
+) -> Any:
     """A freshly initialised model; the weights depend on the seed alone, and no other random source is touched."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)

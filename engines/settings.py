@@ -9,7 +9,6 @@ To add one: write `name: float = setting(0.1, "Noise width", "Standard deviation
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, Self, get_type_hints
@@ -36,6 +35,7 @@ class SettingField:
     choices: tuple[str, ...] = ()
     max_length: int = 200
     is_hidden: bool = False
+    is_log: bool = False
 
     def check(self, value: object) -> Value:
         """The value in its own type.
@@ -60,8 +60,8 @@ class SettingField:
             return self.check(text)
         try:
             return self.check(float(text))
-        except ValueError as error:
-            raise self._wrong(text) if not isinstance(error, SettingError) else error from None
+        except ValueError:
+            raise self._wrong(text) from None
 
     def format(self, value: Value) -> str:
         """Text that `parse` turns back into the same value."""
@@ -99,7 +99,7 @@ class SettingField:
         return value
 
     def _check_number(self, value: object) -> int | float:
-        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        if isinstance(value, bool) or not isinstance(value, int | float):
             raise self._wrong(value)
         if not (self.low is not None and self.high is not None and self.low <= value <= self.high):
             raise self._wrong(value)
@@ -122,6 +122,7 @@ def setting(
     choices: tuple[str, ...] = (),
     max_length: int = 200,
     is_hidden: bool = False,
+    is_log: bool = False,
 ) -> Any:
     """A dataclass field that carries its range, unit and help.
 
@@ -136,9 +137,10 @@ def setting(
         choices: Allowed texts; makes the setting a choice.
         max_length: Longest text.
         is_hidden: Set by a canvas or an upload, never by a widget.
+        is_log: Whether equal ratios matter, not equal differences.
     """
     info = dict(label=label, help=help, low=low, high=high, step=step, unit=unit)
-    info |= dict(choices=choices, max_length=max_length, is_hidden=is_hidden)
+    info |= dict(choices=choices, max_length=max_length, is_hidden=is_hidden, is_log=is_log)
     return dataclasses.field(default=default, metadata={"setting": info})
 
 
@@ -198,4 +200,4 @@ def _describe(field: dataclasses.Field[Any], hint: type) -> SettingField:
         raise SettingError(f"Field {field.name!r} must be made with setting(...).")
     kinds: dict[type, Kind] = {bool: "bool", int: "int", float: "float", str: "text"}
     kind: Kind = "choice" if info["choices"] else kinds[hint]
-    return SettingField(name=field.name, kind=kind, default=field.default, **info)
+    return SettingField(name=field.name, kind=kind, default=field.default, **info)  # pyright: ignore[reportArgumentType]

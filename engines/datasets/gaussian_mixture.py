@@ -20,7 +20,7 @@ from engines.errors import DataError
 from engines.tensors import check_points, exact_dtype, make_rng
 
 CHUNK = 1 << 22  # point-component pairs at a time: 32 MB of float64
-ENTROPY_POINTS = 100_000
+ENTROPY_POINTS = 40_000
 WINDOW_MARGIN = 4.0  # standard deviations beyond the outermost component
 WINDOW_RIM = 0.08  # of the half-width: shapes do not touch the frame, and stray samples of a model stay visible
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import cast
 
 import numpy as np
 import torch
@@ -48,7 +49,7 @@ class Flow(nn.Module):
         """
         self._check(x, "x")
         total = x.new_zeros(len(x))
-        for layer in self.layers:
+        for layer in self._chain():
             x, log_det = layer.to_latent(x)
             total = total + log_det
         return x, total
@@ -57,7 +58,7 @@ class Flow(nn.Module):
         """Exact point of each latent: (x (B, D) in data units, log |det dx/dz| (B,) in nats)."""
         self._check(z, "z")
         total = z.new_zeros(len(z))
-        for layer in reversed(self.layers):
+        for layer in reversed(self._chain()):
             z, log_det = layer.to_data(z)
             total = total + log_det
         return z, total
@@ -66,7 +67,7 @@ class Flow(nn.Module):
         """The way of each point to its latent: for each layer, the point after it and the layer's log-determinant."""
         self._check(x, "x")
         states = []
-        for layer in self.layers:
+        for layer in self._chain():
             x, log_det = layer.to_latent(x)
             states.append((x, log_det))
         return states
@@ -111,6 +112,9 @@ class Flow(nn.Module):
             if probe.noise is not None:
                 seen["samples"] = to_numpy(self.decode_noise(probe.noise))
             return seen
+
+    def _chain(self) -> list[Bijection]:
+        return cast(list[Bijection], list(self.layers))
 
     def _loss(self, batch: Tensor, rng: torch.Generator) -> dict[str, Tensor]:
         return {"loss": -self.log_prob(batch).mean()}

@@ -16,16 +16,23 @@ class RealNVPSettings(Settings):
     """Size of a RealNVP."""
 
     n_couplings: int = setting(
-        8, "Couplings", "Number of layers. Each moves one coordinate by an amount that the other sets.",
-        low=2, high=24, step=1,
+        8,
+        "Couplings",
+        "Number of layers. Each moves one coordinate by an amount that the other sets.",
+        low=2,
+        high=24,
+        step=1,
     )
-    width: int = setting(
-        32, "Hidden units", "Units of each hidden layer inside a coupling.", low=8, high=128, step=8
-    )
+    width: int = setting(32, "Hidden units", "Units of each hidden layer inside a coupling.", low=8, high=128, step=8)
     n_hidden: int = setting(2, "Hidden layers", "Hidden layers inside a coupling.", low=1, high=3, step=1)
     scale_cap: float = setting(
-        2.0, "Scale cap", "Most that one coupling may stretch or squeeze: a factor of e to this power.",
-        low=0.1, high=5.0, step=0.1, unit="nats",
+        2.0,
+        "Scale cap",
+        "Most that one coupling may stretch or squeeze: a factor of e to this power.",
+        low=0.1,
+        high=5.0,
+        step=0.1,
+        unit="nats",
     )
 
 

@@ -12,7 +12,7 @@ from engines.datasets.base import Density, Window
 from engines.probes import cell_centres
 
 CELL_PER_SCALE = 0.7  # width of the finest cells in standard deviations: the midpoint rule's error is then below 1e-6
-MOST_CUTS = 16  # of a coarse cell, along each axis
+COARSE = 48  # cells along each axis of the doubled window
 
 
 class HasLogProb(Protocol):
@@ -40,25 +40,26 @@ def kl_from_data(model: HasLogProb, true_log_prob: Tensor, points: Tensor) -> tu
     return float(gap.mean()), float(gap.std()) / math.sqrt(len(gap))
 
 
-def plane_integral(density: HasLogProb | Density, window: Window, *, scale: float, coarse: int = 48) -> float:
+def plane_integral(density: HasLogProb | Density, window: Window, *, scale: float, n_points: int = 8000) -> float:
     """Integral of exp(log_prob) over the plane by the midpoint rule; 1 for a proper density.
 
     The window is doubled, for a model may put mass where its target has none, and cut into cells. Cells that
-    hold mass, and their neighbours, are cut again until they are finer than the density's smallest feature.
+    hold mass, and their neighbours, are cut again until they are finer than the density's smallest feature, as far
+    as the number of points allows.
 
     Args:
         density: Gives log_prob at (B, 2).
         window: x0, x1, y0, y1.
         scale: Smallest standard deviation of the true density, data units.
-        coarse: Cells along each axis of the doubled window.
+        n_points: Most points at which cells are cut again; more points, more exact.
     """
     wide = _doubled(window)
-    step = (wide[1] - wide[0]) / coarse
-    fine = min(MOST_CUTS, math.ceil(step / (CELL_PER_SCALE * scale)))
-    centres = cell_centres(wide, coarse, _device_of(density))
+    step = (wide[1] - wide[0]) / COARSE
+    centres = cell_centres(wide, COARSE, _device_of(density))
     with torch.no_grad():
         mass = density.log_prob(centres).double().exp() * step**2
-        matters = _grown((mass > mass.max() * 1e-3).view(coarse, coarse)).view(-1)
+        matters = _grown((mass > mass.max() * 1e-3).view(COARSE, COARSE)).view(-1)
+        fine = min(math.ceil(step / (CELL_PER_SCALE * scale)), max(2, math.isqrt(n_points // max(1, int(matters.sum())))))
         inner = cell_centres((-step / 2, step / 2, -step / 2, step / 2), fine, centres.device)
         points = (centres[matters][:, None] + inner).view(-1, 2)
         refined = density.log_prob(points).double().exp().sum() * (step / fine) ** 2

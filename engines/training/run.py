@@ -1,5 +1,6 @@
 """A run on disk: a folder with run.json, its snapshots, and weights. Written so that a kill leaves no broken run.
 
+In the folder lie
     run.json              what was trained, where, and how it ended; replaced in one piece
     snapshots.blobs       8-byte length and safetensors blob, again and again; a torn tail is ignored
     weights.safetensors   the final weights, or those of the last good snapshot
@@ -26,6 +27,7 @@ from engines.training.snapshot import Snapshot, pack, unpack
 State = Literal["queued", "running", "paused", "finished", "stopped", "diverged", "failed"]
 ENDED: frozenset[State] = frozenset({"finished", "stopped", "diverged", "failed"})
 MAX_BLOB = 64 << 20
+_FILES = ("run.json", "snapshots.blobs", "weights*.safetensors", ".*.part")  # all that a run writes
 
 
 @dataclass(frozen=True)
@@ -173,8 +175,9 @@ class RunWriter:
 
     def __init__(self, folder: Path, info: RunInfo) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        for old in folder.iterdir():
-            old.unlink()
+        for pattern in _FILES:
+            for old in folder.glob(pattern):
+                old.unlink()
         self.folder = folder
         self.info = replace(info, started=time.time(), versions=_versions())
         self._stream = (folder / "snapshots.blobs").open("ab")
@@ -217,7 +220,7 @@ def write_atomically(path: Path, content: bytes) -> None:
     """Write a file in one piece: readers see the old content or the new, never a part."""
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     part.write_bytes(content)
-    os.replace(part, path)
+    part.replace(path)
 
 
 def _versions() -> dict[str, str]:

@@ -27,15 +27,17 @@ class RunStore:
     def __init__(self, root: Path | str) -> None:
         self.root = Path(root)
         self._places: dict[str, Path] = {}
+        self._was_scanned = False
 
     def get(self, digest: str) -> Run | None:
         """The run of that digest, or None. Anything that is not a digest is None as well."""
         if not DIGEST.fullmatch(digest):
             return None
-        if digest not in self._places:
+        if not self._was_scanned:
             self._scan()
+        folder = self._places.get(digest, self.root / digest)
         try:
-            return Run.load(self._places[digest]) if digest in self._places else None
+            return Run.load(folder)
         except RunFormatError:
             return None
 
@@ -84,6 +86,7 @@ class RunStore:
 
     def _scan(self) -> None:
         """Find the folders that hold a run; a folder that goes while we look is none."""
+        self._was_scanned = True
         for path in self.root.glob("**/run.json"):
             if any(part.startswith(".") for part in path.relative_to(self.root).parts):
                 continue

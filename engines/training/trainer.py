@@ -30,6 +30,8 @@ N_SNAPSHOTS = 40
 KEPT_WEIGHTS_BYTES = 600_000  # weights of as many snapshots as fit are kept, for forks and for other temperatures
 HELD_OUT = 2048
 HELD_OUT_AT_END = 20_000
+INTEGRAL_POINTS = 6000
+INTEGRAL_POINTS_AT_END = 400_000
 CHUNK_OF_BATCHES = 32
 _HELD_OUT_SEED = 7_654_321  # apart from every training seed (at most 9999)
 
@@ -202,7 +204,8 @@ class Trainer:
             return {}
         n = HELD_OUT_AT_END if self.is_done else HELD_OUT
         kl, error = kl_from_data(self.model, self._held_out_log_prob[:n], self._held_out[:n])
-        integral = plane_integral(self.model, self.density.window, scale=self._scale)
+        n_points = INTEGRAL_POINTS_AT_END if self.is_done else INTEGRAL_POINTS
+        integral = plane_integral(self.model, self.density.window, scale=self._scale, n_points=n_points)
         return {"kl": kl, "kl_error": error, "integral": integral}
 
     def _reason(self, what: str) -> str:

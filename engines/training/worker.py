@@ -20,7 +20,7 @@ from engines.errors import TrainingDiverged
 from engines.probes import build_probe
 from engines.tensors import describe_device, use_threads
 from engines.training.experiment import Experiment
-from engines.training.snapshot import Snapshot, as_picture, pack, unpack
+from engines.training.snapshot import as_picture, pack, unpack
 from engines.training.trainer import Trainer
 
 TOPIC = "genlab-runs"
@@ -176,8 +176,9 @@ class _FramePump:
             arrays |= self._trainer.observe(self._grid)
             self._grid_cost = time.perf_counter() - before
         if all(np.isfinite(array).all() for array in arrays.values()):
-            frame = Snapshot(self._trainer.step, self._trainer.seconds, self._trainer.recent_losses, {}, as_picture(arrays))
-            self._post("frame", step=frame.step, blob=frame.to_bytes())
+            numbers = {"step": self._trainer.step, "seconds": self._trainer.seconds, "is_frame": True, "metrics": {}}
+            blob = pack(as_picture(arrays), numbers | {"losses": self._trainer.recent_losses})
+            self._post("frame", step=self._trainer.step, blob=blob)
         return time.perf_counter() - start
 
 

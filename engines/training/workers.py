@@ -15,6 +15,7 @@ import uuid
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -29,6 +30,7 @@ from engines.training.store import Shelves
 
 LOGGER = logging.getLogger(__name__)
 MEMORY_PER_WORKER = "3GiB"
+CLOSE_SECONDS = 0.8
 PAUSE_LEASE = 600.0  # seconds that a paused run may hold a worker for nothing
 PAUSE_LEASE_IN_QUEUE = 45.0  # the same while others wait
 LOST = (
@@ -140,9 +142,9 @@ class Workers:
         import dask
         from distributed import Client, LocalCluster
 
-        dask.config.set(
+        dask.config.set(  # pyright: ignore[reportPrivateImportUsage]
             {
-                "distributed.scheduler.allowed-failures": 0,  # a run that killed its worker is not tried again by itself
+                "distributed.scheduler.allowed-failures": 0,  # a run that killed its worker is not tried again
                 "distributed.admin.low-level-log-length": 20,  # events are passed on, not collected
             }
         )
@@ -152,7 +154,7 @@ class Workers:
                 threads_per_worker=1,
                 processes=True,
                 memory_limit=MEMORY_PER_WORKER,
-                dashboard_address=None,
+                dashboard_address=None,  # pyright: ignore[reportArgumentType]
                 silence_logs=logging.CRITICAL,
             )
         self._client = Client(self._cluster or self._address, set_as_default=False)
@@ -169,8 +171,19 @@ class Workers:
             self._finish_writing(job, "stopped", "The server was stopped.")
         for thing in (self._client, self._cluster):
             if thing is not None:
-                thing.close(timeout=1)
+                with suppress(TimeoutError):
+                    thing.close(timeout=CLOSE_SECONDS)
+        self.kill()
         self._client = self._cluster = None
+
+    def kill(self) -> None:
+        """End whatever process was started here and still lives."""
+        import psutil
+
+        if self._cluster is not None:
+            for child in psutil.Process().children(recursive=True):
+                with suppress(psutil.NoSuchProcess):
+                    child.kill()
 
     @property
     def worker_pids(self) -> list[int]:
@@ -240,7 +253,9 @@ class Workers:
         now = time.monotonic()
         with self._lock:
             lease = PAUSE_LEASE_IN_QUEUE if self._queue else PAUSE_LEASE
-            late = [d for d, job in self._jobs.items() if job.standing.state == "paused" and now - job.paused_at > lease]
+            late = [
+                d for d, job in self._jobs.items() if job.standing.state == "paused" and now - job.paused_at > lease
+            ]
         for digest in late:
             self.command(digest, "stop")
 

@@ -132,7 +132,7 @@ def test_samples_fall_to_components_by_weight() -> None:
 def test_window_is_a_square_around_all_components() -> None:
     mixture = GaussianMixture(torch.tensor([[0.0, 0.0], [10.0, 2.0]]), torch.tensor([0.5, 1.0]))
     x0, x1, y0, y1 = mixture.window
-    middle_x, middle_y, half = 6, 2, 8 * (1 + WINDOW_RIM)
+    middle_x, middle_y, half = 6, 2, 8 * (1 + module.WINDOW_RIM)
     assert (x0, x1) == pytest.approx((middle_x - half, middle_x + half))
     assert (y0, y1) == pytest.approx((middle_y - half, middle_y + half))
 

@@ -1,0 +1,34 @@
+"""How a canvas is registered: a shell of HTML and CSS here, its script from the live lane's own route.
+
+The script is loaded by URL, so it is sent once, cached by the browser, and may import its neighbours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+HERE = Path(__file__).parent
+
+
+def lane_component(name: str) -> Callable[..., Any]:
+    """Register the canvas whose script is <name>.js and whose style is <name>.css.
+
+    Returns:
+        The mount function; give it `data` as bytes of a safetensors blob, and always a key.
+    """
+    base = str(st.get_option("server.baseUrlPath") or "").strip("/")
+    url = f"{'/' + base if base else ''}/lane/js/{name}.js"
+    script = f"""
+const script = import(new URL({url!r}, location.origin).href);
+export default function (component) {{
+  const mounted = script.then((module) => module.mount(component));
+  return () => mounted.then((unmount) => unmount?.());
+}}
+"""
+    html = f'<div class="{name}"></div>'
+    style = (HERE / f"{name}.css").read_text(encoding="utf-8")
+    return st.components.v2.component(f"genlab_{name}", html=html, css=style, js=script)

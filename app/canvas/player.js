@@ -1,0 +1,201 @@
+// The player: step, play, scrub over a run, live or stored. Its track is the loss curve itself.
+
+import { element, sharpen } from "./live.js";
+
+const SPEEDS = [0.5, 1, 2, 4];
+const SECONDS_PER_SNAPSHOT = 0.16;
+
+const ICONS = {
+  first: "M5 4v12M16 4l-8 6 8 6z",
+  back: "M13 4l-8 6 8 6z",
+  play: "M6 4l10 6-10 6z",
+  pause: "M6 4v12M13 4v12",
+  forward: "M7 4l8 6-8 6z",
+};
+
+function icon(name) {
+  const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
+  svg.setAttribute("viewBox", "0 0 20 20");
+  svg.setAttribute("aria-hidden", "true");
+  const path = document.createElementNS("http://www.w3.org/2000/svg", "path");
+  path.setAttribute("d", ICONS[name]);
+  svg.append(path);
+  return svg;
+}
+
+function button(name, title, action) {
+  const node = element("button", { type: "button", title, onclick: action });
+  node.setAttribute("aria-label", title);
+  node.append(icon(name));
+  return node;
+}
+
+/**
+ * handlers: seek(index), follow() when the newest is wanted again, command(word) to a run in training.
+ * The owner calls `show(state)` whenever something changed.
+ */
+export class Player {
+  constructor(handlers) {
+    this.handlers = handlers;
+    this.speed = 1;
+    this.isPlaying = false;
+    this.state = { snapshots: [], index: 0, live: false, following: false, paused: false };
+    this.build();
+  }
+
+  build() {
+    this.playButton = button("play", "Play or pause (space)", () => this.toggle());
+    this.playButton.classList.add("main");
+    this.track = element("canvas", { className: "track", tabIndex: 0 });
+    this.track.setAttribute("role", "slider");
+    this.track.setAttribute("aria-label", "Training step");
+    this.where = element("div", { className: "where num" });
+    this.status = element("div", { className: "status" });
+    this.speedButton = element("button", { type: "button", className: "speed num", title: "Speed of the replay", onclick: () => this.nextSpeed() }, "1×");
+    this.root = element("div", { className: "player card" },
+      element("div", { className: "transport" },
+        button("first", "Back to the untrained model (Home)", () => this.first()),
+        button("back", "Step back (left arrow)", () => this.step(-1)),
+        this.playButton,
+        button("forward", "Step forward (right arrow)", () => this.step(1)),
+        this.speedButton),
+      this.track,
+      element("div", { className: "readout" }, this.where, this.status));
+    this.track.onpointerdown = (event) => { this.track.setPointerCapture(event.pointerId); this.isScrubbing = true; this.scrub(event); };
+    this.track.onpointermove = (event) => { if (this.isScrubbing) this.scrub(event); };
+    this.track.onpointerup = this.track.onpointercancel = () => { this.isScrubbing = false; this.handlers.settled?.(); };
+    this.root.onkeydown = (event) => this.onKey(event);
+  }
+
+  onKey(event) {
+    const actions = { ArrowLeft: () => this.step(-1), ArrowRight: () => this.step(1), Home: () => this.first(), End: () => this.last(), " ": () => this.toggle() };
+    if (event.target.tagName === "INPUT" || (event.key === " " && event.target.tagName === "BUTTON")) return;
+    const action = actions[event.key];
+    if (action) { event.preventDefault(); action(); }
+  }
+
+  get isTraining() { return this.state.live && !this.state.ended; }
+
+  toggle() {
+    if (this.isTraining && this.state.following) {
+      this.handlers.command(this.state.paused ? "resume" : "pause");
+      return;
+    }
+    if (this.isTraining && this.state.index >= this.state.snapshots.length - 1) { this.handlers.follow(); return; }
+    if (!this.isPlaying && this.state.index >= this.state.snapshots.length - 1) this.handlers.seek(0);
+    this.setPlaying(!this.isPlaying);
+  }
+
+  setPlaying(isPlaying) {
+    this.isPlaying = isPlaying && this.state.snapshots.length > 1;
+    this.clock = performance.now();
+    this.show(this.state);
+    if (!this.isPlaying) this.handlers.settled?.();
+  }
+
+  step(by) {
+    this.isPlaying = false;
+    const { index, snapshots, following, paused } = this.state;
+    if (this.isTraining && following && by > 0) {
+      if (!paused) this.handlers.command("pause"); else this.handlers.command("step");
+      return;
+    }
+    if (this.isTraining && by > 0 && index >= snapshots.length - 1) this.handlers.follow();
+    else this.handlers.seek(Math.max(0, Math.min(snapshots.length - 1, index + by)));
+    this.handlers.settled?.();
+  }
+
+  first() { this.isPlaying = false; this.handlers.seek(0); this.handlers.settled?.(); }
+
+  last() { this.isPlaying = false; if (this.isTraining) this.handlers.follow(); else this.handlers.seek(this.state.snapshots.length - 1); this.handlers.settled?.(); }
+
+  nextSpeed() {
+    this.speed = SPEEDS[(SPEEDS.indexOf(this.speed) + 1) % SPEEDS.length];
+    this.speedButton.textContent = `${this.speed === 0.5 ? "½" : this.speed}×`;
+  }
+
+  /** Called at each animation frame; moves on while playing. */
+  tick(now) {
+    if (!this.isPlaying || now - this.clock < (1000 * SECONDS_PER_SNAPSHOT) / this.speed) return;
+    this.clock = now;
+    const { index, snapshots } = this.state;
+    if (index < snapshots.length - 1) this.handlers.seek(index + 1);
+    else if (this.isTraining) { this.isPlaying = false; this.handlers.follow(); } else this.setPlaying(false);
+  }
+
+  scrub(event) {
+    this.isPlaying = false;
+    const box = this.track.getBoundingClientRect(), { snapshots, steps } = this.state;
+    if (!snapshots.length) return;
+    const wanted = ((event.clientX - box.left - 2) / (box.width - 4)) * steps;
+    let best = 0;
+    snapshots.forEach((s, i) => { if (Math.abs(s.step - wanted) < Math.abs(snapshots[best].step - wanted)) best = i; });
+    this.handlers.seek(best);
+  }
+
+  /** state: snapshots [{step, loss, keeps}], index, step, steps, live, ended, following, paused, status, floor, tail */
+  show(state) {
+    this.state = state;
+    const runs = this.isPlaying || (this.isTraining && state.following && !state.paused);
+    this.playButton.replaceChildren(icon(runs ? "pause" : "play"));
+    const count = (n) => n.toLocaleString("en");
+    this.where.replaceChildren("step ", element("b", {}, count(state.step ?? 0)), ` of ${count(state.steps ?? 0)}`);
+    this.status.textContent = state.status ?? "";
+    this.track.setAttribute("aria-valuemin", "0");
+    this.track.setAttribute("aria-valuemax", String(state.steps ?? 0));
+    this.track.setAttribute("aria-valuenow", String(state.step ?? 0));
+    this.draw();
+  }
+
+  draw() {
+    const { context: c, width, height } = sharpen(this.track);
+    const { snapshots, steps, step, floor, tail, colours } = this.state;
+    c.clearRect(0, 0, width, height);
+    if (!width || !colours || !steps) return;
+    const losses = [...snapshots.filter((s) => Number.isFinite(s.loss)), ...(tail ?? [])];
+    const values = losses.map((s) => s.loss).sort((a, b) => a - b);
+    const low = Math.min(floor ?? Infinity, values[0] ?? 0), high = Math.max(values[Math.floor(values.length * 0.97)] ?? 1, low + 1e-3);
+    const x = (s) => 2 + ((width - 4) * s) / steps;
+    const y = (v) => height - 12 - (height - 22) * Math.min(1.08, (v - low) / (high - low));
+    this.drawCurve(c, losses, x, y, height, colours);
+    if (floor !== undefined) this.drawFloor(c, y(floor), width, colours);
+    for (const s of snapshots) {
+      c.fillStyle = colours.soft;
+      c.globalAlpha = s.keeps ? 0.9 : 0.4;
+      c.fillRect(x(s.step) - 0.5, height - (s.keeps ? 8 : 5), 1, s.keeps ? 8 : 5);
+    }
+    c.globalAlpha = 1;
+    c.fillStyle = colours.ink;
+    c.fillRect(x(step ?? 0) - 1, 0, 2, height);
+  }
+
+  drawCurve(c, losses, x, y, height, colours) {
+    if (losses.length < 2) return;
+    c.beginPath();
+    losses.forEach((s, i) => (i ? c.lineTo(x(s.step), y(s.loss)) : c.moveTo(x(s.step), y(s.loss))));
+    c.strokeStyle = colours.model;
+    c.lineWidth = 1.6;
+    c.stroke();
+    c.lineTo(x(losses.at(-1).step), height);
+    c.lineTo(x(losses[0].step), height);
+    c.globalAlpha = 0.14;
+    c.fillStyle = colours.model;
+    c.fill();
+    c.globalAlpha = 1;
+  }
+
+  drawFloor(c, y, width, colours) {
+    c.setLineDash([4, 4]);
+    c.strokeStyle = colours.data;
+    c.lineWidth = 1.2;
+    c.beginPath();
+    c.moveTo(0, y);
+    c.lineTo(width, y);
+    c.stroke();
+    c.setLineDash([]);
+    c.font = "11px system-ui, sans-serif";
+    c.fillStyle = colours.data;
+    c.textAlign = "right";
+    c.fillText("entropy of the data: no loss can be lower", width - 6, y - 4);
+  }
+}

@@ -1,0 +1,378 @@
+// The stage of a density model in the plane: data, model and difference on one scale, with the player under them.
+
+import { Decoder, element, ramp, themeColours, unpack, wantsStillness, watchRun } from "./live.js";
+import { GRID, Panel, toGrid } from "./density.js";
+import { Player } from "./player.js";
+
+const SMOOTHING = 70; // ms: how fast what is shown approaches what is true
+const REST = 350; // ms of rest before the model is asked for its density on the finest grid
+const stages = new WeakMap();
+
+/** Streamlit calls this at each change of data or theme; the stage itself lives as long as the page. */
+export function mount({ parentElement, data, setStateValue, setTriggerValue }) {
+  let stage = stages.get(parentElement);
+  if (!stage) {
+    stage = new Stage(parentElement);
+    stages.set(parentElement, stage);
+  }
+  stage.tell = { state: setStateValue, trigger: setTriggerValue };
+  stage.update(unpack(data));
+  return () => { stage.close(); stages.delete(parentElement); };
+}
+
+class Stage {
+  constructor(parent) {
+    this.parent = parent;
+    this.digest = null;
+    this.temperature = 1;
+    this.reset();
+    this.build(parent.querySelector(".stage"));
+    this.decoder = new Decoder();
+    this.loop = (now) => { this.frame(now); this.raf = requestAnimationFrame(this.loop); };
+    this.raf = requestAnimationFrame(this.loop);
+    this.resizing = new ResizeObserver(() => { this.isDirty = true; this.refresh(); });
+    this.resizing.observe(parent.querySelector(".stage"));
+    globalThis.genlabStage = this; // for measuring frame rate and latency from outside
+  }
+
+  reset() {
+    this.snapshots = []; // {step, seconds, loss, metrics, density, samples, keeps}
+    this.tail = []; // losses of live pictures since the last snapshot
+    this.index = 0;
+    this.live = null; // the newest picture of a run in training
+    this.following = true;
+    this.standing = null;
+    this.shown = null;
+    this.target = null;
+    this.updates = 0;
+  }
+
+  // ---- building ----
+
+  build(root) {
+    this.cards = {
+      data: card("data", "Data", "exact density"),
+      model: card("model", "Model", ""),
+      difference: card("", "Model − data", ""),
+    };
+    this.slider = element("input", { type: "range", min: "0", max: "1.5", step: "0.01", value: "1" });
+    this.slider.setAttribute("aria-label", "Temperature of the samples");
+    this.sliderValue = element("b", { className: "num" }, "1.00");
+    this.slider.oninput = () => this.setTemperature(+this.slider.value);
+    this.slider.onchange = () => this.report();
+    this.cards.model.foot.append(element("label", { className: "cap temperature", title: "Scale of the base noise that becomes samples. 1 samples the model itself; less keeps to the middle of the base. The density map is the model's own, at 1." },
+      element("span", {}, "temperature"), this.slider, this.sliderValue));
+    this.cards.difference.foot.append(this.legend = element("div", { className: "cap" },
+      element("span", {}, dot("data"), "data has more"), element("span", {}, dot("model"), "model has more")));
+    this.player = new Player({
+      seek: (index) => this.seek(index),
+      follow: () => { this.following = true; this.showNewest(); },
+      command: (word) => this.socket?.send({ do: word }),
+      settled: () => this.report(),
+    });
+    this.note = element("div", { className: "note", hidden: true });
+    this.note.setAttribute("role", "status");
+    root.replaceChildren(
+      element("div", { className: "cards" }, ...Object.values(this.cards).map((c) => c.root)), this.note, this.player.root);
+  }
+
+  // ---- what Python sends ----
+
+  update(blob) {
+    const { numbers } = blob;
+    this.colours = themeColours(this.parent.querySelector(".stage"), numbers.themes);
+    this.tables = { data: ramp(this.colours.panel, this.colours.data), model: ramp(this.colours.panel, this.colours.model) };
+    this.parent.querySelector(".stage").style.cssText = Object.entries(this.colours).map(([k, v]) => `--${k}:${v}`).join(";");
+    const isNewTarget = numbers.target !== this.numbers?.target;
+    this.numbers = numbers;
+    this.truth = toGrid(blob.truth);
+    this.top = this.truth.reduce((a, b) => Math.max(a, b), 0);
+    this.dataSamples = blob.samples.values;
+    if (isNewTarget) { this.shown = null; }
+    const { entropy, entropy_error: error } = numbers;
+    this.cards.data.value.textContent = `${entropy.toFixed(3)} ± ${error.toFixed(3)} nats`;
+    this.cards.data.extra.textContent = numbers.target_note;
+    if (numbers.run !== this.digest || numbers.attempt !== this.attempt) this.watch(numbers.run, numbers.attempt);
+    if (this.isFirst === undefined) { this.isFirst = false; this.setTemperature(numbers.temperature); this.slider.value = numbers.temperature; }
+    this.isDirty = true;
+    this.refresh();
+  }
+
+  watch(digest, attempt) {
+    this.socket?.close();
+    this.digest = digest;
+    this.attempt = attempt;
+    this.reset();
+    this.say("");
+    if (!digest) return;
+    this.wasStored = false;
+    this.socket = watchRun(digest, {
+      opened: () => { this.reset(); this.say(""); },
+      blob: (blob) => this.take(blob),
+      text: (message) => this.hear(message),
+      lost: (code, reason) => this.onLost(code, reason),
+    });
+  }
+
+  onLost(code, reason) {
+    if (code === 4404) this.say("This run is not stored here. Press Train to compute it.");
+    else if (code >= 4400) this.say(`${reason || "The live lane refused this page."} Reload to try again.`);
+    else this.say("The connection to the live lane is lost; trying again. If a proxy is in between, it must let WebSockets through.");
+  }
+
+  say(text) {
+    this.note.textContent = text;
+    this.note.hidden = !text;
+  }
+
+  // ---- what the run sends ----
+
+  take(blob) {
+    const { numbers } = blob;
+    const picture = {
+      step: numbers.step, seconds: numbers.seconds, loss: numbers.losses.loss, metrics: numbers.metrics, keeps: numbers.has_weights,
+      density: blob.log_prob ? toGrid(blob.log_prob) : null, samples: blob.samples?.values ?? null,
+    };
+    this.updates++;
+    this.rate = this.rateOf(picture);
+    if (numbers.is_frame) {
+      this.live = picture;
+      if (Number.isFinite(picture.loss)) this.tail.push(picture);
+    } else {
+      this.snapshots.push(picture);
+      this.live = picture;
+      this.tail = [];
+    }
+    if (this.following) this.aim(picture);
+    this.refresh();
+  }
+
+  /** Steps a second over the last second or so. */
+  rateOf(picture) {
+    this.marks = (this.marks ?? []).filter((m) => picture.seconds - m.seconds < 1.5 && m.seconds <= picture.seconds);
+    this.marks.push(picture);
+    const first = this.marks[0];
+    return picture.seconds > first.seconds ? (picture.step - first.step) / (picture.seconds - first.seconds) : this.rate;
+  }
+
+  hear(message) {
+    if (message.type === "shared") {
+      const many = message.others === 1 ? "another visitor watches" : `${message.others} others watch`;
+      this.say(`${many[0].toUpperCase() + many.slice(1)} this run, so it goes on; your picture is held. Press play to catch up.`);
+      this.following = false;
+      this.index = this.snapshots.length - 1;
+      this.refresh();
+      return;
+    }
+    const before = this.standing;
+    this.standing = message;
+    if (message.ended && before && !before.ended && !message.stored) this.tell.trigger("ended", `${this.digest}/${message.state}`);
+    if (message.stored && !before) this.startReplay();
+    if (message.reason) this.say(message.reason);
+    else if (message.state === "queued") this.say(message.ahead ? `Waiting for a free worker: ${message.ahead} run${message.ahead > 1 ? "s" : ""} ahead of yours.` : "Waiting for a worker …");
+    else if (before && (before.reason || before.state === "queued")) this.say("");
+    this.refresh();
+  }
+
+  /** A stored run opens where its link says, or plays from the start. */
+  startReplay() {
+    const at = this.numbers.at;
+    const wanted = at === null ? -1 : this.snapshots.findIndex((s) => s.step >= at);
+    this.following = false;
+    if (wanted >= 0) this.seek(wanted);
+    else if (wantsStillness() || !this.numbers.autoplay) this.seek(this.snapshots.length - 1);
+    else { this.seek(0); this.player.setPlaying(true); }
+  }
+
+  // ---- what is shown ----
+
+  get current() {
+    return this.following ? this.live : this.snapshots[this.index];
+  }
+
+  seek(index) {
+    this.following = false;
+    this.index = index;
+    this.showNewest();
+  }
+
+  showNewest() {
+    if (this.current) this.aim(this.current);
+    this.refresh();
+  }
+
+  /** Let the picture move towards a snapshot or live picture. */
+  aim(picture) {
+    this.target ??= { density: null, samples: null };
+    if (picture.density) this.target.density = picture.density;
+    if (picture.samples && (this.temperature === 1 || !picture.keeps)) this.target.samples = picture.samples;
+    this.aimed = picture;
+    this.restUntil = performance.now() + REST;
+    this.isSharp = false;
+    if (this.temperature !== 1) this.askSamples();
+  }
+
+  setTemperature(value) {
+    this.temperature = value;
+    this.sliderValue.textContent = value.toFixed(2);
+    if (this.aimed) { if (value === 1 && this.aimed.samples) this.target.samples = this.aimed.samples; else this.askSamples(); }
+  }
+
+  /** The nearest step that keeps its weights, for requests to the model. */
+  nearestKept() {
+    const step = this.aimed?.step ?? 0;
+    return this.snapshots.filter((s) => s.keeps).reduce((best, s) => (best === null || Math.abs(s.step - step) < Math.abs(best - step) ? s.step : best), null);
+  }
+
+  askSamples() {
+    const step = this.nearestKept();
+    if (step === null) return;
+    const asked = performance.now();
+    this.decoder.ask("samples", { run: this.digest, step, what: "samples", temperature: this.temperature, n: 1000 },
+      (blob) => { this.target.samples = blob.samples.values; this.latency = performance.now() - asked; this.answers = (this.answers ?? 0) + 1; this.jump = true; },
+      (error) => error.message !== "lost" && this.say(error.message));
+  }
+
+  /** When nothing moves for a moment: the exact density on the finest grid, if this step keeps its weights. */
+  askDensity() {
+    const step = this.aimed?.keeps ? this.aimed.step : null;
+    this.isSharp = true;
+    if (step === null || !this.digest) return;
+    const aimed = this.aimed;
+    this.decoder.ask("density", { run: this.digest, step, what: "log_prob", n: GRID },
+      (blob) => { if (this.aimed === aimed) this.target.density = aimed.density = toGrid(blob.log_prob); });
+  }
+
+  frame(now) {
+    const dt = now - (this.last ?? now);
+    this.last = now;
+    this.player.tick(now);
+    if (this.target?.density) this.approach(dt);
+    if (this.target && !this.isSharp && !this.player.isPlaying && now > this.restUntil) this.askDensity();
+    if (this.isDirty && this.colours) this.paint();
+  }
+
+  approach(dt) {
+    const share = wantsStillness() ? 1 : 1 - Math.exp(-dt / SMOOTHING);
+    if (!this.shown) this.shown = { density: Float32Array.from(this.target.density), samples: null };
+    let moved = blend(this.shown.density, this.target.density, share, this.top * 1e-3);
+    const { samples } = this.target;
+    if (samples) {
+      if (this.shown.samples?.length !== samples.length || this.jump) { this.shown.samples = Float32Array.from(samples); moved = true; this.jump = false; }
+      else moved = blend(this.shown.samples, samples, share, 1e-3) || moved;
+    }
+    if (moved) this.isDirty = true;
+  }
+
+  paint() {
+    this.isDirty = false;
+    const { data, model, difference } = this.cards;
+    const common = { window: this.numbers.window, tickColour: this.colours.soft };
+    data.panel.paintDensity(this.truth, this.tables.data, this.top);
+    data.panel.show({ ...common, dots: this.dataSamples, dotColour: this.dotColour(0.5) });
+    const density = this.shown?.density ?? EMPTY;
+    model.panel.paintDensity(density, this.tables.model, this.top);
+    model.panel.show({ ...common, dots: this.shown?.samples, dotColour: this.dotColour(0.55) });
+    if (this.shown) difference.panel.paintDifference(density, this.truth, this.tables.model, this.tables.data, this.top * 0.6);
+    else difference.panel.paintDensity(EMPTY, this.tables.data, 1);
+    difference.panel.show(common);
+  }
+
+  dotColour(alpha) {
+    return `${this.colours.ink}${Math.round(255 * alpha).toString(16).padStart(2, "0")}`;
+  }
+
+  // ---- words and numbers ----
+
+  refresh() {
+    if (!this.colours) return;
+    const picture = this.current, metrics = this.lastMetrics();
+    this.cards.model.tag.textContent = this.provenance();
+    this.cards.model.value.textContent = Number.isFinite(metrics?.integral) ? metrics.integral.toFixed(4) : "–";
+    this.cards.difference.value.textContent = metrics ? `${metrics.kl.toFixed(metrics.kl < 0.1 ? 4 : 3)} ± ${metrics.kl_error.toFixed(metrics.kl < 0.1 ? 4 : 3)} nats` : "–";
+    this.cards.difference.tag.textContent = metrics ? "estimate" : "";
+    this.player.show({
+      snapshots: this.snapshots, tail: this.tail, index: this.index, step: picture?.step ?? 0,
+      steps: this.standing?.steps || this.numbers.steps, live: !!this.standing && !this.standing.stored, ended: this.standing?.ended ?? false,
+      following: this.following, paused: this.standing?.state === "paused", status: this.status(), floor: this.numbers.entropy, colours: this.colours,
+    });
+    this.describe(picture, metrics);
+  }
+
+  lastMetrics() {
+    const step = this.current?.step ?? -1;
+    return this.snapshots.filter((s) => s.step <= step && "kl" in s.metrics).at(-1)?.metrics;
+  }
+
+  provenance() {
+    if (!this.digest) return "not trained yet";
+    const s = this.standing;
+    if (!s) return "opening …";
+    if (s.stored) return `exact, stored ${new Date(1000 * s.started).toISOString().slice(0, 10)}`;
+    return s.ended ? "exact, trained now" : "exact, training";
+  }
+
+  status() {
+    const s = this.standing;
+    if (!s) return this.digest ? "opening the run" : "press Train to begin";
+    const others = s.watchers > 1 ? ` · ${s.watchers} watching` : "";
+    if (s.state === "running" && !this.following) return `training goes on · play to catch up${others}`;
+    if (s.state === "running") return `${this.rate ? `${Math.round(this.rate)} steps/s · ` : ""}${s.device}${others}`;
+    const words = { queued: "waiting in the queue", paused: "training is paused", finished: `${this.seconds()} s of training`, stopped: "stopped", diverged: "diverged", failed: "failed" };
+    return `${words[s.state]} · ${s.device || "no device yet"}${others}`;
+  }
+
+  seconds() { return (this.snapshots.at(-1)?.seconds ?? 0).toFixed(1); }
+
+  describe(picture, metrics) {
+    const model = picture ? `Model density and samples at step ${picture.step}${metrics ? `, KL from the data ${metrics.kl.toFixed(3)} nats` : ""}` : "No model yet";
+    this.cards.data.canvas.setAttribute("aria-label", `Exact density of the target ${this.numbers.target_title}, with 1000 samples`);
+    this.cards.model.canvas.setAttribute("aria-label", model);
+    this.cards.difference.canvas.setAttribute("aria-label", picture ? "Model density minus data density" : "No difference yet");
+  }
+
+  /** Tell Python where the visitor is, for the link; called when a hand lets go, never while it moves. */
+  report() {
+    const step = this.following || this.player.isPlaying ? null : this.current?.step ?? null;
+    this.tell.state("moment", { step, temperature: this.temperature });
+  }
+
+  close() {
+    cancelAnimationFrame(this.raf);
+    this.resizing.disconnect();
+    this.socket?.close();
+    this.decoder.close();
+  }
+}
+
+const EMPTY = new Float32Array(GRID * GRID);
+
+/** Move values towards a goal by a share; whether any moved visibly. */
+function blend(values, goal, share, small) {
+  let most = 0;
+  for (let i = 0; i < values.length; i++) {
+    const d = goal[i] - values[i];
+    const a = Math.abs(d);
+    if (a > most) most = a;
+    values[i] += d * share;
+  }
+  if (most < small && most > 0) values.set(goal);
+  return most > 0;
+}
+
+const dot = (role) => element("i", { className: `dot ${role}` });
+
+function card(role, title, tag) {
+  const canvas = element("canvas", {});
+  canvas.setAttribute("role", "img");
+  const parts = {
+    canvas, panel: new Panel(canvas), tag: element("span", { className: "tag" }, tag), value: element("span", { className: "num" }, "–"),
+    extra: element("div", { className: "cap" }), foot: element("div", { className: "foot" }),
+  };
+  const labels = { Data: "entropy", Model: "integral over the plane", "Model − data": "KL(data ‖ model)" };
+  parts.root = element("section", { className: "card" },
+    element("h3", {}, element("span", {}, ...(role ? [dot(role)] : []), title), parts.tag), canvas,
+    element("div", { className: "cap" }, element("span", {}, labels[title]), parts.value), parts.foot);
+  if (role === "data") parts.foot.append(parts.extra);
+  return parts;
+}

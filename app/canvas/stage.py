@@ -1,0 +1,87 @@
+"""The stage of a density model in the plane: data, model, difference, and the player."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from app.canvas.component import lane_component
+from app.theme import role_colours
+from engines.training.snapshot import pack
+
+_mount = lane_component("stage")
+
+
+@dataclass(frozen=True)
+class StageView:
+    """What the stage shows.
+
+    Attributes:
+        target: Name of target and settings together; a new one clears the picture.
+        target_title: For screen readers.
+        target_note: One line under the data panel.
+        truth: Exact log density on cells, lowest y first, shape (R, R).
+        samples: Exact samples, shape (N, 2).
+        window: x0, x1, y0, y1.
+        entropy: Nats, with its standard error.
+        run: Digest of the run to show, or empty.
+        attempt: Counts trainings of this visit; a new number opens the run anew.
+        steps: Steps that a training would take.
+        temperature: Of the samples, at first.
+        at: Step to open a stored run at; None plays it.
+        autoplay: Whether a stored run plays by itself when it opens.
+    """
+
+    target: str
+    target_title: str
+    target_note: str
+    truth: np.ndarray
+    samples: np.ndarray
+    window: tuple[float, float, float, float]
+    entropy: tuple[float, float]
+    run: str
+    attempt: int
+    steps: int
+    temperature: float
+    at: int | None
+    autoplay: bool
+
+    def to_bytes(self) -> bytes:
+        """The blob that the canvas reads."""
+        names = ("target", "target_title", "target_note", "run", "attempt", "steps", "temperature", "at", "autoplay")
+        numbers = {name: getattr(self, name) for name in names}
+        numbers |= {"window": list(self.window), "entropy": self.entropy[0], "entropy_error": self.entropy[1]}
+        numbers["themes"] = {"light": role_colours("light"), "dark": role_colours("dark")}
+        return pack({"truth": self.truth, "samples": self.samples}, numbers)
+
+
+@dataclass(frozen=True)
+class Moment:
+    """Where the visitor is: a step of the run (None: its end or head) and the samples' temperature."""
+
+    step: int | None
+    temperature: float
+
+
+def draw_stage(view: StageView, *, key: str) -> str:
+    """Mount the stage. Its moment is read with `read_moment`; returns a text when a live run just ended, else ""."""
+    result = _mount(
+        key=key,
+        data=view.to_bytes(),
+        default={"moment": None},
+        on_moment_change=lambda: None,
+        on_ended_change=lambda: None,
+    )
+    return str(getattr(result, "ended", None) or "")
+
+
+def read_moment(state: object, max_temperature: float = 1.5) -> Moment | None:
+    """The stage's moment from its session state, checked; None if there is none or it is nonsense."""
+    moment = state.get("moment") if isinstance(state, dict) else getattr(state, "moment", None)
+    if not isinstance(moment, dict):
+        return None
+    step, temperature = moment.get("step"), moment.get("temperature")
+    if not (step is None or type(step) is int) or not isinstance(temperature, int | float):
+        return None
+    return Moment(step, min(max(float(temperature), 0.0), max_temperature))

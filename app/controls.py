@@ -1,0 +1,50 @@
+"""Settings classes as widgets: label, range, unit and help come from the field, and nowhere else."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import streamlit as st
+
+from app.state import PageKeys, current_settings
+from engines.settings import SettingField, Settings, setting_fields
+
+
+def draw_settings(keys: PageKeys, group: str, cls: type[Settings]) -> Settings:
+    """Draw a widget for each visible setting of a class; returns what they hold."""
+    for field in setting_fields(cls):
+        key = keys.widget(group, field.name)
+        st.session_state.setdefault(key, field.default)
+        if not field.is_hidden:
+            _draw(field, key)
+    return current_settings(keys, group, cls)
+
+
+def _draw(field: SettingField, key: str) -> None:
+    label = f"{field.label} ({field.unit})" if field.unit else field.label
+    common: dict[str, Any] = {"key": key, "help": field.help}
+    if field.kind == "bool":
+        st.toggle(label, **common)
+    elif field.kind == "choice":
+        st.selectbox(label, field.choices, **common)
+    elif field.kind == "text":
+        st.text_input(label, max_chars=field.max_length, **common)
+    elif field.is_log:
+        st.select_slider(label, _series(field, st.session_state[key]), format_func=lambda v: f"{v:,g}", **common)
+    elif field.name == "seed":
+        st.number_input(label, int(field.low or 0), int(field.high or 0), step=1, **common)
+    else:
+        as_type = int if field.kind == "int" else float
+        low, high, step = (as_type(v or 0) for v in (field.low, field.high, field.step))
+        st.slider(label, low, high, step=step, **common)
+
+
+def _series(field: SettingField, current: float) -> list[float]:
+    """1, 2, 5, 10, ... over the range of a field, and whatever it holds now."""
+    assert field.low is not None  # noqa: S101  (every number has a range)
+    assert field.high is not None  # noqa: S101
+    powers = range(math.floor(math.log10(field.low)), math.ceil(math.log10(field.high)) + 1)
+    values = {round(m * 10.0**p, 12) for p in powers for m in (1, 2, 5)} | {current, field.default, field.low, field.high}
+    inside = sorted(v for v in values if isinstance(v, int | float) and field.low <= v <= field.high)
+    return [int(v) if field.kind == "int" else float(v) for v in inside if field.kind != "int" or v == int(v)]

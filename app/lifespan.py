@@ -1,0 +1,96 @@
+"""Start and stop: heavy imports before the first visitor, workers up, and nothing left behind at the end."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from typing import Any
+
+import streamlit as st
+
+from app.house import house
+from app.live.routes import close_all
+from engines.tensors import use_threads
+
+MOST_SECONDS_TO_STOP = 2.5
+SWEEP_SECONDS = 5.0
+
+
+@asynccontextmanager
+async def lifespan(app: Any) -> AsyncIterator[None]:
+    """Called by the server around its life."""
+    use_threads()
+    home = house()
+    home.hub.bind(asyncio.get_running_loop())
+    _stop_in_time()
+    await asyncio.to_thread(home.workers.start)
+    _freeze_heap()
+    _print_address()
+    sweeping = asyncio.create_task(_sweep())
+    try:
+        yield
+    finally:
+        sweeping.cancel()
+        await close_all()
+        home.decoder.close()
+        await asyncio.to_thread(home.workers.close)
+
+
+def _print_address() -> None:
+    """Streamlit's own greeting would ask a server on the internet for this machine's address."""
+    address = st.get_option("server.address") or "localhost"
+    sys.stdout.write(f"\n  GenLab is ready: http://{address}:{st.get_option('server.port')}\n\n")
+    sys.stdout.flush()
+
+
+def _freeze_heap() -> None:
+    """Load what pages use, then take it out of every later garbage collection.
+
+    With torch loaded a full collection takes 0.2 s, and Streamlit forces one after each script run (switched off
+    in .streamlit/config.toml).
+    """
+    import plotly.graph_objects  # noqa: F401
+    import sklearn.cluster  # noqa: F401
+
+    from app.panels.targets import thumbnails
+
+    thumbnails()
+    gc.collect()
+    gc.freeze()
+
+
+async def _sweep() -> None:
+    while True:
+        await asyncio.sleep(SWEEP_SECONDS)
+        await asyncio.to_thread(house().workers.sweep)
+
+
+def _stop_in_time() -> None:
+    """At the first Ctrl-C or SIGTERM, start a clock: browsers that do not let go must not keep the server alive."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        with suppress(ValueError):  # only the main thread may set handlers; under a test client there is none to set
+            _chain(number)
+
+
+def _chain(number: signal.Signals) -> None:
+    before = signal.getsignal(number)
+
+    def on_signal(received: int, frame: Any) -> None:
+        threading.Thread(target=_end_after_grace, name="stop-in-time", daemon=True).start()
+        if callable(before):
+            before(received, frame)
+
+    signal.signal(number, on_signal)
+
+
+def _end_after_grace() -> None:
+    time.sleep(MOST_SECONDS_TO_STOP)
+    house().workers.kill()
+    os._exit(0)

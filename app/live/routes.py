@@ -1,0 +1,165 @@
+"""The live lane's routes: two WebSockets and the canvases' scripts, in the same process as Streamlit.
+
+    /lane/watch?run=DIGEST   snapshots and live pictures of a run, pushed as they are made; commands the other way
+    /lane/decode             requests of canvases, answered by the model
+    /lane/js/*.js            the canvases' scripts
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from starlette.routing import BaseRoute, Mount, WebSocketRoute
+from starlette.staticfiles import StaticFiles
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from app.house import house
+from app.live.decode import Request
+from app.live.hub import Watcher
+from engines.errors import GenLabError
+from engines.training.snapshot import pack
+
+MAX_MESSAGE = 2_000  # characters
+MAX_PER_SECOND = 150  # messages of one socket
+MAX_SOCKETS = 400
+COMMANDS = ("pause", "resume", "step", "stop")
+UNKNOWN_RUN, TOO_MANY, FORBIDDEN, TOO_MUCH = 4404, 4429, 4403, 4413
+
+_open: set[WebSocket] = set()
+
+
+def build_routes() -> list[BaseRoute]:
+    """All routes of the live lane."""
+    scripts = Path(__file__).parents[1] / "canvas"
+    return [
+        WebSocketRoute("/lane/watch", watch),
+        WebSocketRoute("/lane/decode", decode),
+        Mount("/lane/js", app=StaticFiles(directory=scripts), name="lane-js"),
+    ]
+
+
+async def close_all() -> None:
+    """Close every socket politely; the server is going."""
+    for socket in list(_open):
+        with suppress(Exception):
+            await asyncio.wait_for(socket.close(1001, "The server is stopping."), 0.3)
+
+
+async def watch(socket: WebSocket) -> None:
+    """Push a run to one browser."""
+    if not await _admit(socket):
+        return
+    watcher = house().hub.watch(socket.query_params.get("run", "")[:64])
+    if watcher is None:
+        await _refuse(socket, UNKNOWN_RUN, "There is no run of that name here.")
+        return
+    try:
+        await _both(_send_news(socket, watcher), _receive(socket, lambda message: _obey(watcher, message)))
+    finally:
+        house().hub.leave(watcher)
+        _open.discard(socket)
+
+
+async def decode(socket: WebSocket) -> None:
+    """Answer the requests of one browser."""
+    if not await _admit(socket):
+        return
+    tasks: set[asyncio.Task[None]] = set()
+
+    async def on_message(message: dict[str, Any]) -> None:
+        task = asyncio.create_task(_answer(socket, message))
+        tasks.add(task)
+        task.add_done_callback(tasks.discard)
+
+    try:
+        await _receive(socket, on_message)
+    finally:
+        _open.discard(socket)
+
+
+async def _answer(socket: WebSocket, message: dict[str, Any]) -> None:
+    identity = message.get("id")
+    try:
+        arrays = await house().decoder.answer(Request.from_message(message))
+        reply: bytes | str = pack(arrays, {"id": identity})
+    except GenLabError as error:
+        reply = json.dumps({"type": "error", "id": identity, "text": str(error)})
+    with suppress(RuntimeError, WebSocketDisconnect):
+        await (socket.send_text(reply) if isinstance(reply, str) else socket.send_bytes(reply))
+
+
+async def _send_news(socket: WebSocket, watcher: Watcher) -> None:
+    while True:
+        for message in await watcher.next():
+            await (socket.send_text(message) if isinstance(message, str) else socket.send_bytes(message))
+
+
+async def _obey(watcher: Watcher, message: dict[str, Any]) -> None:
+    """Carry out a command, unless others watch the same run: then it goes on for them."""
+    word = message.get("do")
+    if word not in COMMANDS:
+        return
+    others = house().hub.count(watcher.digest) - 1
+    if others and word in ("pause", "stop"):
+        watcher.say({"type": "shared", "others": others, "word": word})
+        return
+    await asyncio.to_thread(house().workers.command, watcher.digest, word)
+
+
+async def _receive(socket: WebSocket, on_message: Callable[[dict[str, Any]], Awaitable[None]]) -> None:
+    """Read JSON objects until the browser goes; too long, too many or nonsense closes the socket."""
+    second, count = 0, 0
+    with suppress(WebSocketDisconnect):
+        while True:
+            text = await socket.receive_text()
+            now = int(time.monotonic())
+            second, count = (now, 1) if now != second else (second, count + 1)
+            if len(text) > MAX_MESSAGE or count > MAX_PER_SECOND:
+                await _refuse(socket, TOO_MUCH, "Too long or too many messages.")
+                return
+            try:
+                message = json.loads(text)
+            except ValueError:
+                message = None
+            if isinstance(message, dict):
+                await on_message(message)
+
+
+async def _both(*jobs: Awaitable[None]) -> None:
+    """Run until the first of two jobs ends, then end the other."""
+    tasks = [asyncio.ensure_future(job) for job in jobs]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+    for task in done:
+        with suppress(WebSocketDisconnect, RuntimeError):
+            task.result()
+
+
+async def _admit(socket: WebSocket) -> bool:
+    """Accept a socket from our own pages, as long as there is room."""
+    origin, host = socket.headers.get("origin"), socket.headers.get("host", "")
+    await socket.accept()
+    if origin and urlsplit(origin).netloc != host:
+        await _refuse(socket, FORBIDDEN, "This socket serves only its own pages.")
+        return False
+    if len(_open) >= MAX_SOCKETS:
+        await _refuse(socket, TOO_MANY, "Too many visitors at once.")
+        return False
+    _open.add(socket)
+    return True
+
+
+async def _refuse(socket: WebSocket, code: int, reason: str) -> None:
+    _open.discard(socket)
+    with suppress(RuntimeError):
+        await socket.close(code, reason)

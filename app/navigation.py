@@ -1,0 +1,19 @@
+"""NAVIGATION: the one ordered list of pages; only pages that work stand in it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class PageEntry:
+    """One page: its section, file in views/, title, icon and path."""
+
+    section: str
+    file: str
+    title: str
+    icon: str
+    path: str
+
+
+NAVIGATION = (PageEntry("Families", "flows.py", "Flows in 2-D", ":material/waves:", "flows"),)

@@ -1,0 +1,38 @@
+"""The charts that prove a run: drawn when they are opened, for a run that has ended."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from app.figures.curves import Drawing, draw_kl_curve, draw_loss_curve
+from engines.training.run import Run
+
+
+def draw_charts(run: Run | None, entropy: tuple[float, float], *, key: str) -> None:
+    """An expander with loss and KL over training; nothing is computed before it is opened."""
+    box = st.expander("Charts: loss and KL over training", icon=":material/show_chart:", key=key, on_change="rerun")
+    if not box.open:
+        return
+    with box:
+        if run is None:
+            st.caption("The charts come when the run has ended.")
+            return
+        left, right = st.columns(2)
+        snapshots = run.snapshots
+        measured = [s for s in snapshots if "kl" in s.metrics]
+        trained = [s for s in snapshots if "loss" in s.losses]
+        if measured:
+            kl, error = [s.metrics["kl"] for s in measured], [s.metrics["kl_error"] for s in measured]
+            _show(left, draw_kl_curve([s.step for s in measured], kl, error), f"{key}/kl")
+        if trained:
+            losses = [s.losses["loss"] for s in trained]
+            _show(right, draw_loss_curve([s.step for s in trained], losses, entropy[0]), f"{key}/loss")
+        info = run.info
+        st.caption(
+            f"Trained on {info.device} in {info.seconds:.1f} s, seed {run.experiment.seed}, {info.n_parameters:,} parameters, "
+            f"torch {info.versions.get('torch', '?')}. KL by the paired estimator on held-out points."
+        )
+
+
+def _show(place: st.delta_generator.DeltaGenerator, drawing: Drawing, key: str) -> None:
+    place.plotly_chart(drawing.figure, key=key, alt=drawing.alt, config={"displayModeBar": False})

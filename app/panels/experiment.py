@@ -1,0 +1,128 @@
+"""The experiment that a page's widgets describe: from a link, to a link, into training, and forked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import streamlit as st
+
+from app.canvas.stage import Moment
+from app.house import house
+from app.state import PageKeys, current_settings, load_settings, store_settings, texts_of
+from engines.datasets import DATASETS
+from engines.errors import GenLabError, UnknownKeyError
+from engines.models import MODELS
+from engines.training import Experiment, Plan
+from engines.training.run import Run
+
+
+@dataclass(frozen=True)
+class ShownRun:
+    """The run on the stage.
+
+    Attributes:
+        experiment: What its widgets describe, or the fork that was asked for.
+        digest: Its name if it is in training or stored here, else empty.
+        run: The stored run once it has ended, else None.
+    """
+
+    experiment: Experiment
+    digest: str
+    run: Run | None
+
+
+def open_link(keys: PageKeys, query: Mapping[str, str], *, model: str, target: str) -> tuple[str, list[str]]:
+    """Set all widgets from a link; returns the target and a sentence for each thing in it that is impossible."""
+    problems: list[str] = []
+    if run := query.get("run"):
+        stored = house().shelves.get(run)
+        if stored is not None:
+            return _open_run(keys, stored.experiment), problems
+        problems.append(
+            f"The run {run[:16]!r} of this link is not stored here: runs stay with the server that trained them. "
+            "The settings of the link are kept; press Train to compute it anew."
+        )
+    wanted = query.get("target", target)
+    try:
+        spec = DATASETS[wanted]
+    except UnknownKeyError as error:
+        problems.append(f"{error} The default, {target}, is shown.")
+        spec = DATASETS[target]
+    problems += load_settings(keys, f"target.{spec.key}", spec.settings, texts_of("target", query))
+    problems += load_settings(keys, "model", MODELS[model].settings, texts_of("model", query))
+    problems += load_settings(keys, "plan", Plan, texts_of("plan", query))
+    return spec.key, problems
+
+
+def described_experiment(keys: PageKeys, model: str, target: str) -> Experiment:
+    """The experiment that the widgets describe now."""
+    settings = current_settings(keys, "model", MODELS[model].settings)
+    target_settings = current_settings(keys, f"target.{target}", DATASETS[target].settings)
+    plan = current_settings(keys, "plan", Plan)
+    return Experiment.make(model, target, settings, target_settings, Plan.from_dict(plan.to_dict()))
+
+
+def link_parameters(keys: PageKeys, model: str, target: str, shown: ShownRun, moment: Moment | None) -> dict[str, str]:
+    """What the address bar should say."""
+    groups = {
+        "target": current_settings(keys, f"target.{target}", DATASETS[target].settings),
+        "model": current_settings(keys, "model", MODELS[model].settings),
+        "plan": current_settings(keys, "plan", Plan),
+    }
+    link = {"target": target}
+    for group, settings in groups.items():
+        link |= {f"{group}.{name}": text for name, text in settings.changed().items()}
+    if shown.experiment.origin and shown.digest:
+        link["run"] = shown.digest
+    if moment is not None:
+        link |= {} if moment.step is None else {"at": str(moment.step)}
+        link |= {} if moment.temperature == 1 else {"temperature": f"{moment.temperature:g}"}
+    return link
+
+
+def find_run(keys: PageKeys, described: Experiment) -> ShownRun:
+    """The run to show: the fork that was asked for last, as long as the settings stay, else the described one."""
+    fork: Experiment | None = st.session_state.get(keys.own("fork"))
+    if fork is not None and st.session_state.get(keys.own("fork_base")) == described.digest:
+        experiment = fork
+    else:
+        st.session_state.pop(keys.own("fork"), None)
+        experiment = described
+    digest = experiment.digest
+    if house().workers.standing(digest) is not None:
+        return ShownRun(experiment, digest, None)
+    run = house().shelves.get(digest)
+    return ShownRun(experiment, digest if run else "", run)
+
+
+def start_training(keys: PageKeys, experiment: Experiment) -> None:
+    """Queue a training; what goes wrong is said on the page. Meant as a button's callback."""
+    try:
+        house().workers.submit(experiment)
+    except GenLabError as error:
+        st.session_state[keys.own("trouble")] = str(error)
+        return
+    st.session_state[keys.own("attempt")] = st.session_state.get(keys.own("attempt"), 0) + 1
+    st.session_state[keys.own("moment")] = None
+
+
+def start_fork(keys: PageKeys, run: Run, described: Experiment, step: int) -> None:
+    """Continue from a kept step of a run with the settings of the fork's widgets. Meant as a button's callback."""
+    plan = current_settings(keys, "fork", Plan).to_dict()
+    fork = run.experiment.fork(step, **plan)
+    st.session_state[keys.own("fork")] = fork
+    st.session_state[keys.own("fork_base")] = described.digest
+    start_training(keys, fork)
+
+
+def _open_run(keys: PageKeys, experiment: Experiment) -> str:
+    """Set all widgets to a stored run's experiment; returns its target."""
+    spec = DATASETS[experiment.dataset]
+    store_settings(keys, f"target.{spec.key}", spec.settings.from_dict(experiment.dataset_settings))
+    store_settings(keys, "model", MODELS[experiment.model].settings.from_dict(experiment.settings))
+    store_settings(keys, "plan", experiment.plan)
+    if experiment.origin:
+        st.session_state[keys.own("fork")] = experiment
+        st.session_state[keys.own("fork_base")] = described_experiment(keys, experiment.model, spec.key).digest
+    return spec.key

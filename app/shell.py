@@ -1,0 +1,25 @@
+"""The frame of every page: configuration, title, navigation. Run by Streamlit at each rerun."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+if str(ROOT) not in sys.path:  # when Streamlit runs this file by itself
+    sys.path.insert(0, str(ROOT))
+
+import streamlit as st  # noqa: E402
+
+from app.navigation import NAVIGATION  # noqa: E402
+
+# A file of ours: Streamlit's own icons for the browser tab come from the internet.
+st.set_page_config(page_title="GenLab", page_icon=str(ROOT / "assets" / "icon.png"), layout="wide")
+st.html(f"<style>{(ROOT / 'app' / 'page.css').read_text(encoding='utf-8')}</style>")
+
+pages: dict[str, list[st.Page]] = {}
+for index, entry in enumerate(NAVIGATION):
+    page = st.Page(f"views/{entry.file}", title=entry.title, icon=entry.icon, url_path=entry.path, default=index == 0)
+    pages.setdefault(entry.section, []).append(page)
+
+st.navigation(pages).run()

@@ -1,0 +1,73 @@
+"""What a page remembers: typed session keys, and the same state as a link.
+
+A link holds every setting that differs from its default. Impossible values in it become sentences, and the
+default is used: nothing crashes, nothing else is lost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import streamlit as st
+
+from engines.settings import Settings, setting_fields
+
+
+@dataclass(frozen=True)
+class PageKeys:
+    """Names of a page's session keys; all begin with the page's own name."""
+
+    page: str
+
+    def widget(self, group: str, name: str) -> str:
+        """Key of the widget of one setting."""
+        return f"{self.page}.{group}.{name}"
+
+    def own(self, name: str) -> str:
+        """Key of something that is no widget."""
+        return f"{self.page}/{name}"
+
+
+def keep_widgets(keys: PageKeys) -> None:
+    """Keep the values of widgets that this run may not draw; Streamlit would forget them. Call it first."""
+    for name in list(st.session_state.keys()):
+        if str(name).startswith(f"{keys.page}."):
+            st.session_state[name] = st.session_state[name]
+
+
+def load_settings(keys: PageKeys, group: str, cls: type[Settings], texts: Mapping[str, str]) -> list[str]:
+    """Set the widgets of a settings class from texts; returns a sentence for each impossible one."""
+    settings, problems = cls.from_texts(texts)
+    for name, value in settings.to_dict().items():
+        st.session_state[keys.widget(group, name)] = value
+    return problems
+
+
+def store_settings(keys: PageKeys, group: str, settings: Settings) -> None:
+    """Set the widgets of a group to a settings object."""
+    for name, value in settings.to_dict().items():
+        st.session_state[keys.widget(group, name)] = value
+
+
+def current_settings(keys: PageKeys, group: str, cls: type[Settings]) -> Settings:
+    """The settings that the widgets of a group hold now; missing ones have their default."""
+    held: dict[str, Any] = {}
+    for field in setting_fields(cls):
+        key = keys.widget(group, field.name)
+        if key in st.session_state:
+            held[field.name] = st.session_state[key]
+    return cls.from_dict(held)
+
+
+def texts_of(prefix: str, query: Mapping[str, str]) -> dict[str, str]:
+    """The part of a link's parameters that begins with "prefix."."""
+    start = f"{prefix}."
+    return {name[len(start) :]: value for name, value in query.items() if name.startswith(start)}
+
+
+def write_link(parameters: Mapping[str, str]) -> None:
+    """Make the address bar say exactly this."""
+    if dict(st.query_params) != dict(parameters):
+        st.query_params.from_dict(dict(parameters))

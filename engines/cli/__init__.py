@@ -1,0 +1,1 @@
+"""The command line, one theme a file. Settings become options by themselves, from their fields."""
