@@ -11,12 +11,12 @@ from app.state import PageKeys, current_settings
 from engines.settings import SettingField, Settings, setting_fields
 
 
-def draw_settings(keys: PageKeys, group: str, cls: type[Settings]) -> Settings:
-    """Draw a widget for each visible setting of a class; returns what they hold."""
+def draw_settings(keys: PageKeys, group: str, cls: type[Settings], *, without: tuple[str, ...] = ()) -> Settings:
+    """Draw a widget for each visible setting of a class, but those named in `without`; returns what all hold."""
     for field in setting_fields(cls):
         key = keys.widget(group, field.name)
         st.session_state.setdefault(key, field.default)
-        if not field.is_hidden:
+        if not field.is_hidden and field.name not in without:
             _draw(field, key)
     return current_settings(keys, group, cls)
 

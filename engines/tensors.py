@@ -24,7 +24,13 @@ def pick_device(name: str = "auto") -> torch.device:
         raise DeviceError(f"Expected device auto, cuda, mps or cpu, got {name!r}.")
     if not _has_device(kind):
         raise DeviceError(f"This machine has no {kind} device that torch can use; choose auto or cpu.")
-    return torch.device(name)
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        raise DeviceError(f"Expected a device such as cpu or cuda:0, got {name[:40]!r}.") from None
+    if kind == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise DeviceError(f"This machine has {torch.cuda.device_count()} CUDA devices, counted from 0; got {name!r}.")
+    return device
 
 
 def _has_device(kind: str) -> bool:

@@ -111,7 +111,7 @@ function drawDots(context, dots, [x0, x1, y0, y1], width, height, colour) {
 /** Small numbers along the lower and left edge: the picture's axes, in data units. */
 function drawTicks(context, [x0, x1, y0, y1], width, height, colour) {
   const step = niceStep((x1 - x0) / 6);
-  context.font = "10.5px system-ui, sans-serif";
+  context.font = `11px ${getComputedStyle(context.canvas).fontFamily}`;
   context.fillStyle = context.strokeStyle = colour;
   context.lineWidth = 1;
   context.textAlign = "center";

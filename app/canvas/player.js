@@ -193,7 +193,7 @@ export class Player {
     c.lineTo(width, y);
     c.stroke();
     c.setLineDash([]);
-    c.font = "11px system-ui, sans-serif";
+    c.font = `11px ${getComputedStyle(this.track).fontFamily}`;
     c.fillStyle = colours.data;
     c.textAlign = "right";
     c.fillText("entropy of the data: no loss can be lower", width - 6, y - 4);

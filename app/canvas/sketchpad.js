@@ -26,7 +26,7 @@ class Sketchpad {
     this.undoButton = element("button", { type: "button", onclick: () => this.undo() }, "Undo");
     this.clearButton = element("button", { type: "button", onclick: () => this.clear() }, "Clear");
     root.replaceChildren(this.canvas, element("div", { className: "tools" },
-      element("span", {}, "Draw here. Each stroke becomes part of the density."), this.undoButton, this.clearButton));
+      this.undoButton, this.clearButton));
     this.canvas.onpointerdown = (event) => this.begin(event);
     this.canvas.onpointermove = (event) => this.go(event);
     this.canvas.onpointerup = this.canvas.onpointercancel = () => this.end();

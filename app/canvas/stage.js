@@ -215,6 +215,7 @@ class Stage {
   setTemperature(value) {
     this.temperature = value;
     this.sliderValue.textContent = value.toFixed(2);
+    this.slider.style.setProperty("--share", `${(100 * value) / 1.5}%`);
     if (this.aimed) { if (value === 1 && this.aimed.samples) this.target.samples = this.aimed.samples; else this.askSamples(); }
   }
 
@@ -290,7 +291,7 @@ class Stage {
     this.cards.model.tag.textContent = this.provenance();
     this.cards.model.value.textContent = Number.isFinite(metrics?.integral) ? metrics.integral.toFixed(4) : "–";
     this.cards.difference.value.textContent = metrics ? `${metrics.kl.toFixed(metrics.kl < 0.1 ? 4 : 3)} ± ${metrics.kl_error.toFixed(metrics.kl < 0.1 ? 4 : 3)} nats` : "–";
-    this.cards.difference.tag.textContent = metrics ? "estimate" : "";
+    this.cards.difference.tag.textContent = metrics ? "KL is an estimate" : "";
     this.player.show({
       snapshots: this.snapshots, tail: this.tail, index: this.index, step: picture?.step ?? 0,
       steps: this.standing?.steps || this.numbers.steps, live: !!this.standing && !this.standing.stored, ended: this.standing?.ended ?? false,

@@ -101,7 +101,7 @@ def start_training(keys: PageKeys, experiment: Experiment) -> None:
     try:
         house().workers.submit(experiment)
     except GenLabError as error:
-        st.session_state[keys.own("trouble")] = str(error)
+        st.session_state[keys.own("problems")] = [str(error)]
         return
     st.session_state[keys.own("attempt")] = st.session_state.get(keys.own("attempt"), 0) + 1
     st.session_state[keys.own("moment")] = None

@@ -9,6 +9,7 @@ from typing import Any
 
 import streamlit as st
 
+PER_ROW = 3
 LESSONS = Path(__file__).resolve().parents[2] / "assets" / "lessons"
 
 
@@ -23,11 +24,17 @@ def draw_experiments(page: str, key: str) -> dict[str, str] | None:
     """Draw the experiments; returns the link of the one that was just chosen."""
     st.subheader("Experiments to try", anchor=False)
     chosen = None
-    columns = st.columns(3)
-    for index, entry in enumerate(experiments(page)):
-        with columns[index % 3], st.container(border=True, height="stretch"):
-            st.markdown(f"**{entry['title']}**  \n{entry['what']}")
-            st.caption(f"**Watch:** {entry['watch']}  \n**Cure:** {entry['cure']}")
-            if st.button("Set it up", key=f"{key}/{index}", icon=":material/science:"):
-                chosen = dict(entry["link"])
+    entries = experiments(page)
+    for start in range(0, len(entries), PER_ROW):
+        for column, index in zip(st.columns(PER_ROW), range(start, min(start + PER_ROW, len(entries))), strict=False):
+            with column, st.container(border=True, height="stretch"):
+                if _draw_one(entries[index], f"{key}/{index}"):
+                    chosen = dict(entries[index]["link"])
     return chosen
+
+
+def _draw_one(entry: dict[str, Any], key: str) -> bool:
+    """One experiment; whether it was chosen now."""
+    st.markdown(f"**{entry['title']}**  \n{entry['what']}")
+    st.caption(f"**Watch:** {entry['watch']}  \n**Cure:** {entry['cure']}")
+    return st.button("Set it up", key=key, icon=":material/science:")

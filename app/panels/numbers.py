@@ -35,9 +35,10 @@ def draw_formula(run: Run | None, point: tuple[float, float]) -> None:
         return
     base, volume = terms_at(run.experiment.digest, *point)
     grey, orange = ROLES["base"]["light"], ROLES["model"]["light"]
-    numbers = rf" = \textcolor{{{grey}}}{{{base:.3f}}} {volume:+.3f} = {base + volume:.3f}"
+    numbers = rf" &= \textcolor{{{grey}}}{{{base:.3f}}} {volume:+.3f} = {base + volume:.3f}"
     numbers = numbers.replace(f"{volume:+.3f}", rf"\textcolor{{{orange}}}{{{volume:+.3f}}}")
-    st.latex(formula + numbers + r"\ \text{nats}")
+    lines = formula.replace("=", "&=", 1) + r" \\" + numbers
+    st.latex(rf"\begin{{aligned}} {lines}\ \text{{nats}} \end{{aligned}}")
     st.caption(
         f"At the data point x = ({point[0]:.2f}, {point[1]:.2f}), with the final weights: the base density of its latent, "
         "and by how much all layers together stretched the space around it. Exact."

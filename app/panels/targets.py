@@ -80,16 +80,20 @@ def pick_target(keys: PageKeys, current: str) -> str:
 
 
 def draw_own_target(keys: PageKeys, target: str) -> None:
-    """The pad of the drawn target, the upload of the picture target; nothing for the others."""
-    if target == "drawn":
+    """The word of the letters, the pad of the drawing, the upload of the picture; nothing for the other targets."""
+    if target == "letters":
+        held = keys.widget("target.letters", "word")
+        st.session_state.setdefault(held, DATASETS["letters"].settings().to_dict()["word"])
+        st.text_input("Your word, at most 8 letters", key=held, max_chars=8, width=300)
+    elif target == "drawn":
         _draw_pad(keys)
     elif target == "picture":
         _draw_upload(keys)
 
 
 def draw_target_settings(keys: PageKeys, target: str) -> Settings:
-    """Widgets for the target's settings; returns what they hold."""
-    return draw_settings(keys, f"target.{target}", DATASETS[target].settings)
+    """Widgets for the target's settings (the word has its place under the picker); returns what they hold."""
+    return draw_settings(keys, f"target.{target}", DATASETS[target].settings, without=("word",))
 
 
 def _draw_pad(keys: PageKeys) -> None:
@@ -107,7 +111,15 @@ def _draw_pad(keys: PageKeys) -> None:
     except DataError:
         shown = []
     width = current_settings(keys, "target.drawn", DATASETS["drawn"].settings).to_dict()["width"]
-    draw_sketchpad(shown, float(width) / 3, key=keys.own("pad"))
+    left, right = st.columns([1, 3], gap="medium")
+    with left:
+        draw_sketchpad(shown, float(width) / 3, key=keys.own("pad"))
+    with right:
+        st.markdown("**Draw with mouse, pen or finger.** Each stroke becomes part of the density when you let go.")
+        st.caption(
+            "The drawing travels in the address: copy the link, and a class sees the same target. "
+            "A click is a dot. The brush's width is under Target."
+        )
 
 
 def _draw_upload(keys: PageKeys) -> None:

@@ -68,11 +68,13 @@ def draw_heading(title: str) -> None:
 
 
 def draw_problems() -> None:
-    """Sentences on what in the link was impossible, and on what went wrong with a button."""
-    for sentence in st.session_state.pop(KEYS.own("problems"), []):
-        st.warning(sentence)
-    if trouble := st.session_state.pop(KEYS.own("trouble"), None):
-        st.error(trouble)
+    """Sentences on what in the link was impossible, and on what went wrong with a button; they stay until read."""
+    sentences = st.session_state.get(KEYS.own("problems"), [])
+    if not sentences:
+        return
+    left, right = st.columns([8, 1], vertical_alignment="center")
+    left.warning("\n\n".join(sentences), icon=":material/info:")
+    right.button("Got it", key=KEYS.own("got_it"), on_click=st.session_state.pop, args=(KEYS.own("problems"),))
 
 
 def draw_controls(target: str) -> None:
@@ -157,8 +159,10 @@ def draw_page() -> None:
     if target != st.session_state[KEYS.own("target")]:
         st.session_state[KEYS.own("target")] = target
         st.session_state[KEYS.own("moment")] = None
+        st.session_state.pop(KEYS.own("problems"), None)
     with heading:
-        draw_heading(DATASETS[target].title)
+        spec = DATASETS[target]
+        draw_heading(spec.phrase or spec.title)
     draw_problems()
     draw_own_target(KEYS, target)
     draw_controls(target)

@@ -59,6 +59,7 @@ class DatasetSpec:
         build_density: Settings to density, for targets in the plane; None for images and text.
         source: Where it comes from.
         licence: Under which terms.
+        phrase: The title as it stands in a sentence; empty if the title will do.
         group: "shape", "modes" or "yours": how the picker sorts it.
     """
 
@@ -70,6 +71,7 @@ class DatasetSpec:
     source: str
     licence: str = "computed here"
     group: str = "shape"
+    phrase: str = ""
 
     event_shape: tuple[int, ...] = (2,)
 

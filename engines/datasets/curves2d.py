@@ -231,6 +231,7 @@ SWISS_ROLL = DatasetSpec(
     SwissRollSettings,
     build_swiss_roll,
     "scikit-learn make_swiss_roll, first and third coordinate over 5, as in FFJORD (arXiv:1810.01367)",
+    phrase="a Swiss roll",
 )
 
 
@@ -257,6 +258,7 @@ S_CURVE = DatasetSpec(
     SCurveSettings,
     build_s_curve,
     "scikit-learn make_s_curve, first and third coordinate, times 1.6",
+    phrase="an S-curve",
 )
 
 
@@ -284,4 +286,5 @@ HEART = DatasetSpec(
     HeartSettings,
     build_heart,
     "the heart curve of Weisstein, MathWorld (mathworld.wolfram.com/HeartCurve.html)",
+    phrase="a heart",
 )

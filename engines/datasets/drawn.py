@@ -162,10 +162,11 @@ def _stretch(pieces: np.ndarray, width: float) -> np.ndarray:
 
 DRAWN = DatasetSpec(
     "drawn",
-    "drawn",
+    "draw",
     "Your own drawing as a density: every stroke is equally dark for its length.",
     DrawnSettings,
     build_drawn,
     "drawn on the canvas",
     group="yours",
+    phrase="your drawing",
 )

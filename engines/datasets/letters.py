@@ -162,4 +162,5 @@ LETTERS = DatasetSpec(
     build_letters,
     "GenLab's own stroke font",
     group="yours",
+    phrase="letters of your choice",
 )

@@ -235,10 +235,11 @@ def _distance_to_neighbours(nodes: np.ndarray, count: int = 4) -> np.ndarray:
 
 PICTURE = DatasetSpec(
     "picture",
-    "picture",
+    "upload",
     "Your own picture as a density: its dark parts, or its edges, become the shape.",
     PictureSettings,
     build_picture,
     "a picture chosen by the visitor; before that a cat computed here",
     group="yours",
+    phrase="your picture",
 )

@@ -80,6 +80,7 @@ RING = DatasetSpec(
     build_ring,
     "the common 8 gaussians (radius 2.828, std 0.354) divided by the square root of 2",
     group="modes",
+    phrase="a ring of 8",
 )
 
 RING_NARROW = DatasetSpec(
@@ -90,6 +91,7 @@ RING_NARROW = DatasetSpec(
     build_ring,
     "Metz et al. 2016, Unrolled GANs, arXiv:1611.02163: 8 modes, radius 2, std 0.02",
     group="modes",
+    phrase="a narrow ring of 8",
 )
 
 
@@ -118,6 +120,7 @@ GRID = DatasetSpec(
     build_grid,
     "Srivastava et al. 2017, VEEGAN, arXiv:1705.07761: 5 by 5 modes, spacing 2, std 0.05",
     group="modes",
+    phrase="a grid of 25",
 )
 
 
@@ -145,6 +148,7 @@ TWO_MODES = DatasetSpec(
     build_two_modes,
     "Song and Ermon 2019, NCSN, arXiv:1907.05600, section 3.2.2",
     group="modes",
+    phrase="two unequal modes",
 )
 
 
@@ -173,6 +177,7 @@ GAUSSIAN = DatasetSpec(
     build_gaussian,
     "textbook",
     group="modes",
+    phrase="another Gaussian",
 )
 
 
@@ -204,6 +209,7 @@ RANDOM = DatasetSpec(
     build_random,
     "GenLab's own",
     group="modes",
+    phrase="a random mixture",
 )
 
 
@@ -261,6 +267,7 @@ PINWHEEL = DatasetSpec(
     PinwheelSettings,
     build_pinwheel,
     "Johnson et al. 2016, arXiv:1603.06277, as in FFJORD (arXiv:1810.01367); turned by radius, so that areas are kept",
+    phrase="a pinwheel",
 )
 
 
@@ -289,6 +296,7 @@ BANANA = DatasetSpec(
     BananaSettings,
     build_banana,
     "after Haario et al. 1999, Computational Statistics 14: x2 = bend (x1² - 4) + noise, std 2 and 1",
+    phrase="a banana",
 )
 
 
@@ -327,6 +335,7 @@ CHECKERBOARD = DatasetSpec(
     SquaresSettings,
     build_checkerboard,
     "FFJORD's checkerboard (Grathwohl et al. 2019, arXiv:1810.01367), its edges blurred by the noise width",
+    phrase="a checkerboard",
 )
 
 
@@ -342,6 +351,7 @@ CROSS = DatasetSpec(
     SquaresSettings,
     build_cross,
     "GenLab's own",
+    phrase="a cross",
 )
 
 TOY_2D: tuple[DatasetSpec, ...] = (

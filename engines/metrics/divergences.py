@@ -13,6 +13,8 @@ from engines.probes import cell_centres
 
 CELL_PER_SCALE = 0.7  # width of the finest cells in standard deviations: the midpoint rule's error is then below 1e-6
 COARSE = 48  # cells along each axis of the doubled window
+MOST_CUTS = 3  # of a cell at a time, along each axis
+LEAST_SHARE = math.log(1e-3)  # of the highest density: what lies below needs no finer cells
 
 
 class HasLogProb(Protocol):
@@ -43,9 +45,9 @@ def kl_from_data(model: HasLogProb, true_log_prob: Tensor, points: Tensor) -> tu
 def plane_integral(density: HasLogProb | Density, window: Window, *, scale: float, n_points: int = 8000) -> float:
     """Integral of exp(log_prob) over the plane by the midpoint rule; 1 for a proper density.
 
-    The window is doubled, for a model may put mass where its target has none, and cut into cells. Cells that
-    hold mass, and their neighbours, are cut again until they are finer than the density's smallest feature, as far
-    as the number of points allows.
+    The window is doubled, for a model may put mass where its target has none, and cut into cells. Cells in which
+    a feature as narrow as the true density's narrowest may hide are cut again and again, until cells are finer than
+    the feature or the points are used up.
 
     Args:
         density: Gives log_prob at (B, 2).
@@ -54,27 +56,28 @@ def plane_integral(density: HasLogProb | Density, window: Window, *, scale: floa
         n_points: Most points at which cells are cut again; more points, more exact.
     """
     wide = _doubled(window)
-    step = (wide[1] - wide[0]) / COARSE
+    step, total, peak = (wide[1] - wide[0]) / COARSE, 0.0, -math.inf
     centres = cell_centres(wide, COARSE, _device_of(density))
-    with torch.no_grad():
-        mass = density.log_prob(centres).double().exp() * step**2
-        matters = _grown((mass > mass.max() * 1e-3).view(COARSE, COARSE)).view(-1)
-        fine = min(math.ceil(step / (CELL_PER_SCALE * scale)), max(2, math.isqrt(n_points // max(1, int(matters.sum())))))
-        inner = cell_centres((-step / 2, step / 2, -step / 2, step / 2), fine, centres.device)
-        points = (centres[matters][:, None] + inner).view(-1, 2)
-        refined = density.log_prob(points).double().exp().sum() * (step / fine) ** 2
-    return float(mass[~matters].sum() + refined)
+    while True:
+        with torch.no_grad():
+            log_prob = density.log_prob(centres).double()
+        peak = max(peak, float(log_prob.max()))
+        matters = log_prob > peak + LEAST_SHARE - (step / scale) ** 2 / 4
+        cuts = min(
+            MOST_CUTS, math.ceil(step / (CELL_PER_SCALE * scale)), math.isqrt(n_points // max(1, int(matters.sum())))
+        )
+        if cuts < 2 or not bool(matters.any()):
+            return total + float(log_prob.exp().sum()) * step**2
+        total += float(log_prob[~matters].exp().sum()) * step**2
+        inner = cell_centres((-step / 2, step / 2, -step / 2, step / 2), cuts, centres.device)
+        centres, step = (centres[matters][:, None] + inner).view(-1, 2), step / cuts
+        n_points -= len(centres)
 
 
 def _doubled(window: Window) -> Window:
     x0, x1, y0, y1 = window
     dx, dy = (x1 - x0) / 2, (y1 - y0) / 2
     return (x0 - dx, x1 + dx, y0 - dy, y1 + dy)
-
-
-def _grown(cells: Tensor) -> Tensor:
-    """Cells together with their eight neighbours: a narrow ridge may pass between two centres."""
-    return torch.nn.functional.max_pool2d(cells[None, None].float(), 3, stride=1, padding=1)[0, 0].bool()
 
 
 def _device_of(density: object) -> torch.device:

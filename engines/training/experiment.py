@@ -7,12 +7,18 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from types import UnionType
 from typing import Any, Self
 
 from engines.errors import RunFormatError, UnknownKeyError
 from engines.settings import Settings, Value, setting, setting_fields
 
 FORMAT_VERSION = 1
+_KINDS: Mapping[str, type | UnionType] = {
+    **dict.fromkeys(("model", "dataset", "origin"), str),
+    **dict.fromkeys(("settings", "dataset_settings"), Mapping),
+    **dict.fromkeys(("steps", "batch_size", "learning_rate", "seed"), int | float),
+}
 
 
 @dataclass(frozen=True)
@@ -107,12 +113,17 @@ class Experiment:
         """Inverse of `to_dict`.
 
         Raises:
-            RunFormatError: If a field is unknown.
+            RunFormatError: If a field is unknown or of the wrong kind.
         """
         try:
-            return cls(**values)
+            experiment = cls(**values)
         except TypeError as error:
             raise RunFormatError(f"Expected the fields of an experiment, got others ({error}).") from None
+        for name, kind in _KINDS.items():
+            value = getattr(experiment, name)
+            if not isinstance(value, kind) or isinstance(value, bool):
+                raise RunFormatError(f"Expected an experiment, but its {name} is {str(value)[:40]!r}.")
+        return experiment
 
     def check(self) -> None:
         """Raise SettingError or UnknownKeyError unless every key and value is possible."""

@@ -27,7 +27,7 @@ from engines.training.snapshot import Snapshot, pack, unpack
 State = Literal["queued", "running", "paused", "finished", "stopped", "diverged", "failed"]
 ENDED: frozenset[State] = frozenset({"finished", "stopped", "diverged", "failed"})
 MAX_BLOB = 64 << 20
-_FILES = ("run.json", "snapshots.blobs", "weights*.safetensors", ".*.part")  # all that a run writes
+_FILES = ("snapshots.blobs", "weights*.safetensors", ".*.part")  # all that a run writes besides run.json
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ class RunInfo:
             values = json.loads(text)
             found = values.pop("format")
             experiment = Experiment.from_dict(values.pop("experiment"))
-        except (ValueError, KeyError, AttributeError) as error:
+        except (ValueError, KeyError, AttributeError, TypeError) as error:
             raise RunFormatError(f"This run.json is damaged ({error}).") from None
         if found != FORMAT_VERSION:
             raise RunFormatError(f"This run has format {found}; this version reads format {FORMAT_VERSION}.")
@@ -105,7 +105,7 @@ class Run:
         folder = Path(folder)
         try:
             text = (folder / "run.json").read_text(encoding="utf-8")
-        except OSError:
+        except (OSError, UnicodeDecodeError):
             raise RunFormatError(f"Expected a run in {folder.name!r}, but there is no readable run.json.") from None
         return cls(folder, RunInfo.from_json(text))
 
@@ -133,17 +133,20 @@ class Run:
         return tuple(sorted(int(path.stem.split("-")[1]) for path in self.folder.glob("weights-*.safetensors")))
 
     def weights(self, step: int | None = None) -> dict[str, np.ndarray]:
-        """The weights of a step that keeps them, or the final ones.
+        """The weights of a step that keeps them, or the final ones; of a run that was cut off, the latest kept.
 
         Raises:
             RunFormatError: If they are not there.
         """
+        if step is None and not (self.folder / "weights.safetensors").exists() and self.weight_steps:
+            step = self.weight_steps[-1]
         name = "weights.safetensors" if step is None else f"weights-{step:06d}.safetensors"
         try:
             return unpack((self.folder / name).read_bytes())[0]
         except OSError:
             kept = ", ".join(map(str, self.weight_steps)) or "none"
-            raise RunFormatError(f"This run keeps no weights of step {step}; kept: {kept}.") from None
+            of_step = "" if step is None else f" of step {step}"
+            raise RunFormatError(f"This run keeps no weights{of_step}; kept: {kept}.") from None
 
     def model(self, step: int | None = None) -> Any:
         """The trained model on the CPU, ready to be asked."""
@@ -175,13 +178,13 @@ class RunWriter:
 
     def __init__(self, folder: Path, info: RunInfo) -> None:
         folder.mkdir(parents=True, exist_ok=True)
+        self.folder = folder
+        self.info = replace(info, started=time.time(), versions=_versions())
+        self._write_info()
         for pattern in _FILES:
             for old in folder.glob(pattern):
                 old.unlink()
-        self.folder = folder
-        self.info = replace(info, started=time.time(), versions=_versions())
         self._stream = (folder / "snapshots.blobs").open("ab")
-        self._write_info()
 
     def add(self, snapshot: Snapshot, blob: bytes | None = None) -> None:
         """Append a snapshot (and its blob, if it was made already)."""

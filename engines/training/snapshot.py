@@ -49,7 +49,10 @@ class Snapshot:
     def from_bytes(cls, blob: bytes) -> Snapshot:
         """The snapshot of a blob; its weights lie in files of their own."""
         arrays, numbers = unpack(blob)
-        return cls(numbers["step"], numbers["seconds"], numbers["losses"], numbers["metrics"], arrays)
+        try:
+            return cls(numbers["step"], numbers["seconds"], numbers["losses"], numbers["metrics"], arrays)
+        except (KeyError, TypeError):
+            raise RunFormatError("Expected a snapshot, got a blob without step, seconds, losses and metrics.") from None
 
 
 def pack(arrays: Mapping[str, np.ndarray], numbers: Mapping[str, Any]) -> bytes:

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from engines.datasets import DATASETS
-from engines.errors import TrainingDiverged
+from engines.errors import RunFormatError, TrainingDiverged
 from engines.metrics.divergences import kl_from_data, plane_integral
 from engines.model_spec import Phase
 from engines.models import MODELS, build_model
@@ -33,6 +33,9 @@ HELD_OUT_AT_END = 20_000
 INTEGRAL_POINTS = 6000
 INTEGRAL_POINTS_AT_END = 400_000
 CHUNK_OF_BATCHES = 32
+EXPLODED = 1e4  # times the first loss, for this many steps on end: training has diverged, even if it is still finite
+EXPLODED_STEPS = 50
+WARM_UP = 20  # steps over which the learning rate rises: Adam's first steps move every weight by the full rate
 _HELD_OUT_SEED = 7_654_321  # apart from every training seed (at most 9999)
 
 
@@ -52,7 +55,7 @@ def train(
         weights: State to start from, for an experiment with an origin.
 
     Raises:
-        TrainingDiverged: After the last good snapshot, if a loss, gradient or picture is no longer finite.
+        TrainingDiverged: After the last good snapshot, if a loss or picture is no longer finite, or a loss explodes.
     """
     trainer = Trainer(experiment, device=device, weights=weights)
     yield trainer.snapshot()
@@ -82,6 +85,8 @@ class Trainer:
         self._keeps = _steps_with_weights(self._due, self.model)
         self._sums: dict[str, list[Tensor]] = defaultdict(list)
         self._last_losses: dict[str, float] = {}
+        self._first_losses: dict[str, float] = {}
+        self._exploded_steps = 0
         self.last_good = self.weights()
 
     @property
@@ -103,7 +108,7 @@ class Trainer:
         """One step: each phase in turn, as often as it asks.
 
         Raises:
-            TrainingDiverged: If a loss is no longer finite; `last_good` holds the weights of the last snapshot.
+            TrainingDiverged: If a loss is no longer finite or explodes; `last_good` holds the weights of the last snapshot.
         """
         start = time.perf_counter()
         for phase, optimiser in self._phases:
@@ -121,7 +126,9 @@ class Trainer:
         arrays = self.observe(self.probe)
         for name, array in arrays.items():
             if not np.isfinite(array).all():
-                raise TrainingDiverged(self.step, self._reason(f"the model's {name.replace('_', ' ')}"))
+                raise TrainingDiverged(
+                    self.step, self._reason(f"the model's {name.replace('_', ' ')} holds numbers that are not finite")
+                )
         self.last_good = self.weights()
         weights = self.last_good if self.step in self._keeps else None
         return Snapshot(self.step, self._seconds, self._mean_losses(), self._measure(), as_picture(arrays), weights)
@@ -174,17 +181,27 @@ class Trainer:
         for group in optimiser.param_groups:
             group["lr"] = self._learning_rate()
         losses = phase.loss(self._next_batch(), self._rng)
-        if not bool(torch.isfinite(losses["loss"])):
-            raise TrainingDiverged(self.step, self._reason("the loss"))
+        self._check_loss(phase.name, losses["loss"].item())
         optimiser.zero_grad(set_to_none=True)
         losses["loss"].backward()
         optimiser.step()
         for name, value in losses.items():
             self._sums[name if len(self._phases) == 1 else f"{phase.name}_{name}"].append(value.detach())
 
+    def _check_loss(self, phase: str, loss: float) -> None:
+        """Raise TrainingDiverged if a loss is not finite, or has left all bounds of what it began with."""
+        if not math.isfinite(loss):
+            raise TrainingDiverged(self.step, self._reason("the loss is no longer a finite number"))
+        first = self._first_losses.setdefault(phase, loss)
+        is_exploded = abs(loss) > EXPLODED * max(1.0, abs(first))
+        self._exploded_steps = self._exploded_steps + 1 if is_exploded else 0
+        if self._exploded_steps > EXPLODED_STEPS:
+            raise TrainingDiverged(self.step, self._reason(f"the loss has exploded from {first:.3g} to {loss:.3g}"))
+
     def _learning_rate(self) -> float:
-        """Cosine decay from the full rate to zero."""
-        return self.experiment.learning_rate * 0.5 * (1 + math.cos(math.pi * self.step / self.experiment.steps))
+        """A short linear rise, then cosine decay from the full rate to zero."""
+        warm = min(1.0, (self.step + 1) / WARM_UP)
+        return warm * self.experiment.learning_rate * 0.5 * (1 + math.cos(math.pi * self.step / self.experiment.steps))
 
     def _next_batch(self) -> Tensor:
         if not self._batches:
@@ -210,14 +227,23 @@ class Trainer:
 
     def _reason(self, what: str) -> str:
         return (
-            f"At step {self.step} {what} is no longer a finite number. The usual cause is a learning rate that is too "
+            f"At step {self.step} {what}. The usual cause is a learning rate that is too "
             f"high (here {self.experiment.learning_rate:g}): try a tenth of it. The last good snapshot is kept."
         )
 
 
 def load_weights(model: torch.nn.Module, weights: Mapping[str, np.ndarray]) -> None:
-    """Put a stored state into a model."""
-    model.load_state_dict({name: torch.from_numpy(np.array(value)) for name, value in weights.items()})
+    """Put a stored state into a model.
+
+    Raises:
+        RunFormatError: If they are weights of another model, or of other settings.
+    """
+    try:
+        model.load_state_dict({name: torch.from_numpy(np.array(value)) for name, value in weights.items()})
+    except RuntimeError:
+        raise RunFormatError(
+            "The stored weights do not fit this model: its settings must be those of the run."
+        ) from None
 
 
 def _steps_with_weights(due: tuple[int, ...], model: torch.nn.Module) -> frozenset[int]:

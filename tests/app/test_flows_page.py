@@ -1,0 +1,430 @@
+"""The flows page, run as Streamlit runs it: controls, links, lessons, drawings, uploads and stored runs."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+from streamlit.testing.v1 import AppTest
+
+from app.house import House
+from app.panels.lessons import experiments
+from engines.datasets import DATASETS
+from engines.datasets.drawn import encode_strokes
+from engines.errors import GenLabError
+from engines.models import MODELS
+from engines.settings import SettingField, Settings, Value, setting_fields
+from engines.training import Experiment, Plan
+from engines.training.run import Run
+from engines.training.workers import Standing
+
+Open = Callable[..., AppTest]
+SHELL = Path(__file__).resolve().parents[2] / "app" / "shell.py"
+FLOW = MODELS["realnvp"].settings
+
+
+@pytest.fixture
+def visit(home: House) -> Open:
+    """Opens the page by a link."""
+
+    def open_page(link: Mapping[str, str] | None = None) -> AppTest:
+        page = AppTest.from_file(str(SHELL), default_timeout=60)
+        page.query_params.update(link or {})
+        return checked(page.run())
+
+    return open_page
+
+
+def checked(page: AppTest) -> AppTest:
+    assert not page.exception, page.exception[0].message
+    return page
+
+
+def sentences(page: AppTest) -> list[str]:
+    """What the page complains about."""
+    boxes = [*page.warning, *page.error]
+    return [text for box in boxes for text in box.value.split("\n\n")]
+
+
+def link_of(page: AppTest) -> dict[str, str]:
+    return dict(page.query_params)
+
+
+def widget(page: AppTest, key: str) -> Any:
+    kinds = ("slider", "select_slider", "number_input", "selectbox", "text_input", "toggle", "segmented_control")
+    return next(found for kind in kinds for found in page.get(kind) if found.key == key)
+
+
+def turn(page: AppTest, key: str, value: Value) -> AppTest:
+    widget(page, key).set_value(value)
+    return checked(page.run())
+
+
+def press(page: AppTest, key: str) -> AppTest:
+    return checked(page.button(key=key).click().run())
+
+
+def choose(page: AppTest, target: str) -> AppTest:
+    page.session_state["flows/picker"] = {"target": target}
+    return checked(page.run())
+
+
+def wanted(page: AppTest, home: House) -> Experiment:
+    """What Train would train now."""
+    press(page, "flows/train")
+    return home.workers.submitted[-1]  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def another(field: SettingField) -> Value:
+    """A possible value that is not the default."""
+    if field.kind == "bool":
+        return not field.default
+    if field.kind == "choice":
+        return next(choice for choice in field.choices if choice != field.default)
+    if field.kind == "text":
+        return "XY"
+    end = field.low if field.low != field.default else field.high
+    assert end is not None
+    return int(end) if field.kind == "int" else float(end)
+
+
+def changed(cls: type[Settings]) -> Settings:
+    """Settings that all differ from their defaults; hidden ones are data of a canvas and stay."""
+    return cls.from_dict({f.name: another(f) for f in setting_fields(cls) if not f.is_hidden})
+
+
+def as_link(group: str, settings: Settings) -> dict[str, str]:
+    return {f"{group}.{name}": text for name, text in settings.changed().items()}
+
+
+# ---- controls ----
+
+
+def test_the_page_opens_with_the_default_experiment(visit: Open, home: House) -> None:
+    page = visit()
+    assert sentences(page) == []
+    assert "two moons" in page.title[0].value.lower()
+    assert wanted(page, home) == Experiment.default("realnvp", "moons")
+
+
+@pytest.mark.parametrize("group, cls", [("plan", Plan), ("model", FLOW)])
+def test_each_control_changes_the_experiment_and_the_link(group: str, cls: type[Settings], visit: Open) -> None:
+    for field in setting_fields(cls):
+        page = turn(visit(), f"flows.{group}.{field.name}", another(field))
+        assert field.parse(link_of(page)[f"{group}.{field.name}"]) == another(field)
+
+
+@pytest.mark.parametrize("target", DATASETS)
+def test_each_setting_of_a_target_changes_it(target: str, visit: Open, home: House) -> None:
+    page = choose(visit(), target)
+    assert link_of(page)["target"] == target
+    seen = {wanted(page, home).digest}
+    fields = [f for f in setting_fields(DATASETS[target].settings) if not f.is_hidden]
+    for field in fields:
+        turn(page, f"flows.target.{target}.{field.name}", another(field))
+        seen.add(wanted(page, home).digest)
+        assert f"target.{field.name}" in link_of(page)
+    assert len(seen) == len(fields) + 1
+
+
+def test_a_preset_sets_the_model(visit: Open, home: House) -> None:
+    page = visit()
+    names = page.selectbox(key="flows/preset").options
+    seen = set()
+    for index in range(len(names)):
+        checked(page.selectbox(key="flows/preset").select_index(index).run())
+        seen.add(wanted(page, home).digest)
+    assert len(seen) == len(names)
+
+
+def test_a_setting_outlives_a_look_at_another_target(visit: Open) -> None:
+    page = visit({"target": "ring", "target.rotation": "30.0", "plan.seed": "5"})
+    before = link_of(page)
+    assert "target.rotation" not in link_of(choose(page, "moons"))
+    assert link_of(choose(page, "ring")) == before
+
+
+def test_train_takes_a_setting_that_changed_in_the_same_instant(visit: Open, home: House) -> None:
+    """A number typed, then Train pressed at once: the browser sends both together."""
+    page = visit()
+    widget(page, "flows.plan.seed").set_value(7)
+    assert wanted(page, home).seed == 7
+
+
+def test_trouble_with_train_is_said_and_nothing_is_lost(visit: Open, home: House) -> None:
+    page = visit({"plan.seed": "5"})
+    home.workers.trouble = GenLabError("The cluster is full.")  # pyright: ignore[reportAttributeAccessIssue]
+    assert sentences(press(page, "flows/train")) == ["The cluster is full."]
+    assert link_of(page)["plan.seed"] == "5"
+
+
+# ---- links ----
+
+
+@pytest.mark.parametrize("target", ["moons", "ring", "letters", "random", "drawn"])
+def test_a_link_restores_every_setting(target: str, visit: Open, home: House) -> None:
+    spec = DATASETS[target]
+    groups = {"target": changed(spec.settings), "model": changed(FLOW), "plan": changed(Plan)}
+    link = {"target": target}
+    for group, settings in groups.items():
+        link |= as_link(group, settings)
+    page = visit(link)
+    assert sentences(page) == []
+    assert link_of(page) == link
+    plan = Plan.from_dict(groups["plan"].to_dict())
+    assert wanted(page, home) == Experiment.make("realnvp", target, groups["model"], groups["target"], plan)
+
+
+def test_what_widgets_set_comes_back_through_the_link(visit: Open, home: House) -> None:
+    page = turn(choose(visit(), "letters"), "flows.target.letters.word", "A & B")
+    turn(page, "flows.plan.seed", 41)
+    first = wanted(page, home)
+    assert wanted(visit(link_of(page)), home) == first
+
+
+def test_an_opened_link_keeps_its_step_and_temperature(visit: Open) -> None:
+    """Or a reload right after would lose them."""
+    link = {"target": "moons", "at": "40", "temperature": "0.5"}
+    assert link_of(visit(link)) == link
+
+
+def test_the_stage_writes_step_and_temperature_into_the_link(visit: Open) -> None:
+    page = visit()
+    page.session_state["flows/stage"] = {"moment": {"step": 11, "temperature": 0.25}, "ended": None}
+    checked(page.run())
+    assert {k: link_of(page)[k] for k in ("at", "temperature")} == {"at": "11", "temperature": "0.25"}
+
+
+IMPOSSIBLE = {
+    "steps below the range": {"plan.steps": "-5"},
+    "learning rate is no number": {"plan.learning_rate": "nan"},
+    "infinite": {"model.n_couplings": "inf"},
+    "half a seed": {"plan.seed": "1.5"},
+    "unknown target": {"target": "nonsense"},
+    "noise out of range": {"target": "moons", "target.noise": "1e9"},
+    "step is a word": {"at": "abc"},
+    "step is a digit that is no number": {"at": "²"},
+    "step is negative": {"at": "-1"},
+    "step without end": {"at": "9" * 30_000},
+    "too hot": {"temperature": "7"},
+    "temperature is no number": {"temperature": "nan"},
+    "unknown run": {"run": "deadbeefdeadbeef"},
+    "run is a path": {"run": "../../etc/passwd"},
+    "strokes of other characters": {"target": "drawn", "target.strokes": "%%%"},
+    "strokes cut off": {"target": "drawn", "target.strokes": "AAk"},
+    "no strokes": {"target": "drawn", "target.strokes": ""},
+    "points of other characters": {"target": "picture", "target.points": "!!"},
+    "word that no font has": {"target": "letters", "target.word": "\u2603"},
+    "30 kB of target": {"target": "x" * 30_000},
+    "30 kB of run": {"run": "x" * 30_000},
+    "30 kB of strokes": {"target": "drawn", "target.strokes": "A" * 30_000},
+    "30 kB of word": {"target": "letters", "target.word": "<b>" * 10_000},
+}
+
+
+@pytest.mark.parametrize("link", IMPOSSIBLE.values(), ids=IMPOSSIBLE.keys())
+def test_an_impossible_link_gives_one_clear_sentence(link: dict[str, str], visit: Open) -> None:
+    page = visit({"plan.batch_size": "64", **link})
+    said = sentences(page)
+    assert len(said) == 1
+    assert 20 < len(said[0]) < 420
+    assert page.query_params["plan.batch_size"] == "64"  # nothing else is lost
+    assert page.button(key="flows/train")
+
+
+@pytest.mark.parametrize("name", ["plan.sedd", "target.nois", "model.layers"])
+def test_a_misspelt_setting_is_named(name: str, visit: Open) -> None:
+    said = sentences(visit({name: "3"}))
+    assert len(said) == 1
+    assert name.split(".")[1] in said[0]
+
+
+def test_foreign_parameters_are_passed_over(visit: Open) -> None:
+    assert sentences(visit({"utm_source": "x" * 30_000})) == []
+
+
+def test_several_impossible_values_give_a_sentence_each(visit: Open) -> None:
+    page = visit({"plan.steps": "-5", "plan.seed": "x", "temperature": "7", "plan.batch_size": "64"})
+    assert len(sentences(page)) == 3
+    assert link_of(page) == {"target": "moons", "plan.batch_size": "64"}
+
+
+# ---- experiments to try ----
+
+
+@pytest.mark.parametrize("index", range(len(experiments("flows"))))
+def test_an_experiment_to_try_sets_the_page_up(index: int, visit: Open, home: House) -> None:
+    lesson = dict(experiments("flows")[index]["link"])
+    page = visit({"target": "heart", "plan.seed": "9", "model.width": "64"})
+    press(page, f"flows/lesson/{index}")
+    assert sentences(page) == []
+    assert wanted(page, home) == wanted(visit(lesson), home)
+    assert {k: v for k, v in link_of(page).items() if k in lesson} == lesson
+
+
+# ---- drawings and pictures ----
+
+
+def draw(page: AppTest, strokes: object) -> AppTest:
+    page.session_state["flows/pad"] = {"strokes": strokes}
+    return checked(page.run())
+
+
+def test_a_drawing_goes_into_the_link(visit: Open, home: House) -> None:
+    page = draw(choose(visit(), "drawn"), [[[-0.5, 0], [0.5, 0.25]], [[0, 0]]])
+    expected = encode_strokes([np.array([[-0.5, 0], [0.5, 0.25]]), np.array([[0.0, 0.0]])])
+    assert link_of(page)["target.strokes"] == expected
+    assert wanted(page, home).dataset_settings["strokes"] == expected
+
+
+def test_an_empty_drawing_says_what_to_do_and_the_pad_stays(visit: Open) -> None:
+    page = draw(choose(visit(), "drawn"), [])
+    assert [text for text in sentences(page) if "draw at least one stroke" in text] == sentences(page) != []
+    assert any(part.key == "flows/pad" for part in page.get("bidi_component"))
+    assert sentences(draw(page, [[[0, 0], [0.5, 0.5]]])) == []
+
+
+@pytest.mark.parametrize("nonsense", ["x", [["a"]], [[[1, 2, 3]]], [[[float("nan"), 0]]], [[1, 2]], [[[0, 0]]] * 5000, {}])
+def test_nonsense_from_the_pad_changes_nothing(nonsense: object, visit: Open) -> None:
+    page = choose(visit(), "drawn")
+    before = link_of(page)
+    assert link_of(draw(page, nonsense)) == before
+
+
+def picture(size: tuple[int, int] = (40, 30), *, blank: bool = False) -> bytes:
+    image = Image.new("L", size, 255)
+    if not blank:
+        image.paste(0, (size[0] // 4, size[1] // 4, size[0] // 2, size[1] // 2))
+    file = io.BytesIO()
+    image.save(file, "PNG")
+    return file.getvalue()
+
+
+def upload(page: AppTest, content: bytes) -> AppTest:
+    page.file_uploader(key="flows/upload").set_value(("mine.png", content, "image/png"))
+    return checked(page.run())
+
+
+def test_an_uploaded_picture_becomes_the_target(visit: Open, home: House) -> None:
+    page = upload(choose(visit(), "picture"), picture())
+    assert len(page.info) == 1
+    dark = link_of(page)["target.points"]
+    assert wanted(page, home).dataset_settings["points"] == dark
+    assert wanted(visit(link_of(page)), home) == wanted(page, home)
+    page.get("segmented_control")[0].set_value("edges")
+    assert link_of(checked(page.run()))["target.points"] != dark
+
+
+BAD_FILES = {
+    "unreadable": b"\x89PNG\r\n\x1a\n" + bytes(range(256)),
+    "text": b"hello, I am no picture",
+    "empty": b"",
+    "cut off": picture()[:60],
+    "huge": picture((5000, 4000)),
+    "blank": picture(blank=True),
+}
+
+
+@pytest.mark.parametrize("content", BAD_FILES.values(), ids=BAD_FILES.keys())
+def test_a_bad_file_is_explained_and_changes_nothing(content: bytes, visit: Open) -> None:
+    page = upload(choose(visit(), "picture"), picture())
+    before = link_of(page)
+    upload(page, content)
+    said = [*sentences(page), *(box.value for box in page.info)]
+    assert len(said) == 1
+    assert "unchanged" in said[0]
+    assert link_of(page) == before
+
+
+# ---- runs ----
+
+
+def test_a_stored_run_shows_its_numbers(visit: Open, stored: Run) -> None:
+    page = visit({"run": stored.experiment.digest})
+    assert sentences(page) == []
+    assert link_of(page) == {"target": "moons", "plan.steps": "40", "model.n_couplings": "2", "model.width": "8"}
+    assert r"\text{nats}" in page.latex[0].value
+
+
+def test_the_formula_adds_up_to_the_models_own_log_prob(visit: Open, stored: Run) -> None:
+    import torch
+
+    from app.panels.numbers import terms_at
+
+    visit({"run": stored.experiment.digest})
+    x = torch.tensor([[0.3, -0.7]], requires_grad=True)
+    z = stored.model().to_latent(x)[0]
+    rows = [torch.autograd.grad(z[0, i], x, retain_graph=True)[0][0] for i in range(2)]
+    volume = float(torch.linalg.det(torch.stack(rows)).abs().log())
+    base = float(torch.distributions.Normal(0.0, 1.0).log_prob(z).sum())
+    assert terms_at(stored.experiment.digest, 0.3, -0.7) == pytest.approx((base, volume), abs=1e-4)
+
+
+@pytest.mark.parametrize("state", ["queued", "running", "paused"])
+def test_a_run_in_training_is_on_the_stage(state: Any, visit: Open, home: House, stored: Run) -> None:
+    digest = stored.experiment.digest
+    home.workers.standings[digest] = Standing(state, steps=40)  # pyright: ignore[reportAttributeAccessIssue]
+    page = visit({"run": digest})
+    assert sentences(page) == []
+
+
+def test_a_run_that_was_cut_off_opens(visit: Open, stored: Run) -> None:
+    """As it lies in the store after the server was killed: no final weights, "running" in run.json."""
+    (stored.folder / "run.json").write_text(replace(stored.info, state="running").to_json(), encoding="utf-8")
+    (stored.folder / "weights.safetensors").unlink()
+    assert sentences(visit({"run": stored.experiment.digest})) == []
+
+
+def test_a_run_without_any_weights_opens(visit: Open, stored: Run) -> None:
+    for path in stored.folder.glob("weights*"):
+        path.unlink()
+    visit({"run": stored.experiment.digest})
+
+
+def test_a_run_with_damaged_weights_opens(visit: Open, stored: Run) -> None:
+    for path in stored.folder.glob("weights*"):
+        path.write_bytes(b"not weights")
+    visit({"run": stored.experiment.digest})
+
+
+def test_a_run_with_a_damaged_description_is_unknown(visit: Open, stored: Run) -> None:
+    (stored.folder / "run.json").write_text("{", encoding="utf-8")
+    assert len(sentences(visit({"run": stored.experiment.digest}))) == 1
+
+
+def test_a_run_of_a_model_from_the_future_is_explained(visit: Open, stored: Run) -> None:
+    text = (stored.folder / "run.json").read_text(encoding="utf-8")
+    (stored.folder / "run.json").write_text(text.replace('"moons"', '"suns"'), encoding="utf-8")
+    assert len(sentences(visit({"run": stored.experiment.digest}))) == 1
+
+
+def test_a_fork_starts_from_a_kept_step_with_a_changed_plan(visit: Open, home: House, stored: Run) -> None:
+    page = visit({"run": stored.experiment.digest})
+    step = stored.weight_steps[1]
+    turn(page, "flows/fork_step", step)
+    press(turn(page, "flows.fork.seed", 8), "flows/start_fork")
+    fork = home.workers.submitted[-1]  # pyright: ignore[reportAttributeAccessIssue]
+    assert fork.origin == f"{stored.experiment.digest}@{step}"
+    assert fork.seed == 8
+    assert fork.settings == stored.experiment.settings
+
+
+def test_charts_are_drawn_when_they_are_opened(visit: Open, stored: Run) -> None:
+    page = visit({"run": stored.experiment.digest})
+    assert not page.get("plotly_chart")
+    page.session_state["flows/charts"] = True
+    assert len(checked(page.run()).get("plotly_chart")) == 2
+
+
+def test_the_code_on_the_page_builds_the_same_experiment(visit: Open, home: House) -> None:
+    page = visit({"target": "ring", "plan.seed": "5", "model.n_couplings": "4", "target.rotation": "30.0"})
+    lines = page.code[0].value.split("for snapshot")[0]
+    found: dict[str, Any] = {}
+    exec(lines, found)  # noqa: S102
+    assert found["experiment"] == wanted(page, home)
