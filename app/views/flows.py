@@ -40,12 +40,17 @@ def open_page() -> None:
         return
     target, problems = open_link(KEYS, st.query_params.to_dict(), model=MODEL, target=DEFAULT_TARGET)
     at, temperature = st.query_params.get("at", ""), st.query_params.get("temperature", "1")
-    if at and not at.isdigit():
-        problems.append(f"Expected a whole number of steps after at=, got {at[:20]!r}. The run plays from its start.")
-    moment = Moment(int(at) if at.isdigit() else None, _number(temperature, problems))
-    st.session_state[KEYS.own("moment")] = moment
+    st.session_state[KEYS.own("moment")] = Moment(_step(at, problems), _number(temperature, problems))
     st.session_state[KEYS.own("problems")] = problems
     st.session_state[KEYS.own("target")] = target
+
+
+def _step(text: str, problems: list[str]) -> int | None:
+    if text.isascii() and text.isdigit() and len(text) < 10:
+        return int(text)
+    if text:
+        problems.append(f"Expected a whole number of steps after at=, got {text[:20]!r}. The run plays from its start.")
+    return None
 
 
 def _number(text: str, problems: list[str]) -> float:
@@ -112,9 +117,14 @@ def draw_controls(target: str) -> None:
         icon=":material/play_arrow:",
         width="stretch",
         key=KEYS.own("train"),
-        on_click=partial(start_training, KEYS, described),
+        on_click=partial(train_now, target),
         help="Train this flow from its untrained start, now. The same settings give the same run, bit for bit.",
     )
+
+
+def train_now(target: str) -> None:
+    """Train what the widgets hold when the press arrives: a number typed just before comes in the same message."""
+    start_training(KEYS, described_experiment(KEYS, MODEL, target))
 
 
 def draw_fork(shown: ShownRun) -> None:
@@ -167,14 +177,15 @@ def draw_page() -> None:
     draw_own_target(KEYS, target)
     draw_controls(target)
     shown = find_run(KEYS, described_experiment(KEYS, MODEL, target))
+    # Until the stage has spoken, the moment is the one that the link named.
+    moment = read_moment(st.session_state.get(KEYS.own("stage"))) or st.session_state.get(KEYS.own("moment"))
+    write_link(link_parameters(KEYS, MODEL, target, shown, moment))
     try:
         view = target_view(target, DATASETS[target].settings.from_dict(shown.experiment.dataset_settings))
     except DataError as error:
         st.error(str(error), icon=":material/draw:")
         return
     draw_stage(stage_view(target, view, shown), key=KEYS.own("stage"))
-    moment = read_moment(st.session_state.get(KEYS.own("stage")))
-    write_link(link_parameters(KEYS, MODEL, target, shown, moment))
     x, y = (float(v) for v in view.samples[0])
     left, right = st.columns([1.15, 1])
     with left:

@@ -14,7 +14,7 @@ from engines.probes import cell_centres
 CELL_PER_SCALE = 0.7  # width of the finest cells in standard deviations: the midpoint rule's error is then below 1e-6
 COARSE = 48  # cells along each axis of the doubled window
 MOST_CUTS = 3  # of a cell at a time, along each axis
-LEAST_SHARE = math.log(1e-3)  # of the highest density: what lies below needs no finer cells
+LEAST_SHARE = math.log(1e-5)  # of the highest density: what lies below needs no finer cells
 
 
 class HasLogProb(Protocol):

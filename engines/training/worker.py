@@ -25,8 +25,9 @@ from engines.training.trainer import Trainer
 
 TOPIC = "genlab-runs"
 FRAME_SECONDS = 1 / 25
-FRAME_SHARE = 0.07  # of the training time may go into live pictures
-FRAME_SAMPLES = 600
+FRAME_SHARE = 0.07  # of the training's CPU time may go into live pictures
+MOST_CREDIT = 0.02  # CPU seconds that may be saved up
+FRAME_SAMPLES = 500
 FRAME_RESOLUTION = 48
 
 Post = Callable[..., None]
@@ -81,7 +82,7 @@ class _Session:
         self.trainer = trainer
         self.post = post
         self.inbox = _inboxes[trainer.experiment.digest]
-        self.frames = _FramePump(trainer, post)
+        self.frames = FramePump(trainer, post)
         self.is_paused = False
         self.is_stopped = False
 
@@ -139,7 +140,7 @@ class _Session:
         self.post("ended", state=state, weights=pack(weights, {}), reason=reason)
 
 
-class _FramePump:
+class FramePump:
     """Live pictures between snapshots, within a fixed share of the training time.
 
     Samples move in every picture; the density, which costs more, comes along as often as the share allows.
@@ -152,34 +153,37 @@ class _FramePump:
         window, device = trainer.density.window, trainer.device
         self._samples = build_probe(window, resolution=0, n_samples=FRAME_SAMPLES, device=device)
         self._grid = build_probe(window, resolution=FRAME_RESOLUTION, n_samples=0, device=device)
-        self._next = 0.0
-        self._credit = 0.0
-        self._grid_cost = 0.0
+        self._next = 0.0  # wall clock
+        self._credit = 0.0  # CPU seconds that may go into pictures
+        self._spent_until = time.thread_time()
+        self._samples_cost = self._grid_cost = 0.0  # CPU seconds, as last measured
 
     def tick(self) -> None:
-        """Show a picture if one is due."""
-        now = time.perf_counter()
+        """Show a picture if one is due and there is credit for it."""
+        now, cpu = time.perf_counter(), time.thread_time()
         if now < self._next:
             return
-        with_grid = self._credit >= self._grid_cost
-        cost = self.show(with_grid=with_grid)
-        interval = max(FRAME_SECONDS, cost / FRAME_SHARE if not with_grid else 0.0)
-        self._credit = min(self._credit + FRAME_SHARE * interval - cost, 1.0)
-        self._next = now + interval
+        self._credit = min(self._credit + FRAME_SHARE * (cpu - self._spent_until), MOST_CREDIT)
+        self._spent_until = cpu
+        if self._credit < self._samples_cost:
+            return
+        self.show(with_grid=self._credit >= self._samples_cost + self._grid_cost)
+        self._credit -= time.thread_time() - cpu
+        self._next = now + FRAME_SECONDS
 
-    def show(self, *, with_grid: bool = True) -> float:
-        """Post a picture of the model as it is now; returns what it cost in seconds."""
-        start = time.perf_counter()
+    def show(self, *, with_grid: bool = True) -> None:
+        """Post a picture of the model as it is now."""
+        start = time.thread_time()
         arrays = self._trainer.observe(self._samples)
+        self._samples_cost = time.thread_time() - start
         if with_grid:
-            before = time.perf_counter()
+            start = time.thread_time()
             arrays |= self._trainer.observe(self._grid)
-            self._grid_cost = time.perf_counter() - before
+            self._grid_cost = time.thread_time() - start
         if all(np.isfinite(array).all() for array in arrays.values()):
             numbers = {"step": self._trainer.step, "seconds": self._trainer.seconds, "is_frame": True, "metrics": {}}
             blob = pack(as_picture(arrays), numbers | {"losses": self._trainer.recent_losses})
             self._post("frame", step=self._trainer.step, blob=blob)
-        return time.perf_counter() - start
 
 
 def _poster(digest: str, attempt: str) -> Post:

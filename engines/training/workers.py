@@ -223,12 +223,6 @@ class Workers:
             job = self._jobs.get(digest)
             return [] if job is None else list(job.blobs)
 
-    def weights_of(self, digest: str, step: int) -> Mapping[str, np.ndarray] | None:
-        """The latest weights of a run in training, if they are of that step."""
-        with self._lock:
-            job = self._jobs.get(digest)
-            return job.last_weights if job is not None and job.standing.step == step else None
-
     def command(self, digest: str, word: str) -> bool:
         """Pause, resume, step or stop a run; False if it is not in training.
 

@@ -114,33 +114,47 @@ def test_the_page_opens_with_the_default_experiment(visit: Open, home: House) ->
 
 
 @pytest.mark.parametrize("group, cls", [("plan", Plan), ("model", FLOW)])
-def test_each_control_changes_the_experiment_and_the_link(group: str, cls: type[Settings], visit: Open) -> None:
+def test_each_control_changes_the_experiment_and_the_link(
+    group: str, cls: type[Settings], visit: Open, home: House
+) -> None:
+    page, expected = visit(), changed(cls)
     for field in setting_fields(cls):
-        page = turn(visit(), f"flows.{group}.{field.name}", another(field))
+        turn(page, f"flows.{group}.{field.name}", another(field))
         assert field.parse(link_of(page)[f"{group}.{field.name}"]) == another(field)
+    experiment = wanted(page, home)
+    assert (experiment.plan if group == "plan" else FLOW.from_dict(experiment.settings)) == expected
 
 
 @pytest.mark.parametrize("target", DATASETS)
 def test_each_setting_of_a_target_changes_it(target: str, visit: Open, home: House) -> None:
-    page = choose(visit(), target)
-    assert link_of(page)["target"] == target
-    seen = {wanted(page, home).digest}
-    fields = [f for f in setting_fields(DATASETS[target].settings) if not f.is_hidden]
-    for field in fields:
+    cls = DATASETS[target].settings
+    page = visit({"target": target})
+    for field in (f for f in setting_fields(cls) if not f.is_hidden):
         turn(page, f"flows.target.{target}.{field.name}", another(field))
-        seen.add(wanted(page, home).digest)
-        assert f"target.{field.name}" in link_of(page)
-    assert len(seen) == len(fields) + 1
+        assert field.parse(link_of(page)[f"target.{field.name}"]) == another(field)
+    assert wanted(page, home).dataset_settings == changed(cls).to_dict()
 
 
-def test_a_preset_sets_the_model(visit: Open, home: House) -> None:
+def test_the_picker_changes_the_target(visit: Open, home: House) -> None:
+    page = choose(visit({"plan.seed": "3"}), "ring")
+    assert link_of(page) == {"target": "ring", "plan.seed": "3"}
+    assert "ring" in page.title[0].value
+    assert wanted(page, home) == Experiment.default("realnvp", "ring", seed=3)
+    assert link_of(choose(page, "nonsense")) == link_of(page)
+
+
+def test_a_preset_sets_the_model(visit: Open) -> None:
     page = visit()
-    names = page.selectbox(key="flows/preset").options
-    seen = set()
-    for index in range(len(names)):
-        checked(page.selectbox(key="flows/preset").select_index(index).run())
-        seen.add(wanted(page, home).digest)
-    assert len(seen) == len(names)
+    checked(page.selectbox(key="flows/preset").set_value("16 couplings, wider").run())
+    assert link_of(page) == {"target": "moons", "model.n_couplings": "16", "model.width": "64"}
+    checked(page.selectbox(key="flows/preset").set_value("8 couplings").run())
+    assert link_of(page) == {"target": "moons"}
+
+
+def test_the_preset_names_the_model_that_the_settings_make(visit: Open) -> None:
+    """Or the box says "8 couplings" over a flow with 16."""
+    page = visit({"model.n_couplings": "16", "model.width": "64"})
+    assert "16" in str(page.selectbox(key="flows/preset").value)
 
 
 def test_a_setting_outlives_a_look_at_another_target(visit: Open) -> None:
@@ -182,10 +196,16 @@ def test_a_link_restores_every_setting(target: str, visit: Open, home: House) ->
 
 
 def test_what_widgets_set_comes_back_through_the_link(visit: Open, home: House) -> None:
-    page = turn(choose(visit(), "letters"), "flows.target.letters.word", "A & B")
+    page = turn(choose(visit(), "letters"), "flows.target.letters.word", "A B")
     turn(page, "flows.plan.seed", 41)
     first = wanted(page, home)
     assert wanted(visit(link_of(page)), home) == first
+
+
+def test_the_link_follows_also_while_the_target_is_impossible(visit: Open) -> None:
+    page = turn(choose(visit(), "letters"), "flows.target.letters.word", "\u2603")
+    assert len(sentences(turn(page, "flows.plan.seed", 41))) == 1
+    assert link_of(page)["plan.seed"] == "41"
 
 
 def test_an_opened_link_keeps_its_step_and_temperature(visit: Open) -> None:
@@ -358,11 +378,11 @@ def test_the_formula_adds_up_to_the_models_own_log_prob(visit: Open, stored: Run
     from app.panels.numbers import terms_at
 
     visit({"run": stored.experiment.digest})
-    x = torch.tensor([[0.3, -0.7]], requires_grad=True)
-    z = stored.model().to_latent(x)[0]
-    rows = [torch.autograd.grad(z[0, i], x, retain_graph=True)[0][0] for i in range(2)]
-    volume = float(torch.linalg.det(torch.stack(rows)).abs().log())
-    base = float(torch.distributions.Normal(0.0, 1.0).log_prob(z).sum())
+    model, x = stored.model(), torch.tensor([0.3, -0.7])
+    jacobian = torch.autograd.functional.jacobian(lambda point: model.to_latent(point[None])[0][0], x)
+    assert isinstance(jacobian, torch.Tensor)
+    volume = float(torch.linalg.det(jacobian).abs().log())
+    base = float(torch.distributions.Normal(0.0, 1.0).log_prob(model.to_latent(x[None])[0]).sum())
     assert terms_at(stored.experiment.digest, 0.3, -0.7) == pytest.approx((base, volume), abs=1e-4)
 
 
