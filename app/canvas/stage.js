@@ -168,6 +168,7 @@ class Stage {
     this.standing = message;
     if (message.ended && before && !before.ended && !message.stored) this.tell.trigger("ended", `${this.digest}/${message.state}`);
     if (message.stored && !before) this.startReplay();
+    else if (message.state === "diverged" && !before?.ended) this.seek(this.lastUpTo(message.step)); // the last good one
     if (message.reason) this.say(message.reason);
     else if (message.state === "queued") this.say(message.ahead ? `Waiting for a free worker: ${message.ahead} run${message.ahead > 1 ? "s" : ""} ahead of yours.` : "Waiting for a worker …");
     else if (before && (before.reason || before.state === "queued")) this.say("");
@@ -290,7 +291,8 @@ class Stage {
     const picture = this.current, metrics = this.lastMetrics();
     this.cards.model.tag.textContent = this.provenance();
     this.cards.model.value.textContent = Number.isFinite(metrics?.integral) ? metrics.integral.toFixed(4) : "–";
-    this.cards.difference.value.textContent = metrics ? `${metrics.kl.toFixed(metrics.kl < 0.1 ? 4 : 3)} ± ${metrics.kl_error.toFixed(metrics.kl < 0.1 ? 4 : 3)} nats` : "–";
+    const digits = (v) => (metrics.kl > 1e4 ? v.toExponential(1) : v.toFixed(metrics.kl < 0.1 ? 4 : 3));
+    this.cards.difference.value.textContent = metrics ? `${digits(metrics.kl)} ± ${digits(metrics.kl_error)} nats` : "–";
     this.cards.difference.tag.textContent = metrics ? "KL is an estimate" : "";
     this.player.show({
       snapshots: this.snapshots, tail: this.tail, index: this.index, step: picture?.step ?? 0,
@@ -299,6 +301,8 @@ class Stage {
     });
     this.describe(picture, metrics);
   }
+
+  lastUpTo(step) { return Math.max(0, this.snapshots.findLastIndex((s) => s.step <= step)); }
 
   lastMetrics() {
     const step = this.current?.step ?? -1;

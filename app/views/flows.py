@@ -132,7 +132,10 @@ def draw_fork(shown: ShownRun) -> None:
     if shown.run is None:
         return
     st.markdown("Start a new run from the weights that this one had at a step, with a changed plan.")
-    step = st.select_slider("From step", shown.run.weight_steps, key=KEYS.own("fork_step"))
+    kept = shown.run.weight_steps
+    if st.session_state.get(KEYS.own("fork_step")) not in kept:
+        st.session_state[KEYS.own("fork_step")] = kept[-1]
+    step = st.select_slider("From step", kept, key=KEYS.own("fork_step"))
     draw_settings(KEYS, "fork", Plan)
     described = described_experiment(KEYS, MODEL, shown.experiment.dataset)
     st.button(

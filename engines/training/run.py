@@ -195,10 +195,10 @@ class RunWriter:
         self._stream.flush()
         self.info = replace(self.info, step=snapshot.step, seconds=snapshot.seconds)
 
-    def end(self, state: State, weights: Mapping[str, np.ndarray], reason: str = "") -> Run:
-        """Store the final weights and how the run ended."""
+    def end(self, state: State, weights: Mapping[str, np.ndarray], reason: str = "", *, step: int | None = None) -> Run:
+        """Store the final weights, of a step (default: the last snapshot's), and how the run ended."""
         write_atomically(self.folder / "weights.safetensors", pack(weights, {}))
-        self.info = replace(self.info, state=state, reason=reason)
+        self.info = replace(self.info, state=state, reason=reason, step=self.info.step if step is None else step)
         self._write_info()
         self._stream.close()
         return Run(self.folder, self.info)

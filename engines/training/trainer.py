@@ -87,7 +87,7 @@ class Trainer:
         self._last_losses: dict[str, float] = {}
         self._first_losses: dict[str, float] = {}
         self._exploded_steps = 0
-        self.last_good = self.weights()
+        self.last_good, self.last_good_step = self.weights(), 0
 
     @property
     def is_done(self) -> bool:
@@ -129,8 +129,9 @@ class Trainer:
                 raise TrainingDiverged(
                     self.step, self._reason(f"the model's {name.replace('_', ' ')} holds numbers that are not finite")
                 )
-        self.last_good = self.weights()
-        weights = self.last_good if self.step in self._keeps else None
+        if self._exploded_steps == 0:
+            self.last_good, self.last_good_step = self.weights(), self.step
+        weights = self.weights() if self.step in self._keeps else None
         return Snapshot(self.step, self._seconds, self._mean_losses(), self._measure(), as_picture(arrays), weights)
 
     def observe(self, probe: Probe) -> dict[str, np.ndarray]:
@@ -228,7 +229,7 @@ class Trainer:
     def _reason(self, what: str) -> str:
         return (
             f"At step {self.step} {what}. The usual cause is a learning rate that is too "
-            f"high (here {self.experiment.learning_rate:g}): try a tenth of it. The last good snapshot is kept."
+            f"high (here {self.experiment.learning_rate:g}): try a tenth of it. The last good snapshot, of step {self.last_good_step}, is kept."
         )
 
 

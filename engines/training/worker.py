@@ -96,12 +96,14 @@ class _Session:
                 if not self.is_stopped:
                     self._advance()
         except TrainingDiverged as trouble:
-            self._end("diverged", self.trainer.last_good, trouble.reason)
+            self._end("diverged", self.trainer.last_good, trouble.reason, step=self.trainer.last_good_step)
         else:
             self._end("stopped" if self.is_stopped else "finished", self.trainer.weights())
 
     def _advance(self) -> None:
         self.trainer.advance()
+        if self.is_paused:
+            self.frames.show()
         if self.trainer.is_snapshot_due:
             self._post_snapshot()
         elif not self.is_paused:
@@ -115,7 +117,6 @@ class _Session:
                 self.is_stopped = True
                 return
             if word == "step":
-                self._single_step()
                 return
             if self.is_paused != (word == "pause"):
                 self.is_paused = word == "pause"
@@ -123,21 +124,16 @@ class _Session:
                 if self.is_paused:
                     self.frames.show()
 
-    def _single_step(self) -> None:
-        self.trainer.advance()
-        self.frames.show()
-        if self.trainer.is_snapshot_due:
-            self._post_snapshot()
-
     def _post_snapshot(self) -> None:
         snapshot = self.trainer.snapshot()
         weights = None if snapshot.weights is None else pack(snapshot.weights, {})
         self.post("snapshot", step=snapshot.step, blob=snapshot.to_bytes(), weights=weights)
 
-    def _end(self, state: str, weights: Mapping[str, np.ndarray], reason: str = "") -> None:
+    def _end(self, state: str, weights: Mapping[str, np.ndarray], reason: str = "", *, step: int | None = None) -> None:
         if state == "stopped" and not self.trainer.is_snapshot_due:
             self._post_snapshot()
-        self.post("ended", state=state, weights=pack(weights, {}), reason=reason)
+        step = self.trainer.step if step is None else step
+        self.post("ended", state=state, weights=pack(weights, {}), reason=reason, step=step)
 
 
 class FramePump:

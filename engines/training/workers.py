@@ -98,6 +98,7 @@ class _Job:
     last_weights: Mapping[str, np.ndarray] = field(default_factory=dict)
     last_blob: bytes = b""
     blobs: list[bytes] = field(default_factory=list)
+    frame: list[bytes] = field(default_factory=list)  # the last live picture, if it is newer than all snapshots
     paused_at: float = 0.0
 
 
@@ -155,6 +156,7 @@ class Workers:
                 processes=True,
                 memory_limit=MEMORY_PER_WORKER,
                 dashboard_address=None,  # pyright: ignore[reportArgumentType]
+                scheduler_kwargs={"dashboard_address": "127.0.0.1:0"},  # any free port: two servers may run at once
                 silence_logs=logging.CRITICAL,
             )
         self._client = Client(self._cluster or self._address, set_as_default=False)
@@ -177,12 +179,13 @@ class Workers:
         self._client = self._cluster = None
 
     def kill(self) -> None:
-        """End whatever process was started here and still lives."""
+        """End every worker process that was started here and still lives; other children of this process stay."""
         import psutil
 
-        if self._cluster is not None:
-            for child in psutil.Process().children(recursive=True):
-                with suppress(psutil.NoSuchProcess):
+        children = psutil.Process().children(recursive=True) if self._cluster is not None else []
+        for child in children:
+            with suppress(psutil.Error):
+                if any("spawn_main" in word for word in child.cmdline()):
                     child.kill()
 
     @property
@@ -218,10 +221,10 @@ class Workers:
             return None if job is None else self._placed(digest, job)
 
     def history(self, digest: str) -> list[bytes]:
-        """The snapshots that a run in training has made so far, as bytes."""
+        """The snapshots that a run in training has made so far, and its last live picture if that is newer, as bytes."""
         with self._lock:
             job = self._jobs.get(digest)
-            return [] if job is None else list(job.blobs)
+            return [] if job is None else [*job.blobs, *job.frame]
 
     def command(self, digest: str, word: str) -> bool:
         """Pause, resume, step or stop a run; False if it is not in training.
@@ -331,11 +334,13 @@ class Workers:
         if job.writer is not None:
             job.writer.add(snapshot, blob)
         job.blobs.append(blob)
+        job.frame = []
         job.standing = replace(job.standing, step=snapshot.step)
         self._tell(job, "snapshot", blob)
 
     def _on_frame(self, job: _Job, message: Mapping[str, Any]) -> None:
         job.standing = replace(job.standing, step=message["step"])
+        job.frame = [message["blob"]]
         self._tell(job, "frame", message["blob"])
 
     def _on_paused(self, job: _Job, message: Mapping[str, Any]) -> None:
@@ -349,6 +354,7 @@ class Workers:
 
     def _on_ended(self, job: _Job, message: Mapping[str, Any]) -> None:
         job.last_weights = unpack(message["weights"])[0]
+        job.standing = replace(job.standing, step=message["step"])
         self._end(job, message["state"], message["reason"])
 
     def _end(self, job: _Job, state: State, reason: str = "") -> None:
@@ -361,7 +367,7 @@ class Workers:
 
     def _finish_writing(self, job: _Job, state: State, reason: str) -> None:
         if job.writer is not None:
-            job.writer.end(state, job.last_weights, reason)
+            job.writer.end(state, job.last_weights, reason, step=job.standing.step)
             job.writer = None
 
     def _tell(self, job: _Job, kind: str, blob: bytes = b"") -> None:

@@ -310,7 +310,9 @@ def test_an_empty_drawing_says_what_to_do_and_the_pad_stays(visit: Open) -> None
     assert sentences(draw(page, [[[0, 0], [0.5, 0.5]]])) == []
 
 
-@pytest.mark.parametrize("nonsense", ["x", [["a"]], [[[1, 2, 3]]], [[[float("nan"), 0]]], [[1, 2]], [[[0, 0]]] * 5000, {}])
+@pytest.mark.parametrize(
+    "nonsense", ["x", [["a"]], [[[1, 2, 3]]], [[[float("nan"), 0]]], [[1, 2]], [[[0, 0]]] * 5000, {}]
+)
 def test_nonsense_from_the_pad_changes_nothing(nonsense: object, visit: Open) -> None:
     page = choose(visit(), "drawn")
     before = link_of(page)

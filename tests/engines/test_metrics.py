@@ -90,7 +90,7 @@ def test_the_stated_error_is_the_spread_over_repeats() -> None:
 @pytest.mark.parametrize("std", [1.0, 0.3, 0.05, (0.05, 1.5), (0.01, 0.02)])
 def test_integral_is_the_mass(mass: float, std: float | tuple[float, float]) -> None:
     density = gaussian((0.513, -0.27), std)
-    smallest = std if isinstance(std, float) else min(std)
+    smallest = min(std) if isinstance(std, tuple) else std
     found = plane_integral(Scaled(density, mass), (-3.0, 3.0, -3.0, 3.0), scale=smallest, n_points=200_000)
     assert found == pytest.approx(mass, rel=1e-3)
 

@@ -19,7 +19,7 @@ from engines.errors import RunFormatError, SettingError, TrainingDiverged, Unkno
 from engines.probes import build_probe
 from engines.training import Experiment, Plan, Snapshot, Trainer, train
 from engines.training.trainer import snapshot_steps
-from engines.training.worker import _FramePump
+from engines.training.worker import FramePump
 
 ROOT = Path(__file__).resolve().parents[2]
 SMALL = {"n_couplings": 2, "width": 8, "n_hidden": 1}
@@ -117,7 +117,7 @@ def test_no_global_source_is_used_or_touched() -> None:
 
 def test_watching_changes_nothing() -> None:
     alone, watched = (Trainer(small(20), device="cpu") for _ in range(2))
-    pump, probe = _FramePump(watched, lambda *args, **kwargs: None), build_probe((-3, 3, -3, 3), resolution=8)
+    pump, probe = FramePump(watched, lambda *args, **kwargs: None), build_probe((-3, 3, -3, 3), resolution=8)
 
     def watch() -> None:
         watched.snapshot()
