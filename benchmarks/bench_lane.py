@@ -1,6 +1,7 @@
 """The live lane under load: request to answer for one visitor and for thirty, through the real server.
 
-Each visitor asks for samples at a new temperature 30 times a second. The time runs from the sending of the request
+Each visitor asks for samples at a new temperature 30 times a second: once as on the page, where all watch one run and
+equal requests share an answer; once with no two requests alike ("apart"), so that every one is computed. The time runs from the sending of the request
 to the arrival of its last byte in another process on the same machine; drawing comes on top (see bench_page.py).
 """
 
@@ -20,19 +21,20 @@ SECONDS = 6
 RATE = 30
 
 
-async def visitor(url: str, run: str, times: list[float], seconds: float, rng: random.Random) -> None:
-    """One visitor who drags the temperature slider all the time."""
+async def visitor(url: str, run: str, times: list[float], rng: random.Random, n: int, *, apart: bool) -> None:
+    """One visitor who drags the temperature slider all the time and asks for n samples."""
     async with websockets.connect(url, max_size=None) as socket:
         await asyncio.sleep(rng.random() / RATE)
         due = time.perf_counter()
-        end = due + seconds
+        end = due + SECONDS
         number = 0
         while time.perf_counter() < end:
             number += 1
             temperature = round(rng.uniform(0.1, 1.5), 2)
             start = time.perf_counter()
             await socket.send(json.dumps(
-                {"id": number, "run": run, "step": None, "what": "samples", "temperature": temperature, "n": 1000}
+                {"id": number, "run": run, "step": None, "what": "samples", "temperature": temperature,
+                 "n": n - rng.randrange(n // 4) if apart else n}
             ))  # fmt: skip
             await socket.recv()
             times.append(1000 * (time.perf_counter() - start))
@@ -40,10 +42,11 @@ async def visitor(url: str, run: str, times: list[float], seconds: float, rng: r
             await asyncio.sleep(max(0.0, due - time.perf_counter()))
 
 
-async def crowd(url: str, run: str, n: int) -> dict[str, float]:
+async def crowd(url: str, run: str, n: int, *, n_samples: int = 1000, apart: bool = False) -> dict[str, float]:
     """n visitors at once; percentiles in milliseconds, and requests answered a second."""
     times: list[float] = []
-    await asyncio.gather(*(visitor(url, run, times, SECONDS, random.Random(seed)) for seed in range(n)))
+    jobs = (visitor(url, run, times, random.Random(seed), n_samples, apart=apart) for seed in range(n))
+    await asyncio.gather(*jobs)
     times.sort()
     return {
         "visitors": n,
@@ -60,7 +63,13 @@ def main() -> None:
     with running_server() as url:
         lane = url.replace("http", "ws") + "/lane/decode"
         asyncio.run(crowd(lane, run, 1))  # warm
-        keep("lane", {"one": asyncio.run(crowd(lane, run, 1)), "thirty": asyncio.run(crowd(lane, run, 30))})
+        keep("lane", {
+            "one": asyncio.run(crowd(lane, run, 1)),
+            "one_apart": asyncio.run(crowd(lane, run, 1, apart=True)),
+            "thirty": asyncio.run(crowd(lane, run, 30)),
+            "thirty_apart_500_samples": asyncio.run(crowd(lane, run, 30, n_samples=500, apart=True)),
+            "thirty_apart": asyncio.run(crowd(lane, run, 30, apart=True)),
+        })  # fmt: skip
 
 
 if __name__ == "__main__":

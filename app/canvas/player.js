@@ -158,7 +158,7 @@ export class Player {
     const x = (s) => 2 + ((width - 4) * s) / steps;
     const y = (v) => height - 12 - (height - 22) * Math.min(1.08, (v - low) / (high - low));
     this.drawCurve(c, losses, x, y, height, colours);
-    if (floor !== undefined) this.drawFloor(c, y(floor), width, colours);
+    if (floor !== undefined && losses.length > 1) this.drawFloor(c, y(floor), width, colours);
     for (const s of snapshots) {
       c.fillStyle = colours.soft;
       c.globalAlpha = s.keeps ? 0.9 : 0.4;

@@ -54,7 +54,8 @@ class Request:
             SettingError: If a field is missing, of the wrong kind or out of range.
         """
         run, step, what = message.get("run"), message.get("step"), message.get("what")
-        if not isinstance(run, str) or not (step is None or type(step) is int) or what not in ("samples", "log_prob"):
+        is_step = step is None or (type(step) is int and 0 <= step < 10**9)
+        if not isinstance(run, str) or not is_step or what not in ("samples", "log_prob"):
             raise SettingError("Expected a run, a step and one of samples, log_prob.")
         temperature, n = message.get("temperature", 1.0), message.get("n")
         if not isinstance(temperature, int | float) or not 0 <= temperature <= MAX_TEMPERATURE:

@@ -24,13 +24,15 @@ class Watcher:
         self.digest = digest
         self._ready = asyncio.Event()
         self._snapshots: deque[bytes] = deque()
+        self._history: frozenset[bytes] = frozenset()
         self._frame: bytes | None = None
         self._news: str | None = None
 
     def put(self, event: RunEvent, n_watchers: int) -> None:
         """Take in an event."""
         if event.kind == "snapshot":
-            self._snapshots.append(event.blob)
+            if event.blob not in self._history:  # else it was on its way when this watcher came
+                self._snapshots.append(event.blob)
             self._frame = None  # the snapshot is newer
         elif event.kind == "frame":
             self._frame = event.blob
@@ -40,6 +42,11 @@ class Watcher:
         """Note how the run stands now."""
         self._news = describe(standing, n_watchers)
         self._ready.set()
+
+    def put_history(self, blobs: list[bytes]) -> None:
+        """Take in the snapshots that a run in training has made so far."""
+        self._snapshots.extend(blobs)
+        self._history = frozenset(blobs)
 
     def put_stored(self, run: Run) -> None:
         """Take in a whole stored run."""
@@ -94,7 +101,7 @@ class Hub:
         watcher = Watcher(digest)
         standing = self._workers.standing(digest)
         if standing is not None:
-            watcher._snapshots.extend(self._workers.history(digest))
+            watcher.put_history(self._workers.history(digest))
             self._watchers.setdefault(digest, set()).add(watcher)
             self._retell(digest, standing)
             return watcher

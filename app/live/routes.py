@@ -118,7 +118,11 @@ async def _receive(socket: WebSocket, on_message: Callable[[dict[str, Any]], Awa
     second, count = 0, 0
     with suppress(WebSocketDisconnect):
         while True:
-            text = await socket.receive_text()
+            try:
+                text = await socket.receive_text()
+            except KeyError:  # bytes came
+                await _refuse(socket, TOO_MUCH, "This socket takes texts only.")
+                return
             now = int(time.monotonic())
             second, count = (now, 1) if now != second else (second, count + 1)
             if len(text) > MAX_MESSAGE or count > MAX_PER_SECOND:
@@ -126,7 +130,7 @@ async def _receive(socket: WebSocket, on_message: Callable[[dict[str, Any]], Awa
                 return
             try:
                 message = json.loads(text)
-            except ValueError:
+            except (ValueError, RecursionError):
                 message = None
             if isinstance(message, dict):
                 await on_message(message)
@@ -149,7 +153,7 @@ async def _admit(socket: WebSocket) -> bool:
     """Accept a socket from our own pages, as long as there is room."""
     origin, host = socket.headers.get("origin"), socket.headers.get("host", "")
     await socket.accept()
-    if origin and urlsplit(origin).netloc != host:
+    if origin and not _is_own(origin, host):
         await _refuse(socket, FORBIDDEN, "This socket serves only its own pages.")
         return False
     if len(_open) >= MAX_SOCKETS:
@@ -157,6 +161,13 @@ async def _admit(socket: WebSocket) -> bool:
         return False
     _open.add(socket)
     return True
+
+
+def _is_own(origin: str, host: str) -> bool:
+    try:
+        return urlsplit(origin).netloc == host
+    except ValueError:  # no address at all
+        return False
 
 
 async def _refuse(socket: WebSocket, code: int, reason: str) -> None:

@@ -140,18 +140,21 @@ def _draw_upload(keys: PageKeys) -> None:
     if st.session_state.get(keys.own("upload_seen")) != seen:
         st.session_state[keys.own("upload_seen")] = seen
         st.session_state[keys.own("upload_note")] = _read_picture(keys, file.getvalue(), str(mode))
-    if note := st.session_state.get(keys.own("upload_note")):
-        st.info(note)
+    is_read, note = st.session_state[keys.own("upload_note")]
+    if is_read:
+        st.caption(note)
+    else:
+        st.error(note, icon=":material/broken_image:")
 
 
-def _read_picture(keys: PageKeys, data: bytes, mode: str) -> str:
-    """Boil the picture down; returns what to tell the visitor. A bad file leaves the present target as it was."""
+def _read_picture(keys: PageKeys, data: bytes, mode: str) -> tuple[bool, str]:
+    """Boil the picture down; whether that went well, and a sentence. A bad file leaves the present target as it was."""
     try:
         found = points_from_picture(data, mode="edges" if mode == "edges" else "luminance")
     except DataError as error:
-        return f"{error} The target is unchanged."
+        return False, f"{error} The target is unchanged."
     st.session_state[keys.widget("target.picture", "points")] = found.points
-    return found.note
+    return True, found.note
 
 
 def _density(key: str, settings: Settings) -> Density:

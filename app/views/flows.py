@@ -31,6 +31,7 @@ from engines.training import Plan
 KEYS = PageKeys("flows")
 MODEL = "realnvp"
 DEFAULT_TARGET = "moons"
+POPOVER_WIDTH = 320  # pixels
 
 
 def open_page() -> None:
@@ -101,15 +102,17 @@ def draw_controls(target: str) -> None:
             on_change=choose_preset,
             label_visibility="collapsed",
         )
-    with turn.popover("Target", icon=":material/tune:", width="stretch"):
+    with turn.popover("Target", icon=":material/tune:", width="stretch"), st.container(width=POPOVER_WIDTH):
         draw_target_settings(KEYS, target)
-    with more.popover("More", icon=":material/settings:", width="stretch"):
+    with more.popover("More", icon=":material/settings:", width="stretch"), st.container(width=POPOVER_WIDTH):
         draw_settings(KEYS, "plan", Plan)
         st.divider()
         draw_settings(KEYS, "model", MODELS[MODEL].settings)
     described = described_experiment(KEYS, MODEL, target)
     shown = find_run(KEYS, described)
-    with fork.popover("Fork", icon=":material/call_split:", width="stretch", disabled=shown.run is None):
+    with fork.popover("Fork", icon=":material/call_split:", width="stretch", disabled=shown.run is None), st.container(
+        width=POPOVER_WIDTH
+    ):
         draw_fork(shown)
     train.button(
         "Train",

@@ -59,7 +59,7 @@ def pack(arrays: Mapping[str, np.ndarray], numbers: Mapping[str, Any]) -> bytes:
     """Arrays and JSON-ready numbers as one safetensors blob."""
     from safetensors.numpy import save
 
-    tight = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+    tight = {name: np.asarray(array, order="C") for name, array in arrays.items()}  # keeps a number a number
     return save(tight, metadata={"numbers": json.dumps(numbers)})
 
 
