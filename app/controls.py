@@ -45,6 +45,11 @@ def _series(field: SettingField, current: float) -> list[float]:
     assert field.low is not None  # noqa: S101  (every number has a range)
     assert field.high is not None  # noqa: S101
     powers = range(math.floor(math.log10(field.low)), math.ceil(math.log10(field.high)) + 1)
-    values = {round(m * 10.0**p, 12) for p in powers for m in (1, 2, 5)} | {current, field.default, field.low, field.high}
+    values = {round(m * 10.0**p, 12) for p in powers for m in (1, 2, 5)} | {
+        current,
+        field.default,
+        field.low,
+        field.high,
+    }
     inside = sorted(v for v in values if isinstance(v, int | float) and field.low <= v <= field.high)
     return [int(v) if field.kind == "int" else float(v) for v in inside if field.kind != "int" or v == int(v)]

@@ -1,6 +1,6 @@
 """The server: Streamlit's pages, the live lane's routes, and the workers, in one process group.
 
-    streamlit run app/main.py
+streamlit run app/main.py
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The live lane under load: request to answer for one visitor and for thirty, through the real server.
 
-Each visitor asks for samples at a new temperature 30 times a second: once as on the page, where all watch one run and
-equal requests share an answer; once with no two requests alike ("apart"), so that every one is computed. The time runs from the sending of the request
-to the arrival of its last byte in another process on the same machine; drawing comes on top (see bench_page.py).
+Each visitor asks for samples at a new temperature 30 times a second: once as on the page, where all watch one run
+and equal requests share an answer; once with hardly two requests alike ("apart"), so that every one is computed. The
+time runs from the sending of the request to the arrival of its last byte in another process on the same machine; drawing comes on top (see bench_page.py).
 """
 
 from __future__ import annotations

@@ -62,14 +62,17 @@ def main() -> None:
     ends = {name: run.snapshots[-1].metrics for name, run in runs.items()}
     good = sum(kl < GOOD for kl in kls)
     worst = max(abs(m["integral"] - 1) for m in ends.values())
-    reached = ", ".join(f"{name.replace('_', ' ')} {m['kl']:.3f}" for name, m in sorted(ends.items(), key=lambda p: p[1]["kl"]))
+    reached = ", ".join(
+        f"{name.replace('_', ' ')} {m['kl']:.3f}" for name, m in sorted(ends.items(), key=lambda p: p[1]["kl"])
+    )
     keep("properties", {"kl_moons_by_seed": kls, "kl_by_target": {n: m["kl"] for n, m in ends.items()},
                         "worst_integral_error": worst, "steps_per_second": steps, "samples_per_second": samples,
                         "densities_per_second": densities})  # fmt: skip
     where = machine()
     card = {
         "stability": {
-            "value": f"{good} of {len(kls)} seeds end below {GOOD} nats on two moons (median {statistics.median(kls):.3f})",
+            "value": f"{good} of {len(kls)} seeds end below {GOOD} nats on two moons "
+            f"(median {statistics.median(kls):.3f})",
             "how": f"Default settings, seeds 0 to {len(kls) - 1}; KL(data ‖ model) on 20,000 held-out points. "
             f"Lowest {min(kls):.4f}, highest {max(kls):.4f} nats.",
         },
@@ -88,7 +91,8 @@ def main() -> None:
         },
         "speed": {
             "value": f"{steps:,.0f} training steps, {samples:,.0f} samples, {densities:,.0f} densities a second",
-            "how": f"One thread of {where['cores']} cores, batch 256, torch {where['torch']}; both directions take one pass.",
+            "how": f"One thread of {where['cores']} cores, batch 256, torch {where['torch']}; "
+            "both directions take one pass.",
         },
     }
     CARD.parent.mkdir(exist_ok=True)

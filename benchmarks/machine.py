@@ -17,7 +17,9 @@ def machine() -> dict[str, str]:
     """Processor, cores, Python, torch and commit."""
     import torch
 
-    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False)
+    commit = subprocess.run(
+        ["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
     return {
         "processor": platform.processor() or platform.machine(),
         "cores": str(os.cpu_count()),

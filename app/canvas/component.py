@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import streamlit as st
+from streamlit.components import v2
 
 HERE = Path(__file__).parent
 
@@ -31,4 +32,4 @@ export default function (component) {{
 """
     html = f'<div class="{name}"></div>'
     style = (HERE / f"{name}.css").read_text(encoding="utf-8")
-    return st.components.v2.component(f"genlab_{name}", html=html, css=style, js=script)
+    return v2.component(f"genlab_{name}", html=html, css=style, js=script)

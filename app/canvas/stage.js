@@ -268,6 +268,7 @@ class Stage {
 
   paint() {
     this.isDirty = false;
+    this.painted = { answers: this.answers ?? 0, at: performance.now() };
     const { data, model, difference } = this.cards;
     const common = { window: this.numbers.window, tickColour: this.colours.soft };
     data.panel.paintDensity(this.truth, this.tables.data, this.top);

@@ -30,12 +30,22 @@ def draw_kl_curve(steps: Sequence[int], kl: Sequence[float], error: Sequence[flo
     upper = [k + 2 * e for k, e in zip(kl, error, strict=True)]
     lower = [max(k - 2 * e, 1e-4) for k, e in zip(kl, error, strict=True)]
     figure = go.Figure()
-    figure.add_scatter(x=list(steps), y=upper, mode="lines", line_width=0, showlegend=False, hoverinfo="skip", name="upper")
     figure.add_scatter(
-        x=list(steps), y=lower, mode="lines", line_width=0, fill="tonexty", name="± 2 standard errors",
-        fillcolor="rgba(224,138,0,0.18)", hoverinfo="skip",
+        x=list(steps), y=upper, mode="lines", line_width=0, showlegend=False, hoverinfo="skip", name="upper"
     )
-    figure.add_scatter(x=list(steps), y=list(kl), mode="lines+markers", name="KL(data ‖ model)", line_color=colour, marker_size=5)
+    figure.add_scatter(
+        x=list(steps),
+        y=lower,
+        mode="lines",
+        line_width=0,
+        fill="tonexty",
+        name="± 2 standard errors",
+        fillcolor="rgba(224,138,0,0.18)",
+        hoverinfo="skip",
+    )
+    figure.add_scatter(
+        x=list(steps), y=list(kl), mode="lines+markers", name="KL(data ‖ model)", line_color=colour, marker_size=5
+    )
     figure.update_yaxes(type="log", title="KL (nats, logarithmic)")
     _finish(figure)
     return Drawing(figure, f"KL from data to model falls from {kl[0]:.3g} to {kl[-1]:.3g} nats in {steps[-1]:,} steps.")
@@ -50,17 +60,32 @@ def draw_loss_curve(steps: Sequence[int], loss: Sequence[float], entropy: float)
         entropy: Of the data, nats.
     """
     figure = go.Figure()
-    figure.add_scatter(x=list(steps), y=list(loss), mode="lines+markers", name="loss", line_color=ROLES["model"]["light"], marker_size=5)
+    figure.add_scatter(
+        x=list(steps),
+        y=list(loss),
+        mode="lines+markers",
+        name="loss",
+        line_color=ROLES["model"]["light"],
+        marker_size=5,
+    )
     ends = [0, steps[-1]]
     figure.add_scatter(
-        x=ends, y=[entropy, entropy], mode="lines", name="entropy of the data", line={"color": ROLES["data"]["light"], "dash": "dash"}
+        x=ends,
+        y=[entropy, entropy],
+        mode="lines",
+        name="entropy of the data",
+        line={"color": ROLES["data"]["light"], "dash": "dash"},
     )
     figure.update_yaxes(title="negative log-likelihood (nats)")
     _finish(figure)
     gap = loss[-1] - entropy
-    return Drawing(figure, f"The loss falls from {loss[0]:.3f} to {loss[-1]:.3f} nats, {gap:.3f} above the entropy of the data.")
+    return Drawing(
+        figure, f"The loss falls from {loss[0]:.3f} to {loss[-1]:.3f} nats, {gap:.3f} above the entropy of the data."
+    )
 
 
 def _finish(figure: go.Figure) -> None:
     figure.update_xaxes(title="training step")
-    figure.update_layout(height=300, margin={"l": 10, "r": 10, "t": 10, "b": 10}, legend={"orientation": "h", "y": 1.12})
+    figure.update_layout(
+        height=300, margin={"l": 10, "r": 10, "t": 10, "b": 10}, legend={"orientation": "h", "y": 1.12}
+    )

@@ -1,8 +1,8 @@
 """The live lane's routes: two WebSockets and the canvases' scripts, in the same process as Streamlit.
 
-    /lane/watch?run=DIGEST   snapshots and live pictures of a run, pushed as they are made; commands the other way
-    /lane/decode             requests of canvases, answered by the model
-    /lane/js/*.js            the canvases' scripts
+/lane/watch?run=DIGEST   snapshots and live pictures of a run, pushed as they are made; commands the other way
+/lane/decode             requests of canvases, answered by the model
+/lane/js/*.js            the canvases' scripts
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from app.figures.curves import Drawing, draw_kl_curve, draw_loss_curve
 from engines.training.run import Run
@@ -29,10 +30,10 @@ def draw_charts(run: Run | None, entropy: tuple[float, float], *, key: str) -> N
             _show(right, draw_loss_curve([s.step for s in trained], losses, entropy[0]), f"{key}/loss")
         info = run.info
         st.caption(
-            f"Trained on {info.device} in {info.seconds:.1f} s, seed {run.experiment.seed}, {info.n_parameters:,} parameters, "
-            f"torch {info.versions.get('torch', '?')}. KL by the paired estimator on held-out points."
+            f"Trained on {info.device} in {info.seconds:.1f} s, seed {run.experiment.seed}, "
+            f"{info.n_parameters:,} parameters, torch {info.versions.get('torch', '?')}. KL by the paired estimator on held-out points."
         )
 
 
-def _show(place: st.delta_generator.DeltaGenerator, drawing: Drawing, key: str) -> None:
+def _show(place: DeltaGenerator, drawing: Drawing, key: str) -> None:
     place.plotly_chart(drawing.figure, key=key, alt=drawing.alt, config={"displayModeBar": False})

@@ -35,14 +35,22 @@ def draw_formula(run: Run | None, point: tuple[float, float]) -> None:
         return
     base, volume = terms_at(run.experiment.digest, *point)
     grey, orange = ROLES["base"]["light"], ROLES["model"]["light"]
-    numbers = rf" &= \textcolor{{{grey}}}{{{base:.3f}}} {volume:+.3f} = {base + volume:.3f}"
+    numbers = rf" &= \textcolor{{{grey}}}{{{_short(base)}}} {volume:+.3f} = {_short(base + volume)}"
     numbers = numbers.replace(f"{volume:+.3f}", rf"\textcolor{{{orange}}}{{{volume:+.3f}}}")
     lines = formula.replace("=", "&=", 1) + r" \\" + numbers
     st.latex(rf"\begin{{aligned}} {lines}\ \text{{nats}} \end{{aligned}}")
     st.caption(
-        f"At the data point x = ({point[0]:.2f}, {point[1]:.2f}), with the final weights: the base density of its latent, "
-        "and by how much all layers together stretched the space around it. Exact."
+        f"At the data point x = ({point[0]:.2f}, {point[1]:.2f}), with the final weights: the base density of its "
+        "latent, and by how much all layers together stretched the space around it. Exact."
     )
+
+
+def _short(value: float) -> str:
+    """Three decimals; three digits with an exponent for what has exploded."""
+    if abs(value) < 1e4:
+        return f"{value:.3f}"
+    digits, _, power = f"{value:.2e}".partition("e")
+    return rf"{digits}\cdot 10^{{{int(power)}}}"
 
 
 def draw_code(experiment: Experiment) -> None:

@@ -44,9 +44,7 @@ def rotate(mixture: GaussianMixture, degrees: float) -> GaussianMixture:
     turn = torch.tensor([[c, -s], [s, c]], dtype=mixture.means.dtype, device=mixture.device)
     covariances = turn @ mixture.covariances @ turn.T
     modes = None if mixture.modes is None else mixture.modes @ turn.T
-    return GaussianMixture(
-        mixture.means @ turn.T, covariances, mixture.weights, modes=modes, mode_std=mixture.mode_std
-    )
+    return GaussianMixture(mixture.means @ turn.T, covariances, mixture.weights, modes=modes, mode_std=mixture.mode_std)
 
 
 def mixture_of(

@@ -108,7 +108,7 @@ class Trainer:
         """One step: each phase in turn, as often as it asks.
 
         Raises:
-            TrainingDiverged: If a loss is no longer finite or explodes; `last_good` holds the weights of the last snapshot.
+            TrainingDiverged: If a loss is no longer finite or explodes; `last_good` holds earlier weights.
         """
         start = time.perf_counter()
         for phase, optimiser in self._phases:
@@ -228,8 +228,9 @@ class Trainer:
 
     def _reason(self, what: str) -> str:
         return (
-            f"At step {self.step} {what}. The usual cause is a learning rate that is too "
-            f"high (here {self.experiment.learning_rate:g}): try a tenth of it. The last good snapshot, of step {self.last_good_step}, is kept."
+            f"At step {self.step} {what}. The usual cause is a learning rate that is too high (here "
+            f"{self.experiment.learning_rate:g}): try a tenth of it. The last good snapshot, of step "
+            f"{self.last_good_step}, is kept."
         )
 
 

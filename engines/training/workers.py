@@ -24,8 +24,9 @@ import numpy as np
 from engines.errors import RunFormatError
 from engines.training import worker as inside
 from engines.training.experiment import Experiment
-from engines.training.run import ENDED, RunWriter, State
+from engines.training.run import RunWriter, State
 from engines.training.snapshot import Snapshot, pack, unpack
+from engines.training.standing import RunEvent, Standing
 from engines.training.store import Shelves
 
 LOGGER = logging.getLogger(__name__)
@@ -33,55 +34,12 @@ MEMORY_PER_WORKER = "3GiB"
 CLOSE_SECONDS = 0.8
 PAUSE_LEASE = 600.0  # seconds that a paused run may hold a worker for nothing
 PAUSE_LEASE_IN_QUEUE = 45.0  # the same while others wait
+REPLACEMENT_SECONDS = 0.25
+MOST_TRIES = 3  # of a run whose worker is gone before it begins
 LOST = (
     "The worker that trained this run died: it was killed or ran out of memory. "
     "What it had shown is kept; press Train to compute the run again."
 )
-
-
-@dataclass(frozen=True)
-class Standing:
-    """How a run stands.
-
-    Attributes:
-        state: "queued", "running", "paused", or how it ended.
-        ahead: Runs that will start before it, while it is queued.
-        step: Last step that was shown.
-        steps: Steps asked for.
-        device: Where it trains, in words.
-        reason: Why it ended early; else empty.
-    """
-
-    state: State
-    ahead: int = 0
-    step: int = 0
-    steps: int = 0
-    device: str = ""
-    reason: str = ""
-
-    @property
-    def has_ended(self) -> bool:
-        """Whether nothing more will come."""
-        return self.state in ENDED
-
-
-@dataclass(frozen=True)
-class RunEvent:
-    """One thing that happened to a run.
-
-    Attributes:
-        digest: Which run.
-        kind: "snapshot" and "frame" carry a blob, "standing" the new standing.
-        standing: How the run stands now.
-        blob: Snapshot as bytes, or empty.
-        step: Step of the blob.
-    """
-
-    digest: str
-    kind: str
-    standing: Standing
-    blob: bytes = b""
-    step: int = 0
 
 
 @dataclass
@@ -93,6 +51,7 @@ class _Job:
     attempt: str = field(default_factory=lambda: uuid.uuid4().hex)
     standing: Standing = Standing("queued")
     address: str = ""
+    tries: int = 1
     future: Any = None
     writer: RunWriter | None = None
     last_weights: Mapping[str, np.ndarray] = field(default_factory=dict)
@@ -211,7 +170,7 @@ class Workers:
             if digest not in self._jobs:
                 self._jobs[digest] = _Job(experiment, weights, standing=Standing("queued", steps=experiment.steps))
                 self._queue[digest] = None
-        self._dispatcher.submit(self._dispatch)
+        self._ask_to_dispatch()
         return digest
 
     def standing(self, digest: str) -> Standing | None:
@@ -221,7 +180,7 @@ class Workers:
             return None if job is None else self._placed(digest, job)
 
     def history(self, digest: str) -> list[bytes]:
-        """The snapshots that a run in training has made so far, and its last live picture if that is newer, as bytes."""
+        """The snapshots so far of a run in training, and its last live picture if that is newer, as bytes."""
         with self._lock:
             job = self._jobs.get(digest)
             return [] if job is None else [*job.blobs, *job.frame]
@@ -238,6 +197,7 @@ class Workers:
             if digest in self._queue:
                 if word == "stop":
                     self._end(job, "stopped", "Taken out of the queue before it began.")
+                    self._ask_to_dispatch()  # those behind it move up, and are told
                 return word == "stop"
             address = job.address
         if not address:
@@ -260,6 +220,11 @@ class Workers:
         """Call into a worker process, from any thread, without waiting."""
         self._client.loop.add_callback(self._client.run, inside.command, digest, word, workers=[address])
 
+    def _ask_to_dispatch(self) -> None:
+        """Hand out runs soon, from the thread that may wait for the cluster; not any more once closed."""
+        with suppress(RuntimeError):
+            self._dispatcher.submit(self._dispatch)
+
     def _dispatch(self) -> None:
         """Give queued runs to free workers, one run a worker."""
         if self._client is None:
@@ -272,6 +237,10 @@ class Workers:
                 self._begin(self._jobs[digest])
             for digest in self._queue:
                 self._tell(self._jobs[digest], "standing")
+            is_short = bool(self._queue) and self._cluster is not None and n_workers < self._n_workers
+        if is_short:  # a worker that died is being replaced, and nobody tells when the new one is there
+            time.sleep(REPLACEMENT_SECONDS)
+            self._ask_to_dispatch()
 
     def _begin(self, job: _Job) -> None:
         job.future = self._client.submit(
@@ -299,8 +268,8 @@ class Workers:
                 LOGGER.error("Run %s failed", job.experiment.digest, exc_info=error)
         with self._lock:
             if self._jobs.get(job.experiment.digest) is job:
-                self._end(job, "failed", reason)
-        self._dispatcher.submit(self._dispatch)
+                self._end_or_retry(job, reason)
+        self._ask_to_dispatch()
 
     def _on_event(self, event: tuple[float, dict[str, Any]]) -> None:
         message = event[1]
@@ -311,7 +280,7 @@ class Workers:
             handler = getattr(self, f"_on_{message['kind']}")
             handler(job, message)
         if message["kind"] == "ended":
-            self._dispatcher.submit(self._dispatch)
+            self._ask_to_dispatch()
 
     def _on_started(self, job: _Job, message: Mapping[str, Any]) -> None:
         if job.address:  # a scheduler of someone else's tried it again on another worker
@@ -364,6 +333,15 @@ class Workers:
         self._jobs.pop(digest, None)
         self._queue.pop(digest, None)
         self._tell(job, "standing")
+
+    def _end_or_retry(self, job: _Job, reason: str) -> None:
+        """A run whose worker was gone before it could begin goes back to the head of the queue, a few times."""
+        if reason != LOST or job.address or job.tries >= MOST_TRIES:
+            self._end(job, "failed", reason)
+            return
+        job.future, job.attempt, job.tries = None, uuid.uuid4().hex, job.tries + 1
+        self._queue[job.experiment.digest] = None
+        self._queue.move_to_end(job.experiment.digest, last=False)
 
     def _finish_writing(self, job: _Job, state: State, reason: str) -> None:
         if job.writer is not None:

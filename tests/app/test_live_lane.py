@@ -280,9 +280,7 @@ def test_equal_requests_share_one_answer(home: House, stored: Run, passes: list[
 def test_a_wrong_request_does_not_spoil_the_others(home: House, stored: Run) -> None:
     async def both() -> list[Any]:
         wrong = replace(request(stored, 1.0), run="deadbeefdeadbeef")
-        return await asyncio.gather(
-            *map(home.decoder.answer, (wrong, request(stored, 1.0))), return_exceptions=True
-        )
+        return await asyncio.gather(*map(home.decoder.answer, (wrong, request(stored, 1.0))), return_exceptions=True)
 
     wrong, right = asyncio.run(both())
     assert isinstance(wrong, GenLabError)

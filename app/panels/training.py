@@ -1,0 +1,90 @@
+"""The row of controls over the stage: the model's size, what can be turned, fork, and Train."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import streamlit as st
+
+from app.controls import draw_settings
+from app.panels.experiment import ShownRun, described_experiment, find_run, start_fork, start_training
+from app.panels.targets import draw_target_settings
+from app.state import PageKeys, current_settings, store_settings
+from engines.models import MODELS
+from engines.settings import Settings
+from engines.training import Plan
+
+POPOVER_WIDTH = 320  # pixels
+AS_SET = "as set under More"
+
+
+def draw_controls(keys: PageKeys, model: str, target: str, presets: dict[str, Settings]) -> ShownRun:
+    """Draw the row; returns the run that its widgets ask for.
+
+    Args:
+        keys: Session keys of the page.
+        model: Key of the model.
+        target: Key of the target.
+        presets: Named settings of the model, the default first.
+    """
+    size, turn, more, fork, train = st.columns([2.4, 1.6, 1.3, 1.3, 1.1], vertical_alignment="bottom")
+    with size:
+        _draw_presets(keys, model, presets)
+    with turn.popover("Target", icon=":material/tune:", width="stretch"), st.container(width=POPOVER_WIDTH):
+        draw_target_settings(keys, target)
+    with more.popover("More", icon=":material/settings:", width="stretch"), st.container(width=POPOVER_WIDTH):
+        draw_settings(keys, "plan", Plan)
+        st.divider()
+        draw_settings(keys, "model", MODELS[model].settings)
+    described = described_experiment(keys, model, target)
+    shown = find_run(keys, described)
+    with fork.popover("Fork", icon=":material/call_split:", width="stretch", disabled=shown.run is None):
+        _draw_fork(keys, shown)
+    train.button(
+        "Train",
+        type="primary",
+        icon=":material/play_arrow:",
+        width="stretch",
+        key=keys.own("train"),
+        on_click=partial(start_training, keys, described),
+        help="Train this model from its untrained start, now. The same settings give the same run, bit for bit.",
+    )
+    return shown
+
+
+def _draw_presets(keys: PageKeys, model: str, presets: dict[str, Settings]) -> None:
+    """Named sizes; when the settings under More fit none of them, it says so."""
+    key = keys.own("preset")
+    current = current_settings(keys, "model", MODELS[model].settings)
+    names = [name for name, settings in presets.items() if settings == current]
+    st.session_state[key] = names[0] if names else AS_SET
+
+    def choose() -> None:
+        if st.session_state[key] in presets:
+            store_settings(keys, "model", presets[st.session_state[key]])
+
+    st.selectbox(
+        "Model",
+        [*presets, *([] if names else [AS_SET])],
+        key=key,
+        format_func=lambda name: f"{MODELS[model].title}, {name}",
+        on_change=choose,
+        label_visibility="collapsed",
+    )
+
+
+def _draw_fork(keys: PageKeys, shown: ShownRun) -> None:
+    """Continue a stored run from one of its kept steps, with a changed plan."""
+    if shown.run is None:
+        return
+    kept = shown.run.weight_steps
+    key = keys.own("fork_step")
+    if st.session_state.get(key) not in kept:
+        st.session_state[key] = kept[-1]
+    with st.container(width=POPOVER_WIDTH):
+        st.markdown("Start a new run from the weights that this one had at a step, with a changed plan.")
+        step = st.select_slider("From step", kept, key=key)
+        draw_settings(keys, "fork", Plan)
+        described = described_experiment(keys, shown.experiment.model, shown.experiment.dataset)
+        begin = partial(start_fork, keys, shown.run, described, int(step))
+        st.button("Start the fork", key=keys.own("start_fork"), on_click=begin)

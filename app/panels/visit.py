@@ -1,0 +1,60 @@
+"""The frame of a visit to a page: it opens from a link, says what in it was impossible, and may start over."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from app.canvas.stage import Moment
+from app.panels.experiment import open_link
+from app.state import PageKeys, keep_widgets
+
+MAX_TEMPERATURE = 1.5
+
+
+def open_visit(keys: PageKeys, *, model: str, target: str) -> None:
+    """At the first run of a visit, set everything from the link; later, keep what the visitor set."""
+    keep_widgets(keys)
+    if keys.own("target") in st.session_state:
+        return
+    wanted, problems = open_link(keys, st.query_params.to_dict(), model=model, target=target)
+    moment = Moment(_step(st.query_params.get("at", ""), problems), _temperature(problems))
+    st.session_state[keys.own("moment")] = moment
+    st.session_state[keys.own("problems")] = problems
+    st.session_state[keys.own("target")] = wanted
+
+
+def draw_problems(keys: PageKeys) -> None:
+    """Sentences on what in the link was impossible, and on what went wrong with a button; they stay until read."""
+    sentences = st.session_state.get(keys.own("problems"), [])
+    if not sentences:
+        return
+    left, right = st.columns([8, 1], vertical_alignment="center")
+    left.warning("\n\n".join(sentences), icon=":material/info:")
+    right.button("Got it", key=keys.own("got_it"), on_click=st.session_state.pop, args=(keys.own("problems"),))
+
+
+def restart_with(keys: PageKeys, link: dict[str, str]) -> None:
+    """Set the page up as a link says, as if it had been opened by it."""
+    for name in [n for n in st.session_state if str(n).startswith((f"{keys.page}.", f"{keys.page}/"))]:
+        del st.session_state[name]
+    st.query_params.from_dict(link)
+    st.rerun()
+
+
+def _step(text: str, problems: list[str]) -> int | None:
+    if not text or (text.isascii() and text.isdigit() and len(text) < 9):
+        return int(text) if text else None
+    problems.append(f"Expected a whole number of steps after at=, got {text[:20]!r}. The run plays from its start.")
+    return None
+
+
+def _temperature(problems: list[str]) -> float:
+    text = st.query_params.get("temperature", "1")
+    try:
+        value = float(text)
+    except ValueError:
+        value = float("nan")
+    if 0 <= value <= MAX_TEMPERATURE:
+        return value
+    problems.append(f"Expected a temperature from 0 to {MAX_TEMPERATURE}, got {text[:20]!r}. The default, 1, is used.")
+    return 1.0
