@@ -2,7 +2,8 @@
 
 Each visitor asks for samples at a new temperature 30 times a second: once as on the page, where all watch one run
 and equal requests share an answer; once with hardly two requests alike ("apart"), so that every one is computed. The
-time runs from the sending of the request to the arrival of its last byte in another process on the same machine; drawing comes on top (see bench_page.py).
+time runs from the sending of the request to the arrival of its last byte in another process on the same machine;
+drawing comes on top (see bench_page.py).
 """
 
 from __future__ import annotations

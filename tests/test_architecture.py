@@ -96,7 +96,7 @@ def test_imports_keep_the_rules(path: Path) -> None:
         assert each.package in outside, f"{where}: import it where it is used, or not at all"
 
 
-@pytest.mark.parametrize("path", sources("engines", "app", "tests", "benchmarks"), ids=name_of)
+@pytest.mark.parametrize("path", sources("engines", "app"), ids=name_of)
 def test_file_is_of_readable_size(path: Path) -> None:
     assert len(path.read_text(encoding="utf-8").splitlines()) <= MAX_LINES
 

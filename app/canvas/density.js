@@ -84,6 +84,15 @@ export class Panel {
     }
   }
 
+  /** A line of text in the middle, over what is shown. */
+  write(text, colour) {
+    const { context, width, height } = sharpen(this.canvas);
+    context.font = `14px ${getComputedStyle(this.canvas).fontFamily}`;
+    context.fillStyle = colour;
+    context.textAlign = "center";
+    context.fillText(text, width / 2, height / 2);
+  }
+
   /** Put the picture on the screen, with dots and ticks. */
   show({ window, dots, dotColour, tickColour }) {
     const { context, width, height } = sharpen(this.canvas);

@@ -11,6 +11,7 @@ const ICONS = {
   play: "M6 4l10 6-10 6z",
   pause: "M6 4v12M13 4v12",
   forward: "M7 4l8 6-8 6z",
+  link: "M8.5 11.5l3-3M7 9l-2.2 2.2a2.8 2.8 0 0 0 4 4L11 13M13 11l2.2-2.2a2.8 2.8 0 0 0-4-4L9 7",
 };
 
 function icon(name) {
@@ -58,7 +59,8 @@ export class Player {
         button("back", "Step back (left arrow)", () => this.step(-1)),
         this.playButton,
         button("forward", "Step forward (right arrow)", () => this.step(1)),
-        this.speedButton),
+        this.speedButton,
+        this.linkButton = button("link", "Copy a link to exactly this", () => this.handlers.copyLink())),
       this.track,
       element("div", { className: "readout" }, this.where, this.status));
     this.track.onpointerdown = (event) => { this.track.setPointerCapture(event.pointerId); this.isScrubbing = true; this.scrub(event); };
@@ -145,6 +147,12 @@ export class Player {
     this.track.setAttribute("aria-valuemax", String(state.steps ?? 0));
     this.track.setAttribute("aria-valuenow", String(state.step ?? 0));
     this.draw();
+  }
+
+  /** Say something for two seconds where the status stands. */
+  flash(text) {
+    this.status.textContent = text;
+    setTimeout(() => { this.status.textContent = this.state.status ?? ""; }, 2000);
   }
 
   draw() {

@@ -69,6 +69,7 @@ class Stage {
       follow: () => { this.following = true; this.showNewest(); },
       command: (word) => this.socket?.send({ do: word }),
       settled: () => this.report(),
+      copyLink: () => this.copyLink(),
     });
     this.note = element("div", { className: "note", hidden: true });
     this.note.setAttribute("role", "status");
@@ -276,6 +277,7 @@ class Stage {
     const density = this.shown?.density ?? EMPTY;
     model.panel.paintDensity(density, this.tables.model, this.top);
     model.panel.show({ ...common, dots: this.shown?.samples, dotColour: this.dotColour(0.55) });
+    if (!this.shown) model.panel.write(this.digest ? "opening the run …" : "Not trained yet: press Train.", this.colours.soft);
     if (this.shown) difference.panel.paintDifference(density, this.truth, this.tables.model, this.tables.data, this.top * 0.6);
     else difference.panel.paintDensity(EMPTY, this.tables.data, 1);
     difference.panel.show(common);
@@ -341,6 +343,20 @@ class Stage {
   report() {
     const step = this.following || this.player.isPlaying ? null : this.current?.step ?? null;
     this.tell.state("moment", { step, temperature: this.temperature });
+  }
+
+  /** The page's address with this very step and temperature in it. */
+  async copyLink() {
+    const url = new URL(location.href);
+    const step = this.following || this.player.isPlaying ? null : this.current?.step;
+    if (step === null || step === undefined) url.searchParams.delete("at"); else url.searchParams.set("at", step);
+    if (this.temperature === 1) url.searchParams.delete("temperature"); else url.searchParams.set("temperature", this.temperature);
+    try {
+      await navigator.clipboard.writeText(url.href);
+      this.player.flash("link copied");
+    } catch { // no clipboard outside https and localhost
+      prompt("Copy this link:", url.href);
+    }
   }
 
   close() {

@@ -31,7 +31,8 @@ def draw_charts(run: Run | None, entropy: tuple[float, float], *, key: str) -> N
         info = run.info
         st.caption(
             f"Trained on {info.device} in {info.seconds:.1f} s, seed {run.experiment.seed}, "
-            f"{info.n_parameters:,} parameters, torch {info.versions.get('torch', '?')}. KL by the paired estimator on held-out points."
+            f"{info.n_parameters:,} parameters, torch {info.versions.get('torch', '?')}. "
+            "KL by the paired estimator on held-out points."
         )
 
 

@@ -135,6 +135,8 @@ class Workers:
                 with suppress(TimeoutError):
                     thing.close(timeout=CLOSE_SECONDS)
         self.kill()
+        if self._cluster is not None:
+            self._cluster.shutdown_on_close = False  # or distributed would wait for it once more when Python exits
         self._client = self._cluster = None
 
     def kill(self) -> None:

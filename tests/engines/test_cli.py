@@ -217,6 +217,7 @@ print(json.dumps({"log_prob": model.log_prob(x).tolist(), "samples": samples.tol
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("key", [key for key, spec in MODELS.items() if "log_prob" not in spec.absent])
 def test_the_exported_script_is_the_model(key: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run, script = tmp_path / "run", tmp_path / "taken_home.py"
@@ -242,6 +243,7 @@ def test_the_exported_script_is_the_model(key: str, tmp_path: Path, capsys: pyte
     assert shown.returncode == 0 and shown.stdout.startswith(b"tensor(")
 
 
+@pytest.mark.slow
 def test_it_runs_as_a_module() -> None:
     done = subprocess.run([sys.executable, "-m", "engines", "list"], cwd=ROOT, capture_output=True, timeout=60)
     assert done.returncode == 0 and b"realnvp" in done.stdout
