@@ -16,8 +16,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount, WebSocketRoute
 from starlette.staticfiles import StaticFiles
+from starlette.types import Scope
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from app.house import house
@@ -41,8 +43,19 @@ def build_routes() -> list[BaseRoute]:
     return [
         WebSocketRoute("/lane/watch", watch),
         WebSocketRoute("/lane/decode", decode),
-        Mount("/lane/js", app=StaticFiles(directory=scripts), name="lane-js"),
+        Mount("/lane/js", app=_Scripts(directory=scripts), name="lane-js"),
     ]
+
+
+class _Scripts(StaticFiles):
+    """The canvases' scripts and nothing else of that folder; browsers ask each time whether they changed."""
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        if not path.endswith(".js"):
+            return Response("Not found", status_code=404)
+        response = await super().get_response(path, scope)
+        response.headers["Cache-Control"] = "no-cache"
+        return response
 
 
 async def close_all() -> None:

@@ -47,9 +47,8 @@ class Server:
         settings = os.environ | {"GENLAB_RUNS": str(folder / "runs"), "PYTHONPATH": str(ROOT)}
         command = [sys.executable, "-m", "streamlit", "run", "app/main.py", "--server.port", str(port)]
         with (folder / "log").open("wb") as log:
-            process = subprocess.Popen(
-                command, cwd=ROOT, env=settings, stdin=subprocess.DEVNULL, stdout=log, stderr=log
-            )
+            streams: Any = {"stdin": subprocess.DEVNULL, "stdout": log, "stderr": log}
+            process = subprocess.Popen(command, cwd=ROOT, env=settings, start_new_session=True, **streams)
         server = cls(process, port, folder)
         try:
             server.wait_for_health()
@@ -94,7 +93,10 @@ class Server:
         """Send a signal; seconds until the server and all that it started are gone."""
         self.descendants()
         start = time.monotonic()
-        self.process.send_signal(number)
+        if number == signal.SIGINT:
+            os.killpg(self.process.pid, number)  # Ctrl-C in a terminal reaches the workers as well
+        else:
+            self.process.send_signal(number)
         with suppress(subprocess.TimeoutExpired):
             self.process.wait(most_seconds)
         while self.descendants() and time.monotonic() - start < most_seconds:

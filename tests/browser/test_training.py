@@ -14,7 +14,7 @@ def kl_of(text: str) -> float:
 
 
 def test_train_shows_a_moving_picture_that_learns(visit: Callable) -> None:
-    visitor = visit({"plan.seed": "101", "plan.steps": "500"})
+    visitor = visit({"plan.seed": "101", "plan.steps": "300"})
     untrained = visitor.picture()
     visitor.page.get_by_test_id("stBaseButton-primary").first.click()
     early = visitor.wait_for_other_picture(untrained, 3)
@@ -25,7 +25,7 @@ def test_train_shows_a_moving_picture_that_learns(visit: Callable) -> None:
     visitor.wait("genlabStage.standing.ended", 60)
     assert visitor.ask("standing.state") == "finished"
     assert visitor.picture() != early
-    assert visitor.shown_step == 500
+    assert visitor.shown_step == 300
     assert kl_of(visitor.text(kl)) < min(0.5 * first, 0.25)
     assert 0.99 < float(visitor.text(".card:nth-child(2) .num")) < 1.01
     visitor.keep("trained")

@@ -1,0 +1,129 @@
+"""The canvases' own arithmetic, run in the browser: the wire format, colours, and the finer grid."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+from playwright.sync_api import Browser, Page
+
+from app.theme import ROLES
+from engines.datasets import DATASETS
+from engines.probes import cell_centres
+from engines.training.snapshot import pack
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+GRID = 128
+UNPACK = """async (text) => {
+  const { unpack } = await import("/lane/js/live.js");
+  const bytes = Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
+  const shifted = new Uint8Array(bytes.length + 3).subarray(3);  // as it may come: not aligned
+  shifted.set(bytes);
+  const { numbers, ...parts } = unpack(shifted);
+  const code = (v) => { const raw = new Uint8Array(v.buffer, v.byteOffset, v.byteLength); let s = ""; for (const b of raw) s += String.fromCharCode(b); return btoa(s); };
+  const arrays = Object.entries(parts).map(([name, { shape, values }]) => [name, [shape, values.constructor.name, code(values)]]);
+  return [numbers, Object.fromEntries(arrays)];
+}"""
+TO_GRID = """async ([shape, values]) => {
+  const { toGrid } = await import("/lane/js/density.js");
+  return [...toGrid({ shape, values: Float32Array.from(values) })];
+}"""
+RAMP = """async ([from, to]) => { const { ramp } = await import("/lane/js/live.js"); return [...ramp(from, to)]; }"""
+DTYPES = {"float16": "Float32Array", "float32": "Float32Array", "float64": "Float64Array"} | {
+    "uint8": "Uint8Array",
+    "int16": "Int16Array",
+    "int32": "Int32Array",
+}
+
+
+@pytest.fixture(scope="module")
+def page(chromium: Browser, server: Any) -> Iterator[Page]:
+    """An empty page of the server's own address."""
+    page = chromium.new_page()
+    page.goto(f"{server.url}_stcore/health")
+    yield page
+    page.close()
+
+
+def unpack_in_browser(page: Page, arrays: dict[str, np.ndarray], numbers: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+    found_numbers, found = page.evaluate(UNPACK, base64.b64encode(pack(arrays, numbers)).decode())
+    return found_numbers, found
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_arrays_arrive_bit_for_bit(dtype: str, page: Page) -> None:
+    rng = np.random.default_rng(1)
+    array = (100 * rng.normal(size=(3, 5))).astype(dtype)
+    sent = {"first": array, "empty": array[:0], "second": array.T}
+    numbers, found = unpack_in_browser(page, sent, {"step": 3, "name": "é"})
+    assert numbers == {"step": 3, "name": "é"}
+    assert found.keys() == sent.keys()
+    for name, expected in sent.items():
+        shape, kind, text = found[name]
+        assert (tuple(shape), kind) == (expected.shape, DTYPES[dtype])
+        wide = expected.astype("float32") if dtype == "float16" else expected
+        assert base64.b64decode(text) == np.ascontiguousarray(wide).tobytes()
+
+
+def test_every_half_float_is_read_as_numpy_reads_it(page: Page) -> None:
+    """Subnormal, infinite and NaN ones too."""
+    halves = np.arange(65536, dtype=np.uint16).view(np.float16)
+    _, found = unpack_in_browser(page, {"all": halves}, {})
+    values = np.frombuffer(base64.b64decode(found["all"][2]), np.float32)
+    np.testing.assert_array_equal(values, halves.astype(np.float32))
+    assert (np.signbit(values) == np.signbit(halves))[~np.isnan(values)].all()
+
+
+def test_numbers_that_are_not_finite_do_not_break_the_picture(page: Page) -> None:
+    """A KL may be infinite: a browser's JSON knows no NaN."""
+    numbers, _ = unpack_in_browser(page, {}, {"metrics": {"kl": float("nan"), "integral": float("inf")}, "step": 1})
+    assert numbers["step"] == 1
+
+
+@pytest.mark.parametrize("target", ["moons", "two_modes", "gaussian", "banana"])
+@pytest.mark.parametrize("resolution", [48, 64, 128])
+def test_a_coarse_grid_becomes_the_fine_density(target: str, resolution: int, page: Page) -> None:
+    density: Any = DATASETS[target].density
+    coarse = density.log_prob(cell_centres(density.window, resolution).double())
+    exact = density.log_prob(cell_centres(density.window, GRID).double()).exp().numpy()
+    found = np.array(page.evaluate(TO_GRID, [[resolution, resolution], coarse.tolist()]))
+    top = exact.max()
+    seen = exact > 0.05 * top
+    worst = np.abs(found / exact - 1)[seen].max()
+    print(f"{target} {resolution}: {worst:.4f} of the density, {np.abs(found - exact).max() / top:.4f} of the top")
+    assert np.abs(found - exact).max() < 0.01 * top
+    assert np.abs(found - exact).mean() < 0.001 * top
+
+
+def test_what_cannot_be_seen_does_no_harm(page: Page) -> None:
+    """A density of zero comes as the lowest half float."""
+    values = np.full(16, -65504.0)
+    values[5] = 0.0
+    found = np.array(page.evaluate(TO_GRID, [[4, 4], values.tolist()]))
+    assert np.isfinite(found).all()
+    assert found.max() < 3
+
+
+def test_ramps_go_evenly_from_end_to_end(page: Page) -> None:
+    ends = ("#ffffff", ROLES["model"]["light"])
+    table = np.array(page.evaluate(RAMP, list(ends)), dtype=np.uint32).view(np.uint8).reshape(256, 4)
+    for row, end in ((0, ends[0]), (255, ends[1])):
+        assert table[row, :3] == pytest.approx([int(end[i : i + 2], 16) for i in (1, 3, 5)], abs=1)
+    assert (table[:, 3] == 255).all()
+    luminance = table[:, :3].astype(float) @ [0.2126, 0.7152, 0.0722]
+    assert (np.diff(luminance) <= 0.6).all()
+
+
+def test_a_stage_that_was_closed_lets_go(visit: Callable, stored_link: dict[str, str]) -> None:
+    """At unmount: no socket, no animation is left."""
+    visitor = visit(stored_link)
+    visitor.wait("genlabStage.standing")
+    visitor.page.evaluate("genlabStage.close()")
+    visitor.wait("genlabStage.socket.socket.readyState === WebSocket.CLOSED")
+    visitor.wait("genlabStage.decoder.lane.socket.readyState === WebSocket.CLOSED")
+    last = visitor.ask("last")
+    visitor.page.wait_for_timeout(200)
+    assert visitor.ask("last") == last
