@@ -140,6 +140,7 @@ class Stage {
       this.live = picture;
       if (Number.isFinite(picture.loss)) this.tail.push(picture);
     } else {
+      if (this.snapshots.at(-1)?.step === picture.step) this.snapshots.pop(); // it may come twice when a watch begins
       this.snapshots.push(picture);
       this.live = picture;
       this.tail = [];
