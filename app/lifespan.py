@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import itertools
 import os
 import signal
 import sys
@@ -21,6 +22,8 @@ from engines.tensors import use_threads
 
 MOST_SECONDS_TO_STOP = 2.5
 SWEEP_SECONDS = 5.0
+MOST_STORED_BYTES = int(os.environ.get("GENLAB_RUNS_MB", "2000")) * 1_000_000
+SWEEPS_PER_PRUNE = 120
 
 
 @asynccontextmanager
@@ -67,7 +70,10 @@ def _freeze_heap() -> None:
 
 
 async def _sweep() -> None:
-    while True:
+    """Now and then: stop runs that are paused for too long, and delete the oldest runs of a full store."""
+    for count in itertools.count():
+        if count % SWEEPS_PER_PRUNE == 0:
+            await asyncio.to_thread(house().shelves.own.prune, MOST_STORED_BYTES)
         await asyncio.sleep(SWEEP_SECONDS)
         await asyncio.to_thread(house().workers.sweep)
 

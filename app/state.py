@@ -42,6 +42,11 @@ def load_settings(keys: PageKeys, group: str, cls: type[Settings], texts: Mappin
     settings, problems = cls.from_texts(texts)
     for name, value in settings.to_dict().items():
         st.session_state[keys.widget(group, name)] = value
+    known = settings.to_dict()
+    for name in texts:
+        if name not in known:
+            expected = ", ".join(known) or "none"
+            problems.append(f"There is no setting {name[:40]!r} here, so it is left out; there are: {expected}.")
     return problems
 
 

@@ -179,7 +179,9 @@ class Settings:
             try:
                 values[field.name] = field.parse(texts[field.name])
             except SettingError as error:
-                problems.append(f"{error} The default, {field.format(field.default)}, is used.")
+                default = field.format(field.default)
+                named = f", {default}," if 0 < len(default) <= 40 else ""  # a drawing is no words
+                problems.append(f"{error} The default{named} is used.")
         return cls(**values), problems
 
     def changed(self) -> dict[str, str]:

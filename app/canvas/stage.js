@@ -343,7 +343,7 @@ class Stage {
   /** Tell Python where the visitor is, for the link; called when a hand lets go, never while it moves. */
   report() {
     const step = this.following || this.player.isPlaying ? null : this.current?.step ?? null;
-    this.tell.state("moment", { step, temperature: this.temperature });
+    this.tell.state("moment", { of: `${this.digest}/${this.attempt}`, step, temperature: this.temperature });
   }
 
   /** The page's address with this very step and temperature in it. */

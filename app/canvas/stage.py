@@ -76,12 +76,16 @@ def draw_stage(view: StageView, *, key: str) -> str:
     return str(getattr(result, "ended", None) or "")
 
 
-def read_moment(state: object, max_temperature: float = 1.5) -> Moment | None:
-    """The stage's moment from its session state, checked; None if there is none or it is nonsense."""
+def read_moment(state: object, run: str, attempt: int, max_temperature: float = 1.5) -> Moment | None:
+    """The stage's moment from its session state, checked; None if there is none or it is nonsense.
+
+    A step that was told of another run, or of an earlier training of this one, says nothing about this one.
+    """
     moment = state.get("moment") if isinstance(state, dict) else getattr(state, "moment", None)
     if not isinstance(moment, dict):
         return None
     step, temperature = moment.get("step"), moment.get("temperature")
     if not (step is None or type(step) is int) or not isinstance(temperature, int | float):
         return None
+    step = step if moment.get("of") == f"{run}/{attempt}" else None
     return Moment(step, min(max(float(temperature), 0.0), max_temperature))

@@ -37,12 +37,15 @@ def open_link(keys: PageKeys, query: Mapping[str, str], *, model: str, target: s
     problems: list[str] = []
     if run := query.get("run"):
         stored = house().shelves.get(run)
-        if stored is not None:
-            return _open_run(keys, stored.experiment), problems
-        problems.append(
-            f"The run {run[:16]!r} of this link is not stored here: runs stay with the server that trained them. "
-            "The settings of the link are kept; press Train to compute it anew."
-        )
+        try:
+            if stored is not None:
+                return _open_run(keys, stored.experiment), problems
+            problems.append(
+                f"The run {run[:16]!r} of this link is not stored here: runs stay with the server that trained them. "
+                "The settings of the link are kept; press Train to compute it anew."
+            )
+        except GenLabError as error:
+            problems.append(f"The run {run[:16]!r} of this link was made by another version of GenLab. {error}")
     wanted = query.get("target", target)
     try:
         spec = DATASETS[wanted]

@@ -36,8 +36,7 @@ def draw_controls(keys: PageKeys, model: str, target: str, presets: dict[str, Se
         draw_settings(keys, "plan", Plan)
         st.divider()
         draw_settings(keys, "model", MODELS[model].settings)
-    described = described_experiment(keys, model, target)
-    shown = find_run(keys, described)
+    shown = find_run(keys, described_experiment(keys, model, target))
     with fork.popover("Fork", icon=":material/call_split:", width="stretch", disabled=shown.run is None):
         _draw_fork(keys, shown)
     train.button(
@@ -46,10 +45,15 @@ def draw_controls(keys: PageKeys, model: str, target: str, presets: dict[str, Se
         icon=":material/play_arrow:",
         width="stretch",
         key=keys.own("train"),
-        on_click=partial(start_training, keys, described),
+        on_click=partial(_train, keys, model, target),
         help="Train this model from its untrained start, now. The same settings give the same run, bit for bit.",
     )
     return shown
+
+
+def _train(keys: PageKeys, model: str, target: str) -> None:
+    """Train what the widgets hold when the press arrives: a number typed just before comes in the same message."""
+    start_training(keys, described_experiment(keys, model, target))
 
 
 def _draw_presets(keys: PageKeys, model: str, presets: dict[str, Settings]) -> None:
@@ -75,7 +79,7 @@ def _draw_presets(keys: PageKeys, model: str, presets: dict[str, Settings]) -> N
 
 def _draw_fork(keys: PageKeys, shown: ShownRun) -> None:
     """Continue a stored run from one of its kept steps, with a changed plan."""
-    if shown.run is None:
+    if shown.run is None or not shown.run.weight_steps:
         return
     kept = shown.run.weight_steps
     key = keys.own("fork_step")

@@ -37,14 +37,17 @@ def draw_page() -> None:
     draw_problems(KEYS)
     draw_own_target(KEYS, target)
     shown = draw_controls(KEYS, MODEL, target, PRESETS)
+    # Until the stage has spoken, the moment is the one that the link named.
+    attempt = st.session_state.get(KEYS.own("attempt"), 0)
+    moment = read_moment(st.session_state.get(KEYS.own("stage")), shown.digest, attempt)
+    moment = moment or st.session_state.get(KEYS.own("moment"))
+    write_link(link_parameters(KEYS, MODEL, target, shown, moment))
     try:
         view = target_view(target, DATASETS[target].settings.from_dict(shown.experiment.dataset_settings))
     except DataError as error:
         st.error(str(error), icon=":material/draw:")
         return
     draw_stage(stage_view(target, view, shown), key=KEYS.own("stage"))
-    moment = read_moment(st.session_state.get(KEYS.own("stage")))
-    write_link(link_parameters(KEYS, MODEL, target, shown, moment))
     draw_below(shown, view)
 
 

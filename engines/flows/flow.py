@@ -92,7 +92,8 @@ class Flow(nn.Module):
         Returns:
             Shape (n, D), data units.
         """
-        noise = torch.randn(n, *self.event_shape, generator=rng, device=rng.device)
+        dtype = next(self.parameters()).dtype
+        noise = torch.randn(n, *self.event_shape, generator=rng, device=rng.device, dtype=dtype)
         return self.decode_noise(noise, temperature)
 
     def decode_noise(self, noise: Tensor, temperature: float = 1.0) -> Tensor:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from engines.errors import RunFormatError
 from engines.training.experiment import Experiment
 from engines.training.run import ENDED, Run, RunInfo, RunWriter
 
+CUT_OFF_SECONDS = 86_400
 DIGEST = re.compile(r"[0-9a-f]{16}")
 
 
@@ -66,13 +68,16 @@ class RunStore:
         return Run.load(target)
 
     def prune(self, max_bytes: int) -> list[str]:
-        """Delete the oldest ended runs until the store fits; returns the digests that went."""
+        """Delete the oldest ended runs until the store fits; returns the digests that went.
+
+        A run that says that it is in training, but began more than a day ago, was cut off with its server.
+        """
         runs = sorted(self.list(), key=lambda run: run.info.started)
         total, gone = sum(run.n_bytes for run in runs), []
         for run in runs:
             if total <= max_bytes:
                 break
-            if run.info.state in ENDED:
+            if run.info.state in ENDED or time.time() - run.info.started > CUT_OFF_SECONDS:
                 total -= run.n_bytes
                 self.remove(run.experiment.digest)
                 gone.append(run.experiment.digest)

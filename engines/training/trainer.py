@@ -86,7 +86,7 @@ class Trainer:
         self._sums: dict[str, list[Tensor]] = defaultdict(list)
         self._last_losses: dict[str, float] = {}
         self._first_losses: dict[str, float] = {}
-        self._exploded_steps = 0
+        self._exploded_steps: dict[str, int] = defaultdict(int)
         self.last_good, self.last_good_step = self.weights(), 0
 
     @property
@@ -129,7 +129,7 @@ class Trainer:
                 raise TrainingDiverged(
                     self.step, self._reason(f"the model's {name.replace('_', ' ')} holds numbers that are not finite")
                 )
-        if self._exploded_steps == 0:
+        if not any(self._exploded_steps.values()):
             self.last_good, self.last_good_step = self.weights(), self.step
         weights = self.weights() if self.step in self._keeps else None
         return Snapshot(self.step, self._seconds, self._mean_losses(), self._measure(), as_picture(arrays), weights)
@@ -195,8 +195,8 @@ class Trainer:
             raise TrainingDiverged(self.step, self._reason("the loss is no longer a finite number"))
         first = self._first_losses.setdefault(phase, loss)
         is_exploded = abs(loss) > EXPLODED * max(1.0, abs(first))
-        self._exploded_steps = self._exploded_steps + 1 if is_exploded else 0
-        if self._exploded_steps > EXPLODED_STEPS:
+        self._exploded_steps[phase] = self._exploded_steps[phase] + 1 if is_exploded else 0
+        if self._exploded_steps[phase] > EXPLODED_STEPS:
             raise TrainingDiverged(self.step, self._reason(f"the loss has exploded from {first:.3g} to {loss:.3g}"))
 
     def _learning_rate(self) -> float:
@@ -224,7 +224,8 @@ class Trainer:
         kl, error = kl_from_data(self.model, self._held_out_log_prob[:n], self._held_out[:n])
         n_points = INTEGRAL_POINTS_AT_END if self.is_done else INTEGRAL_POINTS
         integral = plane_integral(self.model, self.density.window, scale=self._scale, n_points=n_points)
-        return {"kl": kl, "kl_error": error, "integral": integral}
+        measures = {"kl": kl, "kl_error": error, "integral": integral}
+        return {name: value for name, value in measures.items() if math.isfinite(value)}  # JSON knows no infinity
 
     def _reason(self, what: str) -> str:
         return (

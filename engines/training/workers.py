@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from engines.errors import RunFormatError
+from engines.errors import RunFormatError, SettingError
 from engines.training import worker as inside
 from engines.training.experiment import Experiment
 from engines.training.run import RunWriter, State
@@ -370,6 +370,9 @@ class Workers:
         run = self.shelves.get(digest)
         if run is None or not step.isdigit():
             raise RunFormatError(f"This run starts from run {digest[:16]!r}, which is not stored here.")
+        origin = run.experiment
+        if (origin.model, dict(origin.settings)) != (experiment.model, dict(experiment.settings)):
+            raise SettingError("A fork keeps the model and its size: expected the settings of the run it starts from.")
         kept = int(step) if int(step) in run.weight_steps else None
         if kept is None and int(step) != run.info.step:
             raise RunFormatError(f"Run {digest} keeps no weights of step {step[:9]}; kept: {run.weight_steps}.")

@@ -214,11 +214,32 @@ def test_an_opened_link_keeps_its_step_and_temperature(visit: Open) -> None:
     assert link_of(visit(link)) == link
 
 
-def test_the_stage_writes_step_and_temperature_into_the_link(visit: Open) -> None:
-    page = visit()
-    page.session_state["flows/stage"] = {"moment": {"step": 11, "temperature": 0.25}, "ended": None}
-    checked(page.run())
+def rest_at(page: AppTest, of: str, step: int, temperature: float = 1.0) -> AppTest:
+    """The visitor lets go of the player at a step."""
+    page.session_state["flows/stage"] = {"moment": {"of": of, "step": step, "temperature": temperature}}
+    return checked(page.run())
+
+
+def test_the_stage_writes_step_and_temperature_into_the_link(visit: Open, stored: Run) -> None:
+    digest = stored.experiment.digest
+    page = rest_at(visit({"run": digest}), f"{digest}/0", 11, 0.25)
     assert {k: link_of(page)[k] for k in ("at", "temperature")} == {"at": "11", "temperature": "0.25"}
+    choose(page, "ring")  # another run: the step is not of it
+    assert "at" not in link_of(page)
+    assert link_of(page)["temperature"] == "0.25"
+
+
+def test_a_new_training_forgets_the_step_of_the_old_one(visit: Open, stored: Run) -> None:
+    digest = stored.experiment.digest
+    page = rest_at(visit({"run": digest}), f"{digest}/0", 11)
+    assert "at" not in link_of(press(page, "flows/train"))
+
+
+@pytest.mark.parametrize("moment", [None, 3, "x", {}, {"of": "/0", "step": "x", "temperature": 1}, {"step": 1}])
+def test_nonsense_from_the_stage_is_passed_over(moment: object, visit: Open) -> None:
+    page = visit()
+    page.session_state["flows/stage"] = {"moment": moment}
+    assert link_of(checked(page.run())) == {"target": "moons"}
 
 
 IMPOSSIBLE = {
@@ -328,6 +349,10 @@ def picture(size: tuple[int, int] = (40, 30), *, blank: bool = False) -> bytes:
     return file.getvalue()
 
 
+def notes(page: AppTest) -> str:
+    return "\n".join(box.value for box in (*page.info, *page.warning, *page.error, *page.caption))
+
+
 def upload(page: AppTest, content: bytes) -> AppTest:
     page.file_uploader(key="flows/upload").set_value(("mine.png", content, "image/png"))
     return checked(page.run())
@@ -335,12 +360,11 @@ def upload(page: AppTest, content: bytes) -> AppTest:
 
 def test_an_uploaded_picture_becomes_the_target(visit: Open, home: House) -> None:
     page = upload(choose(visit(), "picture"), picture())
-    assert len(page.info) == 1
+    assert "became the shape" in notes(page)
     dark = link_of(page)["target.points"]
     assert wanted(page, home).dataset_settings["points"] == dark
     assert wanted(visit(link_of(page)), home) == wanted(page, home)
-    page.get("segmented_control")[0].set_value("edges")
-    assert link_of(checked(page.run()))["target.points"] != dark
+    assert link_of(turn(page, "flows/upload_mode", "edges"))["target.points"] != dark
 
 
 BAD_FILES = {
@@ -358,9 +382,7 @@ def test_a_bad_file_is_explained_and_changes_nothing(content: bytes, visit: Open
     page = upload(choose(visit(), "picture"), picture())
     before = link_of(page)
     upload(page, content)
-    said = [*sentences(page), *(box.value for box in page.info)]
-    assert len(said) == 1
-    assert "unchanged" in said[0]
+    assert notes(page).count("The target is unchanged.") == 1
     assert link_of(page) == before
 
 

@@ -6,7 +6,7 @@ import asyncio
 import json
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, asynccontextmanager, suppress
 from dataclasses import replace
@@ -30,6 +30,7 @@ from engines.datasets import DATASETS
 from engines.errors import GenLabError, RunFormatError
 from engines.flows.flow import Flow
 from engines.probes import cell_centres, fixed_noise
+from engines.training import Experiment, Trainer
 from engines.training.run import Run
 from engines.training.snapshot import pack, unpack
 from engines.training.workers import RunEvent, Standing
@@ -42,7 +43,7 @@ def lane(home: House) -> Iterator[Open]:
     """Opens sockets to a server of the lane's routes alone."""
 
     @asynccontextmanager
-    async def lifespan(_: Starlette) -> Any:
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
         home.hub.bind(asyncio.get_running_loop())
         yield
 
@@ -419,6 +420,14 @@ def test_a_blob_brings_back_what_was_packed(parts: dict[str, np.ndarray], number
     for name, array in parts.items():
         assert (found[name].dtype, found[name].shape) == (array.dtype, array.shape)
         assert found[name].tobytes() == array.tobytes()  # bit for bit, NaN too
+
+
+def test_an_infinite_kl_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A browser's JSON knows neither NaN nor Infinity: the whole picture would be lost."""
+    monkeypatch.setattr("engines.training.trainer.kl_from_data", lambda *_: (float("inf"), float("nan")))
+    blob = Trainer(Experiment.default("realnvp", "gaussian", steps=1), device="cpu").snapshot().to_bytes()
+    assert b"NaN" not in blob[:2000] and b"Infinity" not in blob[:2000]
+    assert unpack(blob)[1]["metrics"].keys() == {"integral"}
 
 
 @given(st.binary(max_size=200))

@@ -36,7 +36,7 @@ SMALL = {"n_couplings": 2, "width": 8}
 class Server:
     """GenLab, started as `make app` starts it, with a store of its own."""
 
-    process: subprocess.Popen[bytes]
+    process: subprocess.Popen[Any]
     port: int
     folder: Path
     seen: dict[int, psutil.Process] = field(default_factory=dict)
@@ -228,7 +228,18 @@ class Visitor:
         """Keep a picture of the page for eyes."""
         PICTURES.mkdir(exist_ok=True)
         path = PICTURES / f"{name}.png"
-        self.page.screenshot(path=path, full_page=True)
+        self.page.screenshot(path=path)
+        return path
+
+    def keep_whole(self, name: str) -> Path:
+        """Keep a picture of the page from top to end, as a visitor with a very high screen would see it."""
+        size = self.page.viewport_size
+        assert size
+        height = self.page.evaluate("document.querySelector('[data-testid=stMainBlockContainer]').scrollHeight")
+        self.page.set_viewport_size({"width": size["width"], "height": height + 40})
+        self.page.wait_for_timeout(200)
+        path = self.keep(name)
+        self.page.set_viewport_size(size)
         return path
 
 

@@ -74,9 +74,12 @@ def test_an_uploaded_picture_becomes_the_target(visit: Callable) -> None:
     chooser = visitor.page.locator('input[type="file"]')
     chooser.set_input_files({"name": "square.png", "mimeType": "image/png", "buffer": picture()})
     visitor.page.get_by_text("became the shape").wait_for()
-    square = wait_for_other_target(visitor.settle(), cat)
-    assert visitor.link["target.points"]
+    wait_for_other_target(visitor.settle(), cat)
+    square, link = visitor.ask("numbers.target"), visitor.link
+    assert link["target.points"] in square
     visitor.keep("upload")
     chooser.set_input_files({"name": "broken.png", "mimeType": "image/png", "buffer": b"no picture"})
     visitor.page.get_by_text("could not be read").wait_for()
-    assert visitor.picture("data") == square
+    visitor.settle()
+    assert visitor.ask("numbers.target") == square
+    assert visitor.link == link

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from app.theme import SURFACES, Theme
+
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 VIEWS: dict[str, dict[str, Any]] = {
     "light": {"color_scheme": "light"},
@@ -18,13 +20,18 @@ OVERFLOW = "document.documentElement.scrollWidth - document.documentElement.clie
 FRAMES = """() => new Promise((done) => {
   let count = 0;
   const start = performance.now();
-  const tick = (now) => { count++; now - start < 1500 ? requestAnimationFrame(tick) : done(1000 * count / (now - start)); };
+  const tick = (now) => {
+    count++;
+    now - start < 1500 ? requestAnimationFrame(tick) : done((1000 * count) / (now - start));
+  };
   requestAnimationFrame(tick);
 })"""
 # What is cut off at the right: elements that end outside of the screen, unless something scrolls them.
 CUT_OFF = """() => {
-  const walk = (root) => [...root.querySelectorAll("*")].flatMap((e) => [e, ...(e.shadowRoot ? walk(e.shadowRoot) : [])]);
-  const scrolls = (e) => e && (/auto|scroll|hidden/.test(getComputedStyle(e).overflowX) || scrolls(e.parentElement ?? e.getRootNode().host));
+  const within = (e) => (e.shadowRoot ? walk(e.shadowRoot) : []);
+  const walk = (root) => [...root.querySelectorAll("*")].flatMap((e) => [e, ...within(e)]);
+  const isClipped = (e) => /auto|scroll|hidden/.test(getComputedStyle(e).overflowX);
+  const scrolls = (e) => e && (isClipped(e) || scrolls(e.parentElement ?? e.getRootNode().host));
   return walk(document.querySelector('[data-testid="stMainBlockContainer"]'))
     .filter((e) => e.clientWidth && e.getBoundingClientRect().right > innerWidth + 1 && !scrolls(e.parentElement))
     .map((e) => `${e.tagName}.${e.className}`).slice(0, 5);
@@ -38,12 +45,11 @@ def test_the_page_fits(name: str, visit: Callable, stored_link: dict[str, str]) 
     visitor.keep(f"flows-{name}")
     assert visitor.page.evaluate(OVERFLOW) <= 0
     assert visitor.page.evaluate(CUT_OFF) == []
+    visitor.keep_whole(f"flows-{name}-whole")
 
 
 @pytest.mark.parametrize("name", ["light", "dark"])
-def test_the_canvases_follow_the_theme(name: str, visit: Callable, stored_link: dict[str, str]) -> None:
-    from app.theme import SURFACES
-
+def test_the_canvases_follow_the_theme(name: Theme, visit: Callable, stored_link: dict[str, str]) -> None:
     visitor = visit(stored_link | {"at": "300"}, **VIEWS[name])
     assert visitor.ask("colours.background") == SURFACES["background"][name]
     visitor.wait("genlabStage.shown && !genlabStage.isDirty")
@@ -112,5 +118,5 @@ def test_popovers_and_charts(visit: Callable, stored_link: dict[str, str]) -> No
     visitor.page.get_by_text("Charts: loss and KL").click()
     visitor.page.locator(".js-plotly-plot .main-svg").nth(1).wait_for()
     visitor.page.wait_for_timeout(500)
-    visitor.keep("charts")
+    visitor.keep_whole("charts")
     assert visitor.page.evaluate(OVERFLOW) <= 0

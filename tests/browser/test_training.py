@@ -76,6 +76,7 @@ def test_scrubbing_back_shows_the_past_and_writes_the_link(visit: Callable, stor
     assert track.get_attribute("aria-valuenow") == str(steps[-6])
     visitor.wait_for_other_picture(last)
     visitor.wait_for_link(at=str(steps[-6]))
+    assert visitor.link == stored_link | {"at": str(steps[-6])}
     visitor.page.keyboard.press("Home")
     assert visitor.shown_step == 0
     visitor.page.keyboard.press("End")
@@ -143,7 +144,9 @@ def test_the_picker_is_moved_by_keys(visit: Callable) -> None:
 
 
 def test_a_diverged_run_says_why_and_keeps_its_picture(visit: Callable) -> None:
-    visitor = visit({"plan.learning_rate": "1.0", "plan.steps": "500", "model.n_couplings": "24", "model.scale_cap": "5.0"})
+    visitor = visit(
+        {"plan.learning_rate": "1.0", "plan.steps": "500", "model.n_couplings": "24", "model.scale_cap": "5.0"}
+    )
     visitor.train()
     visitor.wait("genlabStage.standing.ended", 40)
     assert visitor.ask("standing.state") == "diverged"

@@ -265,10 +265,10 @@ def test_a_fork_starts_from_kept_weights_with_other_settings(one: Recorder) -> N
         one.workers.submit(origin.experiment.fork(59))
 
 
-def test_a_fork_that_does_not_fit_fails_with_a_sentence(one: Recorder) -> None:
+def test_a_fork_of_another_size_is_refused_with_a_sentence(one: Recorder) -> None:
     origin = one.run(short(9, steps=60))
-    digest = one.workers.submit(origin.experiment.fork(60, settings={**origin.experiment.settings, "width": 16}))
-    assert "do not fit" in one.wait_for_state(digest, "failed").standing.reason
+    with pytest.raises(SettingError, match="keeps the model and its size"):
+        one.workers.submit(origin.experiment.fork(60, settings={**origin.experiment.settings, "width": 16}))
 
 
 def test_a_paused_run_does_not_hold_its_worker_for_ever(one: Recorder, monkeypatch: pytest.MonkeyPatch) -> None:
