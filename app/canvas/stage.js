@@ -94,6 +94,7 @@ class Stage {
     this.cards.data.value.textContent = `${entropy.toFixed(3)} ± ${error.toFixed(3)} nats`;
     this.cards.data.extra.textContent = numbers.target_note;
     if (numbers.run !== this.digest || numbers.attempt !== this.attempt) this.watch(numbers.run, numbers.attempt);
+    if (blob.replay) this.takeReplay(blob.replay.values, numbers.standing);
     if (this.isFirst === undefined) { this.isFirst = false; this.setTemperature(numbers.temperature); this.slider.value = numbers.temperature; }
     this.isDirty = true;
     this.refresh();
@@ -108,14 +109,32 @@ class Stage {
     if (!digest) return;
     this.wasStored = false;
     this.socket = watchRun(digest, {
-      opened: () => { this.reset(); this.say(""); },
+      opened: () => { this.wasOpen = true; this.reset(); this.say(""); },
       blob: (blob) => this.take(blob),
       text: (message) => this.hear(message),
       lost: (code, reason) => this.onLost(code, reason),
     });
   }
 
+  /** Without WebSockets the snapshots come with the page's own data: 8-byte length and blob, again and again. */
+  takeReplay(bytes, standing) {
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    for (let at = 0; at < bytes.length;) {
+      const length = Number(view.getBigUint64(at, true));
+      const blob = unpack(bytes.subarray(at + 8, at + 8 + length));
+      if (blob.numbers.step > (this.snapshots.at(-1)?.step ?? -1)) this.take(blob);
+      at += 8 + length;
+    }
+    this.hear(standing);
+  }
+
   onLost(code, reason) {
+    this.failures = this.wasOpen ? 0 : (this.failures ?? 0) + 1;
+    if (this.failures === 2) {
+      this.tell.state("lane", "blocked");
+      this.say("WebSockets of the live lane are blocked on the way here. The pictures come through the page instead, once a second; temperature does not answer.");
+    }
+    if (this.failures > 1) return;
     if (code === 4404) this.say("This run is not stored here. Press Train to compute it.");
     else if (code >= 4400) this.say(`${reason || "The live lane refused this page."} Reload to try again.`);
     else this.say("The connection to the live lane is lost; trying again. If a proxy is in between, it must let WebSockets through.");

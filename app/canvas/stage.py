@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -31,6 +33,8 @@ class StageView:
         temperature: Of the samples, at first.
         at: Step to open a stored run at; None plays it.
         autoplay: Whether a stored run plays by itself when it opens.
+        replay: Snapshots of the run, each with its 8-byte length, for a browser without WebSockets; else empty.
+        standing: How the run stands, with `replay`.
     """
 
     target: str
@@ -46,6 +50,8 @@ class StageView:
     temperature: float
     at: int | None
     autoplay: bool
+    replay: bytes = b""
+    standing: Mapping[str, Any] | None = None
 
     def to_bytes(self) -> bytes:
         """The blob that the canvas reads."""
@@ -53,7 +59,11 @@ class StageView:
         numbers = {name: getattr(self, name) for name in names}
         numbers |= {"window": list(self.window), "entropy": self.entropy[0], "entropy_error": self.entropy[1]}
         numbers["themes"] = {"light": role_colours("light"), "dark": role_colours("dark")}
-        return pack({"truth": self.truth, "samples": self.samples}, numbers)
+        arrays = {"truth": self.truth, "samples": self.samples}
+        if self.replay:
+            arrays["replay"] = np.frombuffer(self.replay, np.uint8)
+            numbers["standing"] = dict(self.standing or {})
+        return pack(arrays, numbers)
 
 
 @dataclass(frozen=True)
@@ -69,11 +79,18 @@ def draw_stage(view: StageView, *, key: str) -> str:
     result = _mount(
         key=key,
         data=view.to_bytes(),
-        default={"moment": None},
+        default={"moment": None, "lane": None},
         on_moment_change=lambda: None,
+        on_lane_change=lambda: None,
         on_ended_change=lambda: None,
     )
     return str(getattr(result, "ended", None) or "")
+
+
+def is_lane_blocked(state: object) -> bool:
+    """Whether the stage has said that its WebSockets do not come through."""
+    found = state.get("lane") if isinstance(state, dict) else getattr(state, "lane", None)
+    return found == "blocked"
 
 
 def read_moment(state: object, run: str, attempt: int, max_temperature: float = 1.5) -> Moment | None:

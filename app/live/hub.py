@@ -135,6 +135,19 @@ class Hub:
         for watcher in self._watchers.get(event.digest, ()):
             watcher.put(event, self.count(event.digest))
 
+    def replay(self, digest: str) -> tuple[bytes, dict[str, Any]]:
+        """All snapshots of a run, each with its 8-byte length, and how it stands: for a browser without WebSockets."""
+        standing = self._workers.standing(digest)
+        if standing is not None:
+            blobs, news = self._workers.history(digest), describe(standing, 1)
+        else:
+            run = self._shelves.get(digest)
+            if run is None:
+                return b"", {}
+            blobs = list(run.blobs())
+            news = describe(stored_standing(run), 1, is_stored=True, started=run.info.started)
+        return b"".join(len(blob).to_bytes(8, "little") + blob for blob in blobs), json.loads(news)
+
 
 def stored_standing(run: Run) -> Standing:
     """How a stored run stands; one whose server died while it was trained counts as stopped."""

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import streamlit as st
 
-from app.canvas.stage import Moment, StageView, draw_stage, read_moment
+from app.canvas.stage import Moment, StageView, draw_stage, is_lane_blocked, read_moment
+from app.house import house
 from app.panels.charts import draw_charts
 from app.panels.experiment import ShownRun, link_parameters
 from app.panels.lessons import draw_experiments
@@ -47,7 +50,10 @@ def draw_page() -> None:
     except DataError as error:
         st.error(str(error), icon=":material/draw:")
         return
-    draw_stage(stage_view(target, view, shown), key=KEYS.own("stage"))
+    if is_lane_blocked(st.session_state.get(KEYS.own("stage"))):
+        draw_without_lane(target, view, shown)
+    else:
+        draw_stage(stage_view(target, view, shown), key=KEYS.own("stage"))
     draw_below(shown, view)
 
 
@@ -90,6 +96,13 @@ def stage_view(target: str, view: TargetView, shown: ShownRun) -> StageView:
         at=moment.step if moment else None,
         autoplay=True,
     )
+
+
+@st.fragment(run_every=1.0)
+def draw_without_lane(target: str, view: TargetView, shown: ShownRun) -> None:
+    """The stage where a proxy blocks WebSockets: the snapshots come with the page's own data, once a second."""
+    replay, standing = house().hub.replay(shown.digest)
+    draw_stage(replace(stage_view(target, view, shown), replay=replay, standing=standing), key=KEYS.own("stage"))
 
 
 def draw_below(shown: ShownRun, view: TargetView) -> None:
