@@ -134,8 +134,7 @@ function drawTicks(context, [x0, x1, y0, y1], width, height, colour) {
   for (let v = Math.ceil(y0 / step) * step; v <= y1; v += step) {
     const y = height - ((v - y0) / (y1 - y0)) * height;
     if (y < 12 || y > height - 26) continue;
-    line(context, 0, y, 4, y);
-    context.fillText(label(v), 7, y + 3.5);
+    context.fillText(label(v), 3, y + 3.5); // no mark beside it: it would read as a minus
   }
 }
 
