@@ -6,11 +6,14 @@ Commands come the other way by a call into this process (`command`), also while 
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import queue
+import signal
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -41,6 +44,7 @@ class WarmUp(WorkerPlugin):
         """Called once in each worker; torch is loaded with this module, the first step's set-up costs are paid here."""
         use_threads()
         end_with_parent()
+        leave_interrupts_to_parent()
         trainer = Trainer(Experiment.default("realnvp", "gaussian", steps=1, batch_size=16), device="cpu")
         trainer.advance()
 
@@ -202,3 +206,10 @@ def end_with_parent() -> None:
         os._exit(1)
 
     threading.Thread(target=watch, name="end-with-parent", daemon=True).start()
+
+
+def leave_interrupts_to_parent() -> None:
+    """Ctrl-C in a terminal reaches the whole group of processes; the server alone says what ends, and how."""
+    if multiprocessing.parent_process() is not None:
+        with suppress(ValueError):  # only the main thread may set handlers
+            signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -13,6 +13,8 @@ import pytest
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
+from app.canvas.sketchpad import read_strokes
+from app.canvas.stage import read_moment
 from app.house import House
 from app.panels.lessons import experiments
 from engines.datasets import DATASETS
@@ -125,6 +127,7 @@ def test_each_control_changes_the_experiment_and_the_link(
     assert (experiment.plan if group == "plan" else FLOW.from_dict(experiment.settings)) == expected
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("target", DATASETS)
 def test_each_setting_of_a_target_changes_it(target: str, visit: Open, home: House) -> None:
     cls = DATASETS[target].settings
@@ -236,10 +239,15 @@ def test_a_new_training_forgets_the_step_of_the_old_one(visit: Open, stored: Run
 
 
 @pytest.mark.parametrize("moment", [None, 3, "x", {}, {"of": "/0", "step": "x", "temperature": 1}, {"step": 1}])
-def test_nonsense_from_the_stage_is_passed_over(moment: object, visit: Open) -> None:
-    page = visit()
-    page.session_state["flows/stage"] = {"moment": moment}
-    assert link_of(checked(page.run())) == {"target": "moons"}
+def test_nonsense_from_the_stage_is_passed_over(moment: object) -> None:
+    assert read_moment({"moment": moment}, "", 0) is None
+
+
+@pytest.mark.parametrize("temperature", [-1, 2, float("inf")])
+def test_a_temperature_from_the_stage_is_kept_in_its_range(temperature: float) -> None:
+    moment = read_moment({"moment": {"step": None, "temperature": temperature}}, "", 0)
+    assert moment is not None
+    assert 0 <= moment.temperature <= 1.5
 
 
 IMPOSSIBLE = {
@@ -299,6 +307,7 @@ def test_several_impossible_values_give_a_sentence_each(visit: Open) -> None:
 # ---- experiments to try ----
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("index", range(len(experiments("flows"))))
 def test_an_experiment_to_try_sets_the_page_up(index: int, visit: Open, home: House) -> None:
     lesson = dict(experiments("flows")[index]["link"])
@@ -334,10 +343,14 @@ def test_an_empty_drawing_says_what_to_do_and_the_pad_stays(visit: Open) -> None
 @pytest.mark.parametrize(
     "nonsense", ["x", [["a"]], [[[1, 2, 3]]], [[[float("nan"), 0]]], [[1, 2]], [[[0, 0]]] * 5000, {}]
 )
-def test_nonsense_from_the_pad_changes_nothing(nonsense: object, visit: Open) -> None:
+def test_nonsense_from_the_pad_is_passed_over(nonsense: object) -> None:
+    assert read_strokes({"strokes": nonsense}) is None
+
+
+def test_nonsense_from_the_pad_changes_nothing(visit: Open) -> None:
     page = choose(visit(), "drawn")
     before = link_of(page)
-    assert link_of(draw(page, nonsense)) == before
+    assert link_of(draw(page, [[["a"]]])) == before
 
 
 def picture(size: tuple[int, int] = (40, 30), *, blank: bool = False) -> bytes:
@@ -377,6 +390,7 @@ BAD_FILES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("content", BAD_FILES.values(), ids=BAD_FILES.keys())
 def test_a_bad_file_is_explained_and_changes_nothing(content: bytes, visit: Open) -> None:
     page = upload(choose(visit(), "picture"), picture())

@@ -9,7 +9,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, asynccontextmanager, suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -38,26 +38,41 @@ from engines.training.workers import RunEvent, Standing
 Open = Callable[..., ClientConnection]
 
 
-@pytest.fixture
-def lane(home: House) -> Iterator[Open]:
-    """Opens sockets to a server of the lane's routes alone."""
+@dataclass
+class Lane:
+    """A server of the lane's routes alone."""
+
+    port: int
+    loop: asyncio.AbstractEventLoop
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Lane]:
+    loops: list[asyncio.AbstractEventLoop] = []
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        home.hub.bind(asyncio.get_running_loop())
+        loops.append(asyncio.get_running_loop())
         yield
 
     application = Starlette(routes=build_routes(), lifespan=lifespan)
     options: Any = {"port": 0, "ws": "websockets-sansio", "log_level": "critical", "timeout_graceful_shutdown": 1}
-    server = uvicorn.Server(uvicorn.Config(application, "127.0.0.1", **options))
-    thread = threading.Thread(target=server.run)
+    running = uvicorn.Server(uvicorn.Config(application, "127.0.0.1", **options))
+    thread = threading.Thread(target=running.run)
     thread.start()
-    wait_until(lambda: server.started)
-    port = server.servers[0].sockets[0].getsockname()[1]
-    with ExitStack() as sockets:
-        yield lambda path, **options: sockets.enter_context(connect(f"ws://127.0.0.1:{port}/lane/{path}", **options))
-    server.should_exit = True
+    wait_until(lambda: running.started)
+    yield Lane(running.servers[0].sockets[0].getsockname()[1], loops[0])
+    running.should_exit = True
     thread.join(10)
+
+
+@pytest.fixture
+def lane(server: Lane, home: House) -> Iterator[Open]:
+    """Opens sockets to the house of this test."""
+    home.hub.bind(server.loop)
+    url = f"ws://127.0.0.1:{server.port}/lane/"
+    with ExitStack() as sockets:
+        yield lambda path, **options: sockets.enter_context(connect(url + path, **options))
 
 
 def wait_until(holds: Callable[[], bool], seconds: float = 10.0) -> None:

@@ -279,9 +279,11 @@ def visit(server: Server, chromium: Browser) -> Iterator[Callable[..., Visitor]]
     visitors: list[Visitor] = []
     contexts: list[BrowserContext] = []
 
-    def come(link: dict[str, str] | None = None, **options: Any) -> Visitor:
+    def come(link: dict[str, str] | None = None, blocked: str = "", **options: Any) -> Visitor:
         contexts.append(chromium.new_context(**{"viewport": {"width": 1440, "height": 900}, **options}))
         visitors.append(Visitor(contexts[-1].new_page(), server))
+        if blocked:  # as a proxy would that lets no such WebSocket through
+            contexts[-1].route_web_socket(blocked, lambda socket: socket.close())
         return visitors[-1].open(link)
 
     yield come

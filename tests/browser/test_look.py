@@ -39,31 +39,27 @@ CUT_OFF = """() => {
 
 
 @pytest.mark.parametrize("name", VIEWS)
-def test_the_page_fits(name: str, visit: Callable, stored_link: dict[str, str]) -> None:
+def test_the_page_fits_each_screen_and_theme(name: str, visit: Callable, stored_link: dict[str, str]) -> None:
     visitor = visit(stored_link | {"at": "300"}, **VIEWS[name])
     visitor.wait("genlabStage.current?.step === 300 && genlabStage.isSharp && !genlabStage.isDirty")
     visitor.keep(f"flows-{name}")
     assert visitor.page.evaluate(OVERFLOW) <= 0
     assert visitor.page.evaluate(CUT_OFF) == []
+    check_colours(visitor, "dark" if name == "dark" else "light")
+    dense = VIEWS[name].get("device_scale_factor", 1)
+    assert visitor.ask("cards.model.canvas.width") == dense * visitor.ask("cards.model.canvas.clientWidth")
     visitor.keep_whole(f"flows-{name}-whole")
 
 
-@pytest.mark.parametrize("name", ["light", "dark"])
-def test_the_canvases_follow_the_theme(name: Theme, visit: Callable, stored_link: dict[str, str]) -> None:
-    visitor = visit(stored_link | {"at": "300"}, **VIEWS[name])
-    assert visitor.ask("colours.background") == SURFACES["background"][name]
-    visitor.wait("genlabStage.shown && !genlabStage.isDirty")
+def check_colours(visitor: Any, theme: Theme) -> None:
+    """Where nothing lies, a canvas has the colour of its panel."""
+    assert visitor.ask("colours.background") == SURFACES["background"][theme]
     corner = visitor.ask("cards.data.canvas.getContext('2d').getImageData(3, 3, 1, 1).data.join()")
-    panel = SURFACES["panel"][name]
+    panel = SURFACES["panel"][theme]
     assert corner == ",".join(str(int(panel[i : i + 2], 16)) for i in (1, 3, 5)) + ",255"
 
 
-def test_canvases_are_sharp_on_dense_screens(visit: Callable, stored_link: dict[str, str]) -> None:
-    visitor = visit(stored_link, **VIEWS["phone"])
-    assert visitor.ask("cards.model.canvas.width") == 2 * visitor.ask("cards.model.canvas.clientWidth")
-
-
-def test_all_that_is_drawn_has_a_name(visit: Callable, stored_link: dict[str, str]) -> None:
+def test_all_that_is_drawn_has_a_name_and_an_origin(visit: Callable, stored_link: dict[str, str]) -> None:
     visitor = visit(stored_link | {"at": "300"})
     visitor.wait("genlabStage.current?.step === 300")
     canvases = visitor.page.locator("canvas:not([aria-hidden=true])")
@@ -73,11 +69,6 @@ def test_all_that_is_drawn_has_a_name(visit: Callable, stored_link: dict[str, st
     assert any("step 300" in str(name) for name in names)
     for button in visitor.page.get_by_role("button").all():
         assert button.get_attribute("aria-label") or button.inner_text().strip()
-
-
-def test_what_is_shown_says_where_it_comes_from(visit: Callable, stored_link: dict[str, str]) -> None:
-    visitor = visit(stored_link | {"at": "300"})
-    visitor.wait("genlabStage.current?.step === 300")
     tags = [tag.inner_text() for tag in visitor.page.locator(".card .tag").all()]
     assert "exact" in tags[0]
     assert "exact" in tags[1] and "stored 20" in tags[1]

@@ -1,0 +1,34 @@
+"""A proxy lets no WebSocket of the live lane through: the pictures come with the page instead."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+LANE = "**/lane/**"
+
+
+def test_a_stored_run_plays_without_sockets(visit: Callable, stored_link: dict[str, str]) -> None:
+    visitor = visit(stored_link, LANE)
+    visitor.page.get_by_text("are blocked on the way here").wait_for()
+    visitor.wait("genlabStage.snapshots.at(-1)?.step === 300")
+    visitor.page.get_by_role("slider", name="Training step").focus()
+    visitor.page.keyboard.press("Home")
+    assert visitor.shown_step == 0
+    visitor.page.keyboard.press("End")
+    assert visitor.shown_step == 300
+    visitor.keep("blocked")
+
+
+def test_a_training_is_watched_without_sockets(visit: Callable) -> None:
+    visitor = visit({"plan.seed": "401", "plan.steps": "150"}, LANE)
+    visitor.page.get_by_test_id("stBaseButton-primary").first.click()
+    visitor.wait("genlabStage.snapshots.length > 2", 20)
+    first = visitor.shown_step
+    visitor.wait(f"genlabStage.current.step > {first}")
+    visitor.wait("genlabStage.standing.ended", 40)
+    assert visitor.shown_step == 150
+    steps = visitor.ask("snapshots.map((s) => s.step)")
+    assert steps == sorted(set(steps))
