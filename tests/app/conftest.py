@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
+from streamlit.testing.v1 import AppTest
 
 import app.house
 from app.house import House, house
@@ -13,6 +14,9 @@ from engines.training import Experiment, Trainer
 from engines.training.run import Run
 from engines.training.store import RunStore, Shelves
 from engines.training.workers import RunEvent, Standing
+from tests.app.pages import Open, checked
+
+SHELL = Path(__file__).resolve().parents[2] / "app" / "shell.py"
 
 
 class FakeWorkers:
@@ -81,6 +85,18 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Run:
 def stored(trained: Run, home: House) -> Run:
     """The small flow, in the house's own store."""
     return home.shelves.own.add(trained)
+
+
+@pytest.fixture
+def visit(home: House) -> Open:
+    """Opens the page by a link."""
+
+    def open_page(link: Mapping[str, str] | None = None) -> AppTest:
+        page = AppTest.from_file(str(SHELL), default_timeout=60)
+        page.query_params.update(link or {})
+        return checked(page.run())
+
+    return open_page
 
 
 def _train(experiment: Experiment, store: RunStore) -> Run:

@@ -1,108 +1,32 @@
-"""The flows page, run as Streamlit runs it: controls, links, lessons, drawings, uploads and stored runs."""
+"""The flows page, run as Streamlit runs it: controls, lessons, drawings, uploads and stored runs."""
 
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from app.canvas.sketchpad import read_strokes
-from app.canvas.stage import read_moment
 from app.house import House
 from app.panels.lessons import experiments
+from app.panels.numbers import terms_at
 from engines.datasets import DATASETS
 from engines.datasets.drawn import encode_strokes
 from engines.errors import GenLabError
 from engines.models import MODELS
-from engines.settings import SettingField, Settings, Value, setting_fields
+from engines.settings import Settings, setting_fields
 from engines.training import Experiment, Plan
 from engines.training.run import Run
 from engines.training.workers import Standing
+from tests.app.pages import Open, another, changed, checked, choose, link_of, press, sentences, turn, wanted, widget
 
-Open = Callable[..., AppTest]
-SHELL = Path(__file__).resolve().parents[2] / "app" / "shell.py"
 FLOW = MODELS["realnvp"].settings
-
-
-@pytest.fixture
-def visit(home: House) -> Open:
-    """Opens the page by a link."""
-
-    def open_page(link: Mapping[str, str] | None = None) -> AppTest:
-        page = AppTest.from_file(str(SHELL), default_timeout=60)
-        page.query_params.update(link or {})
-        return checked(page.run())
-
-    return open_page
-
-
-def checked(page: AppTest) -> AppTest:
-    assert not page.exception, page.exception[0].message
-    return page
-
-
-def sentences(page: AppTest) -> list[str]:
-    """What the page complains about."""
-    boxes = [*page.warning, *page.error]
-    return [text for box in boxes for text in box.value.split("\n\n")]
-
-
-def link_of(page: AppTest) -> dict[str, str]:
-    return dict(page.query_params)
-
-
-def widget(page: AppTest, key: str) -> Any:
-    kinds = ("slider", "select_slider", "number_input", "selectbox", "text_input", "toggle", "segmented_control")
-    return next(found for kind in kinds for found in page.get(kind) if found.key == key)
-
-
-def turn(page: AppTest, key: str, value: Value) -> AppTest:
-    widget(page, key).set_value(value)
-    return checked(page.run())
-
-
-def press(page: AppTest, key: str) -> AppTest:
-    return checked(page.button(key=key).click().run())
-
-
-def choose(page: AppTest, target: str) -> AppTest:
-    page.session_state["flows/picker"] = {"target": target}
-    return checked(page.run())
-
-
-def wanted(page: AppTest, home: House) -> Experiment:
-    """What Train would train now."""
-    press(page, "flows/train")
-    return home.workers.submitted[-1]  # pyright: ignore[reportAttributeAccessIssue]
-
-
-def another(field: SettingField) -> Value:
-    """A possible value that is not the default."""
-    if field.kind == "bool":
-        return not field.default
-    if field.kind == "choice":
-        return next(choice for choice in field.choices if choice != field.default)
-    if field.kind == "text":
-        return "XY"
-    end = field.low if field.low != field.default else field.high
-    assert end is not None
-    return int(end) if field.kind == "int" else float(end)
-
-
-def changed(cls: type[Settings]) -> Settings:
-    """Settings that all differ from their defaults; hidden ones are data of a canvas and stay."""
-    return cls.from_dict({f.name: another(f) for f in setting_fields(cls) if not f.is_hidden})
-
-
-def as_link(group: str, settings: Settings) -> dict[str, str]:
-    return {f"{group}.{name}": text for name, text in settings.changed().items()}
 
 
 # ---- controls ----
@@ -179,129 +103,6 @@ def test_trouble_with_train_is_said_and_nothing_is_lost(visit: Open, home: House
     home.workers.trouble = GenLabError("The cluster is full.")  # pyright: ignore[reportAttributeAccessIssue]
     assert sentences(press(page, "flows/train")) == ["The cluster is full."]
     assert link_of(page)["plan.seed"] == "5"
-
-
-# ---- links ----
-
-
-@pytest.mark.parametrize("target", ["moons", "ring", "letters", "random", "drawn"])
-def test_a_link_restores_every_setting(target: str, visit: Open, home: House) -> None:
-    spec = DATASETS[target]
-    groups = {"target": changed(spec.settings), "model": changed(FLOW), "plan": changed(Plan)}
-    link = {"target": target}
-    for group, settings in groups.items():
-        link |= as_link(group, settings)
-    page = visit(link)
-    assert sentences(page) == []
-    assert link_of(page) == link
-    plan = Plan.from_dict(groups["plan"].to_dict())
-    assert wanted(page, home) == Experiment.make("realnvp", target, groups["model"], groups["target"], plan)
-
-
-def test_what_widgets_set_comes_back_through_the_link(visit: Open, home: House) -> None:
-    page = turn(choose(visit(), "letters"), "flows.target.letters.word", "A B")
-    turn(page, "flows.plan.seed", 41)
-    first = wanted(page, home)
-    assert wanted(visit(link_of(page)), home) == first
-
-
-def test_the_link_follows_also_while_the_target_is_impossible(visit: Open) -> None:
-    page = turn(choose(visit(), "letters"), "flows.target.letters.word", "\u2603")
-    assert len(sentences(turn(page, "flows.plan.seed", 41))) == 1
-    assert link_of(page)["plan.seed"] == "41"
-
-
-def test_an_opened_link_keeps_its_step_and_temperature(visit: Open) -> None:
-    """Or a reload right after would lose them."""
-    link = {"target": "moons", "at": "40", "temperature": "0.5"}
-    assert link_of(visit(link)) == link
-
-
-def rest_at(page: AppTest, of: str, step: int, temperature: float = 1.0) -> AppTest:
-    """The visitor lets go of the player at a step."""
-    page.session_state["flows/stage"] = {"moment": {"of": of, "step": step, "temperature": temperature}}
-    return checked(page.run())
-
-
-def test_the_stage_writes_step_and_temperature_into_the_link(visit: Open, stored: Run) -> None:
-    digest = stored.experiment.digest
-    page = rest_at(visit({"run": digest}), f"{digest}/0", 11, 0.25)
-    assert {k: link_of(page)[k] for k in ("at", "temperature")} == {"at": "11", "temperature": "0.25"}
-    choose(page, "ring")  # another run: the step is not of it
-    assert "at" not in link_of(page)
-    assert link_of(page)["temperature"] == "0.25"
-
-
-def test_a_new_training_forgets_the_step_of_the_old_one(visit: Open, stored: Run) -> None:
-    digest = stored.experiment.digest
-    page = rest_at(visit({"run": digest}), f"{digest}/0", 11)
-    assert "at" not in link_of(press(page, "flows/train"))
-
-
-@pytest.mark.parametrize("moment", [None, 3, "x", {}, {"of": "/0", "step": "x", "temperature": 1}, {"step": 1}])
-def test_nonsense_from_the_stage_is_passed_over(moment: object) -> None:
-    assert read_moment({"moment": moment}, "", 0) is None
-
-
-@pytest.mark.parametrize("temperature", [-1, 2, float("inf")])
-def test_a_temperature_from_the_stage_is_kept_in_its_range(temperature: float) -> None:
-    moment = read_moment({"moment": {"step": None, "temperature": temperature}}, "", 0)
-    assert moment is not None
-    assert 0 <= moment.temperature <= 1.5
-
-
-IMPOSSIBLE = {
-    "steps below the range": {"plan.steps": "-5"},
-    "learning rate is no number": {"plan.learning_rate": "nan"},
-    "infinite": {"model.n_couplings": "inf"},
-    "half a seed": {"plan.seed": "1.5"},
-    "unknown target": {"target": "nonsense"},
-    "noise out of range": {"target": "moons", "target.noise": "1e9"},
-    "step is a word": {"at": "abc"},
-    "step is a digit that is no number": {"at": "²"},
-    "step is negative": {"at": "-1"},
-    "step without end": {"at": "9" * 30_000},
-    "too hot": {"temperature": "7"},
-    "temperature is no number": {"temperature": "nan"},
-    "unknown run": {"run": "deadbeefdeadbeef"},
-    "run is a path": {"run": "../../etc/passwd"},
-    "strokes of other characters": {"target": "drawn", "target.strokes": "%%%"},
-    "strokes cut off": {"target": "drawn", "target.strokes": "AAk"},
-    "no strokes": {"target": "drawn", "target.strokes": ""},
-    "points of other characters": {"target": "picture", "target.points": "!!"},
-    "word that no font has": {"target": "letters", "target.word": "\u2603"},
-    "30 kB of target": {"target": "x" * 30_000},
-    "30 kB of run": {"run": "x" * 30_000},
-    "30 kB of strokes": {"target": "drawn", "target.strokes": "A" * 30_000},
-    "30 kB of word": {"target": "letters", "target.word": "<b>" * 10_000},
-}
-
-
-@pytest.mark.parametrize("link", IMPOSSIBLE.values(), ids=IMPOSSIBLE.keys())
-def test_an_impossible_link_gives_one_clear_sentence(link: dict[str, str], visit: Open) -> None:
-    page = visit({"plan.batch_size": "64", **link})
-    said = sentences(page)
-    assert len(said) == 1
-    assert 20 < len(said[0]) < 420
-    assert page.query_params["plan.batch_size"] == "64"  # nothing else is lost
-    assert page.button(key="flows/train")
-
-
-@pytest.mark.parametrize("name", ["plan.sedd", "target.nois", "model.layers"])
-def test_a_misspelt_setting_is_named(name: str, visit: Open) -> None:
-    said = sentences(visit({name: "3"}))
-    assert len(said) == 1
-    assert name.split(".")[1] in said[0]
-
-
-def test_foreign_parameters_are_passed_over(visit: Open) -> None:
-    assert sentences(visit({"utm_source": "x" * 30_000})) == []
-
-
-def test_several_impossible_values_give_a_sentence_each(visit: Open) -> None:
-    page = visit({"plan.steps": "-5", "plan.seed": "x", "temperature": "7", "plan.batch_size": "64"})
-    assert len(sentences(page)) == 3
-    assert link_of(page) == {"target": "moons", "plan.batch_size": "64"}
 
 
 # ---- experiments to try ----
@@ -411,10 +212,6 @@ def test_a_stored_run_shows_its_numbers(visit: Open, stored: Run) -> None:
 
 
 def test_the_formula_adds_up_to_the_models_own_log_prob(visit: Open, stored: Run) -> None:
-    import torch
-
-    from app.panels.numbers import terms_at
-
     visit({"run": stored.experiment.digest})
     model, x = stored.model(), torch.tensor([0.3, -0.7])
     jacobian = torch.autograd.functional.jacobian(lambda point: model.to_latent(point[None])[0][0], x)

@@ -1,0 +1,76 @@
+"""What the page tests share: a page that a link opened, its widgets, and what it would train."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from streamlit.testing.v1 import AppTest
+
+from app.house import House
+from engines.settings import SettingField, Settings, Value, setting_fields
+from engines.training import Experiment
+
+Open = Callable[..., AppTest]
+
+
+def checked(page: AppTest) -> AppTest:
+    assert not page.exception, page.exception[0].message
+    return page
+
+
+def sentences(page: AppTest) -> list[str]:
+    """What the page complains about."""
+    boxes = [*page.warning, *page.error]
+    return [text for box in boxes for text in box.value.split("\n\n")]
+
+
+def link_of(page: AppTest) -> dict[str, str]:
+    return dict(page.query_params)
+
+
+def widget(page: AppTest, key: str) -> Any:
+    kinds = ("slider", "select_slider", "number_input", "selectbox", "text_input", "toggle", "segmented_control")
+    return next(found for kind in kinds for found in page.get(kind) if found.key == key)
+
+
+def turn(page: AppTest, key: str, value: Value) -> AppTest:
+    widget(page, key).set_value(value)
+    return checked(page.run())
+
+
+def press(page: AppTest, key: str) -> AppTest:
+    return checked(page.button(key=key).click().run())
+
+
+def choose(page: AppTest, target: str) -> AppTest:
+    page.session_state["flows/picker"] = {"target": target}
+    return checked(page.run())
+
+
+def wanted(page: AppTest, home: House) -> Experiment:
+    """What Train would train now."""
+    press(page, "flows/train")
+    return home.workers.submitted[-1]  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def another(field: SettingField) -> Value:
+    """A possible value that is not the default."""
+    if field.kind == "bool":
+        return not field.default
+    if field.kind == "choice":
+        return next(choice for choice in field.choices if choice != field.default)
+    if field.kind == "text":
+        return "XY"
+    end = field.low if field.low != field.default else field.high
+    assert end is not None
+    return int(end) if field.kind == "int" else float(end)
+
+
+def changed(cls: type[Settings]) -> Settings:
+    """Settings that all differ from their defaults; hidden ones are data of a canvas and stay."""
+    return cls.from_dict({f.name: another(f) for f in setting_fields(cls) if not f.is_hidden})
+
+
+def as_link(group: str, settings: Settings) -> dict[str, str]:
+    return {f"{group}.{name}": text for name, text in settings.changed().items()}
