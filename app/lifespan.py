@@ -33,7 +33,7 @@ async def lifespan(app: Any) -> AsyncIterator[None]:
     home = house()
     home.hub.bind(asyncio.get_running_loop())
     _stop_in_time()
-    await asyncio.to_thread(home.workers.start)
+    await asyncio.gather(asyncio.to_thread(home.workers.start), asyncio.to_thread(_preload))
     _freeze_heap()
     _print_address()
     sweeping = asyncio.create_task(_sweep())
@@ -53,18 +53,22 @@ def _print_address() -> None:
     sys.stdout.flush()
 
 
-def _freeze_heap() -> None:
-    """Load what pages use, then take it out of every later garbage collection.
-
-    With torch loaded a full collection takes 0.2 s, and Streamlit forces one after each script run (switched off
-    in .streamlit/config.toml).
-    """
+def _preload() -> None:
+    """Load and compute what the first visitor would wait for."""
     import plotly.graph_objects  # noqa: F401
     import sklearn.cluster  # noqa: F401
 
     from app.panels.targets import thumbnails
 
     thumbnails()
+
+
+def _freeze_heap() -> None:
+    """Take what is loaded now out of every later garbage collection.
+
+    With torch loaded a full collection takes 0.2 s, and Streamlit forces one after each script run (switched off
+    in .streamlit/config.toml).
+    """
     gc.collect()
     gc.freeze()
 

@@ -14,8 +14,8 @@ Theme = Literal["light", "dark"]
 
 ROLES: dict[Role, dict[Theme, str]] = {
     "data": {"light": "#2f6fde", "dark": "#6aa2ff"},
-    "model": {"light": "#e08a00", "dark": "#ffb340"},
-    "base": {"light": "#8b95a3", "dark": "#7d8a9b"},
+    "model": {"light": "#cc7a00", "dark": "#ffb340"},
+    "base": {"light": "#7a8494", "dark": "#7d8a9b"},
     "field": {"light": "#0f9488", "dark": "#3ccabb"},
     "error": {"light": "#c8452d", "dark": "#ff7a5c"},
 }

@@ -99,7 +99,6 @@ export class Panel {
     if (!width) return;
     this.image.getContext("2d").putImageData(this.pixels, 0, 0);
     context.imageSmoothingEnabled = true;
-    context.imageSmoothingQuality = "high";
     context.drawImage(this.image, 0, 0, width, height);
     if (dots) drawDots(context, dots, window, width, height, dotColour);
     drawTicks(context, window, width, height, tickColour);

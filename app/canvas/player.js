@@ -11,6 +11,7 @@ const ICONS = {
   play: "M6 4l10 6-10 6z",
   pause: "M6 4v12M13 4v12",
   forward: "M7 4l8 6-8 6z",
+  stop: "M5 5h10v10H5z",
   link: "M8.5 11.5l3-3M7 9l-2.2 2.2a2.8 2.8 0 0 0 4 4L11 13M13 11l2.2-2.2a2.8 2.8 0 0 0-4-4L9 7",
 };
 
@@ -59,6 +60,7 @@ export class Player {
         button("back", "Step back (left arrow)", () => this.step(-1)),
         this.playButton,
         button("forward", "Step forward (right arrow)", () => this.step(1)),
+        this.stopButton = button("stop", "Stop the training; what it has made is kept", () => this.handlers.command("stop")),
         this.speedButton,
         this.linkButton = button("link", "Copy a link to exactly this", () => this.handlers.copyLink())),
       this.track,
@@ -141,6 +143,7 @@ export class Player {
     const runs = this.isPlaying || (this.isTraining && state.following && !state.paused);
     this.playButton.replaceChildren(icon(runs ? "pause" : "play"));
     const count = (n) => n.toLocaleString("en");
+    this.stopButton.hidden = !this.isTraining;
     this.where.replaceChildren("step ", element("b", {}, count(state.step ?? 0)), ` of ${count(state.steps ?? 0)}`);
     this.status.textContent = state.status ?? "";
     this.track.setAttribute("aria-valuemin", "0");

@@ -30,7 +30,7 @@ class Stage {
     this.decoder = new Decoder();
     this.loop = (now) => { this.frame(now); this.raf = requestAnimationFrame(this.loop); };
     this.raf = requestAnimationFrame(this.loop);
-    this.resizing = new ResizeObserver(() => { this.isDirty = true; this.refresh(); });
+    this.resizing = new ResizeObserver(() => { this.isDirty = this.isDataDirty = true; this.refresh(); });
     this.resizing.observe(parent.querySelector(".stage"));
     globalThis.genlabStage = this; // for measuring frame rate and latency from outside
   }
@@ -96,7 +96,7 @@ class Stage {
     if (numbers.run !== this.digest || numbers.attempt !== this.attempt) this.watch(numbers.run, numbers.attempt);
     if (blob.replay) this.takeReplay(blob.replay.values, numbers.standing);
     if (this.isFirst === undefined) { this.isFirst = false; this.setTemperature(numbers.temperature); this.slider.value = numbers.temperature; }
-    this.isDirty = true;
+    this.isDirty = this.isDataDirty = true;
     this.refresh();
   }
 
@@ -292,8 +292,11 @@ class Stage {
     this.painted = { answers: this.answers ?? 0, at: performance.now() };
     const { data, model, difference } = this.cards;
     const common = { window: this.numbers.window, tickColour: this.colours.soft };
-    data.panel.paintDensity(this.truth, this.tables.data, this.top);
-    data.panel.show({ ...common, dots: this.dataSamples, dotColour: this.dotColour(0.5) });
+    if (this.isDataDirty) {
+      data.panel.paintDensity(this.truth, this.tables.data, this.top);
+      data.panel.show({ ...common, dots: this.dataSamples, dotColour: this.dotColour(0.5) });
+      this.isDataDirty = false;
+    }
     const density = this.shown?.density ?? EMPTY;
     model.panel.paintDensity(density, this.tables.model, this.top);
     model.panel.show({ ...common, dots: this.shown?.samples, dotColour: this.dotColour(0.55) });
@@ -319,10 +322,16 @@ class Stage {
     this.cards.difference.tag.textContent = metrics ? "KL is an estimate" : "";
     this.player.show({
       snapshots: this.snapshots, tail: this.tail, index: this.index, step: picture?.step ?? 0,
-      steps: this.standing?.steps || this.numbers.steps, live: !!this.standing && !this.standing.stored, ended: this.standing?.ended ?? false,
+      steps: this.lastStep(), live: !!this.standing && !this.standing.stored, ended: this.standing?.ended ?? false,
       following: this.following, paused: this.standing?.state === "paused", status: this.status(), floor: this.numbers.entropy, colours: this.colours,
     });
     this.describe(picture, metrics);
+  }
+
+  /** Where the track ends: at the steps asked for, or at the last one of a run that ended early. */
+  lastStep() {
+    const { steps, ended } = this.standing ?? {};
+    return (ended && this.snapshots.at(-1)?.step) || steps || this.numbers.steps;
   }
 
   lastUpTo(step) { return Math.max(0, this.snapshots.findLastIndex((s) => s.step <= step)); }

@@ -40,7 +40,7 @@ def draw_kl_curve(steps: Sequence[int], kl: Sequence[float], error: Sequence[flo
         line_width=0,
         fill="tonexty",
         name="± 2 standard errors",
-        fillcolor="rgba(224,138,0,0.18)",
+        fillcolor="rgba(204,122,0,0.18)",
         hoverinfo="skip",
     )
     figure.add_scatter(

@@ -16,8 +16,11 @@ from engines.training.run import Run
 
 
 @lru_cache(maxsize=32)
-def terms_at(digest: str, x: float, y: float) -> tuple[float, float]:
-    """log p_base(z) and the sum of log-determinants at a point under a stored run's final model, in nats."""
+def terms_at(digest: str, started: float, x: float, y: float) -> tuple[float, float]:
+    """log p_base(z) and the sum of log-determinants at a point under a stored run's final model, in nats.
+
+    `started` tells trainings of the same run apart.
+    """
     run = house().shelves.get(digest)
     if run is None:
         raise KeyError(digest)
@@ -33,7 +36,7 @@ def draw_formula(run: Run | None, point: tuple[float, float]) -> None:
         st.latex(formula)
         st.caption("Once a run has ended, the numbers of one data point stand here.")
         return
-    base, volume = terms_at(run.experiment.digest, *point)
+    base, volume = terms_at(run.experiment.digest, run.info.started, *point)
     grey, orange = ROLES["base"]["light"], ROLES["model"]["light"]
     numbers = rf" &= \textcolor{{{grey}}}{{{_short(base)}}} {volume:+.3f} = {_short(base + volume)}"
     numbers = numbers.replace(f"{volume:+.3f}", rf"\textcolor{{{orange}}}{{{volume:+.3f}}}")

@@ -23,6 +23,6 @@ def draw_properties(model: str) -> None:
     st.subheader("Its properties, measured", anchor=False)
     facts = card(model)
     rows = "".join(f"| **{q.capitalize()}** | {facts[q]['value']} |\n" for q in QUESTIONS)
-    st.markdown("| | |\n|---|---|\n" + rows)
+    st.markdown("| property | measured |\n|---|---|\n" + rows)
     with st.popover("How this was measured", type="tertiary"):
         st.markdown("\n".join(f"- **{q.capitalize()}:** {facts[q]['how']}" for q in QUESTIONS))

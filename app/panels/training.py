@@ -46,7 +46,6 @@ def draw_controls(keys: PageKeys, model: str, target: str, presets: dict[str, Se
         width="stretch",
         key=keys.own("train"),
         on_click=partial(_train, keys, model, target),
-        help="Train this model from its untrained start, now. The same settings give the same run, bit for bit.",
     )
     return shown
 
@@ -82,7 +81,10 @@ def _draw_fork(keys: PageKeys, shown: ShownRun) -> None:
     if shown.run is None or not shown.run.weight_steps:
         return
     kept = shown.run.weight_steps
-    key = keys.own("fork_step")
+    key, of = keys.own("fork_step"), keys.own("fork_of")
+    if st.session_state.get(of) != shown.digest:  # a fork begins with the plan of the run that it leaves
+        st.session_state[of] = shown.digest
+        store_settings(keys, "fork", shown.experiment.plan)
     if st.session_state.get(key) not in kept:
         st.session_state[key] = kept[-1]
     with st.container(width=POPOVER_WIDTH):

@@ -98,11 +98,17 @@ def stage_view(target: str, view: TargetView, shown: ShownRun) -> StageView:
     )
 
 
-@st.fragment(run_every=1.0)
 def draw_without_lane(target: str, view: TargetView, shown: ShownRun) -> None:
     """The stage where a proxy blocks WebSockets: the snapshots come with the page's own data, once a second."""
-    replay, standing = house().hub.replay(shown.digest)
-    draw_stage(replace(stage_view(target, view, shown), replay=replay, standing=standing), key=KEYS.own("stage"))
+
+    def draw() -> None:
+        replay, standing = house().hub.replay(shown.digest)
+        if standing.get("ended") and shown.run is None:
+            st.rerun()  # it has just ended: the whole page takes it up as a stored run
+        view_now = replace(stage_view(target, view, shown), replay=replay, standing=standing)
+        draw_stage(view_now, key=KEYS.own("stage"))
+
+    st.fragment(draw, run_every=1.0 if shown.run is None else None)()
 
 
 def draw_below(shown: ShownRun, view: TargetView) -> None:

@@ -35,6 +35,7 @@ INTEGRAL_POINTS_AT_END = 400_000
 CHUNK_OF_BATCHES = 32
 EXPLODED = 1e4  # times the first loss, for this many steps on end: training has diverged, even if it is still finite
 EXPLODED_STEPS = 50
+SHOWN_AS = {"log_prob": "log density"}
 WARM_UP = 20  # steps over which the learning rate rises: Adam's first steps move every weight by the full rate
 _HELD_OUT_SEED = 7_654_321  # apart from every training seed (at most 9999)
 
@@ -127,7 +128,7 @@ class Trainer:
         for name, array in arrays.items():
             if not np.isfinite(array).all():
                 raise TrainingDiverged(
-                    self.step, self._reason(f"the model's {name.replace('_', ' ')} holds numbers that are not finite")
+                    self.step, self._reason(f"the model's {SHOWN_AS.get(name, name)} holds numbers that are not finite")
                 )
         if not any(self._exploded_steps.values()):
             self.last_good, self.last_good_step = self.weights(), self.step
