@@ -218,7 +218,7 @@ def test_the_formula_adds_up_to_the_models_own_log_prob(visit: Open, stored: Run
     assert isinstance(jacobian, torch.Tensor)
     volume = float(torch.linalg.det(jacobian).abs().log())
     base = float(torch.distributions.Normal(0.0, 1.0).log_prob(model.to_latent(x[None])[0]).sum())
-    assert terms_at(stored.experiment.digest, 0.3, -0.7) == pytest.approx((base, volume), abs=1e-4)
+    assert terms_at(stored.experiment.digest, stored.info.started, 0.3, -0.7) == pytest.approx((base, volume), abs=1e-4)
 
 
 @pytest.mark.parametrize("state", ["queued", "running", "paused"])
