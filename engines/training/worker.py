@@ -28,7 +28,7 @@ from engines.training.trainer import Trainer
 
 TOPIC = "genlab-runs"
 FRAME_SECONDS = 1 / 25
-FRAME_SHARE = 0.07  # of the training's CPU time may go into live pictures
+FRAME_SHARE = 0.065  # of the training's CPU time may go into live pictures
 MOST_CREDIT = 0.02  # CPU seconds that may be saved up
 FRAME_SAMPLES = 500
 FRAME_RESOLUTION = 48
