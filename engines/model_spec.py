@@ -14,7 +14,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from engines.probes import Probe
+from engines.datasets.base import Kind
+from engines.plan import Plan
 from engines.settings import Settings
 
 Family = Literal["autoregressive", "flow", "vae", "gan", "score"]
@@ -44,25 +45,38 @@ class Phase:
     Attributes:
         name: "fit", "discriminator", "generator", ...
         parameters: What its optimiser updates.
-        loss: (batch, rng) -> named scalars; the one named "loss" is minimised.
+        loss: (batch, rng) -> named scalars; the one named "loss" is minimised. A batch is a tensor (B, *event), or
+            a pair of that and labels (B,) for a model with `uses_labels`.
         repeats: Updates per step, each on a fresh batch.
     """
 
     name: str
     parameters: tuple[nn.Parameter, ...]
-    loss: Callable[[Tensor, torch.Generator], dict[str, Tensor]]
+    loss: Callable[[Any, torch.Generator], dict[str, Tensor]]
     repeats: int = 1
 
 
 @runtime_checkable
 class Model(Protocol):
-    """What training, pages and the command line ask of every model."""
+    """What training, pages and the command line ask of every model.
+
+    `observe` takes the kind of probe that fits its data (`Probe` for the plane, `ExampleProbe` else). A model may have
+    `begin_step(share)`, told before each step how much of the training is done, and `measure(held_out, seen, is_last)`.
+    """
 
     event_shape: tuple[int, ...]
 
     def sample(self, n: int, *, rng: torch.Generator, temperature: float = 1.0) -> Tensor: ...
     def phases(self) -> tuple[Phase, ...]: ...
-    def observe(self, probe: Probe) -> dict[str, np.ndarray]: ...
+    def observe(self, probe: Any) -> dict[str, np.ndarray]: ...
+
+
+@dataclass(frozen=True)
+class Usual:
+    """What a model does best with on a data set: its settings and its plan."""
+
+    settings: Settings
+    plan: Plan = Plan()
 
 
 @dataclass(frozen=True)
@@ -75,10 +89,13 @@ class ModelSpec:
         title: Name on the page.
         idea: One sentence for a student.
         settings: Class of its settings.
-        build: (settings, density of the data) -> model on the CPU, weights by torch's global seed.
+        build: (settings, density or examples) -> model on the CPU, weights by torch's global seed.
         presets: Named settings.
         paper: Source.
         absent: Capability -> why this model has no such method.
+        takes: Kinds of data that it learns from.
+        plan: How it is trained by default.
+        on: Data set -> what it does best with there, where that differs.
     """
 
     key: str
@@ -90,3 +107,10 @@ class ModelSpec:
     paper: str
     presets: Mapping[str, Settings] = field(default_factory=dict)
     absent: Mapping[str, str] = field(default_factory=dict)
+    takes: tuple[Kind, ...] = ("plane",)
+    plan: Plan = Plan()
+    on: Mapping[str, Usual] = field(default_factory=dict)
+
+    def usual(self, dataset: str) -> Usual:
+        """What it does best with on a data set."""
+        return self.on.get(dataset) or Usual(self.settings(), self.plan)

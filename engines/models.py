@@ -6,13 +6,13 @@ from typing import Any
 
 import torch
 
-from engines import flows
+from engines import flows, vae
 from engines.datasets import DatasetSpec
 from engines.model_spec import ModelSpec
 from engines.registry import Registry
 from engines.settings import Settings
 
-MODELS: Registry[ModelSpec] = Registry("model", flows.MODELS)
+MODELS: Registry[ModelSpec] = Registry("model", (*flows.MODELS, *vae.MODELS))
 
 
 def build_model(
@@ -21,4 +21,4 @@ def build_model(
     """A freshly initialised model; the weights depend on the seed alone, and no other random source is touched."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return spec.build(settings, dataset.build(dataset_settings))
+        return spec.build(settings, dataset.data(dataset_settings))

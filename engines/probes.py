@@ -7,11 +7,14 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from engines.datasets.base import Window
+from engines.datasets.base import Examples, Window
 from engines.tensors import make_rng
 
 RESOLUTION = 64
 N_SAMPLES = 1000
+N_EXAMPLES = 128
+N_PICTURES = 6
+MOST_LATENTS = 64
 _NOISE_SEED = 20_240_229
 
 
@@ -62,3 +65,33 @@ def build_probe(
     grid = cell_centres(window, resolution, device) if resolution else None
     noise = fixed_noise(n_samples, device) if n_samples else None
     return Probe(window, resolution, grid, noise)
+
+
+@dataclass(frozen=True)
+class ExampleProbe:
+    """On what to look at a model of pictures or texts.
+
+    Attributes:
+        examples: Fixed examples that no training sees, shape (N, *event), floats 0 ... levels - 1.
+        labels: Their classes, shape (N,); None without classes.
+        noise: Fixed standard-normal noise, shape (M, MOST_LATENTS): a model takes as many columns as it has latents.
+        n_pictures: How many of the examples, and of the noise, are to be shown as pictures.
+    """
+
+    examples: Tensor
+    labels: Tensor | None
+    noise: Tensor
+    n_pictures: int
+
+
+def build_example_probe(
+    examples: Examples,
+    *,
+    n_examples: int = N_EXAMPLES,
+    n_pictures: int = N_PICTURES,
+    device: torch.device | str = "cpu",
+) -> ExampleProbe:
+    """A probe of the first test examples."""
+    noise = torch.randn(n_pictures, MOST_LATENTS, generator=make_rng(_NOISE_SEED)).to(device)
+    labels = None if examples.test_labels is None else examples.test_labels[:n_examples].to(device)
+    return ExampleProbe(examples.test[:n_examples].float().to(device), labels, noise, n_pictures)

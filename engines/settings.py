@@ -16,7 +16,7 @@ from typing import Any, Literal, Self, get_type_hints
 from engines.errors import SettingError
 
 Value = int | float | bool | str
-Kind = Literal["int", "float", "bool", "choice", "text"]
+Kind = Literal["int", "float", "bool", "choice", "text", "numbers"]
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,7 @@ class SettingField:
     max_length: int = 200
     is_hidden: bool = False
     is_log: bool = False
+    most: int = 1
 
     def check(self, value: object) -> Value:
         """The value in its own type.
@@ -49,6 +50,8 @@ class SettingField:
             return self._check_choice(value)
         if self.kind == "text":
             return self._check_text(value)
+        if self.kind == "numbers":
+            return self._check_numbers(value)
         return self._check_number(value)
 
     def parse(self, text: str) -> Value:
@@ -56,7 +59,7 @@ class SettingField:
         if self.kind == "bool":
             known = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
             return self._check_bool(known.get(text.lower(), text))
-        if self.kind in ("choice", "text"):
+        if self.kind in ("choice", "text", "numbers"):
             return self.check(text)
         try:
             return self.check(float(text))
@@ -76,6 +79,8 @@ class SettingField:
             return "one of " + ", ".join(self.choices)
         if self.kind == "text":
             return f"a text of at most {self.max_length} characters"
+        if self.kind == "numbers":
+            return f"1 to {self.most} numbers from {self.low:g} to {self.high:g}, with spaces between them"
         noun = "a whole number" if self.kind == "int" else "a number"
         return f"{noun} from {self.low:g} to {self.high:g}{' ' + self.unit if self.unit else ''}"
 
@@ -97,6 +102,16 @@ class SettingField:
         if not isinstance(value, str) or len(value) > self.max_length:
             raise self._wrong(value)
         return value
+
+    def _check_numbers(self, value: object) -> str:
+        try:
+            found = numbers_of(value) if isinstance(value, str) else ()
+        except ValueError:
+            found = ()
+        is_inside = all(self.low is not None and self.high is not None and self.low <= v <= self.high for v in found)
+        if not 1 <= len(found) <= self.most or not is_inside:
+            raise self._wrong(value)
+        return " ".join(f"{v:g}" for v in found)
 
     def _check_number(self, value: object) -> int | float:
         if isinstance(value, bool) or not isinstance(value, int | float):
@@ -123,6 +138,7 @@ def setting(
     max_length: int = 200,
     is_hidden: bool = False,
     is_log: bool = False,
+    most: int = 0,
 ) -> Any:
     """A dataclass field that carries its range, unit and help.
 
@@ -138,9 +154,10 @@ def setting(
         max_length: Longest text.
         is_hidden: Set by a canvas or an upload, never by a widget.
         is_log: Whether equal ratios matter, not equal differences.
+        most: Makes a text setting a list of at most so many numbers, each between low and high.
     """
     info = dict(label=label, help=help, low=low, high=high, step=step, unit=unit)
-    info |= dict(choices=choices, max_length=max_length, is_hidden=is_hidden, is_log=is_log)
+    info |= dict(choices=choices, max_length=max_length, is_hidden=is_hidden, is_log=is_log, most=most)
     return dataclasses.field(default=default, metadata={"setting": info})
 
 
@@ -201,5 +218,14 @@ def _describe(field: dataclasses.Field[Any], hint: type) -> SettingField:
     if info is None:
         raise SettingError(f"Field {field.name!r} must be made with setting(...).")
     kinds: dict[type, Kind] = {bool: "bool", int: "int", float: "float", str: "text"}
-    kind: Kind = "choice" if info["choices"] else kinds[hint]
+    kind: Kind = "choice" if info["choices"] else "numbers" if info["most"] else kinds[hint]
     return SettingField(name=field.name, kind=kind, default=field.default, **info)  # pyright: ignore[reportArgumentType]
+
+
+def numbers_of(text: str) -> tuple[float, ...]:
+    """The numbers of a list setting, in its order; commas count as spaces.
+
+    Raises:
+        ValueError: If a word is no number.
+    """
+    return tuple(float(word) for word in text.replace(",", " ").split())

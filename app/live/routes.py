@@ -23,12 +23,12 @@ from starlette.types import Scope
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from app.house import house
-from app.live.decode import Request
+from app.live.asks import read_ask
 from app.live.hub import Watcher
 from engines.errors import GenLabError
 from engines.training.snapshot import pack
 
-MAX_MESSAGE = 2_000  # characters
+MAX_MESSAGE = 40_000  # characters: 300 rows of latents, or a picture of 64 x 64 in colour
 MAX_PER_SECOND = 150  # messages of one socket
 MAX_SOCKETS = 400
 COMMANDS = ("pause", "resume", "step", "stop")
@@ -100,7 +100,7 @@ async def decode(socket: WebSocket) -> None:
 async def _answer(socket: WebSocket, message: dict[str, Any]) -> None:
     identity = message.get("id")
     try:
-        arrays = await house().decoder.answer(Request.from_message(message))
+        arrays = await house().decoder.answer(read_ask(message))
         reply: bytes | str = pack(arrays, {"id": identity})
     except GenLabError as error:
         reply = json.dumps({"type": "error", "id": identity, "text": str(error)})

@@ -13,7 +13,7 @@ from app.canvas.picker import Tile, draw_picker
 from app.canvas.sketchpad import draw_sketchpad, read_strokes
 from app.controls import draw_settings
 from app.state import PageKeys, current_settings
-from engines.datasets import DATASETS, Density
+from engines.datasets import DATASETS, Density, datasets_of
 from engines.datasets.drawn import decode_strokes, encode_strokes
 from engines.datasets.picture import points_from_picture
 from engines.errors import DataError
@@ -66,15 +66,16 @@ def target_view(key: str, settings: Settings) -> TargetView:
 @lru_cache(maxsize=1)
 def thumbnails() -> dict[str, np.ndarray]:
     """Brightness of every target at default settings, as the picker wants it."""
-    return {key: _thumbnail(_density(key, spec.settings())) for key, spec in DATASETS.items()}
+    return {key: _thumbnail(_density(key, DATASETS[key].settings())) for key in datasets_of("plane")}
 
 
 def pick_target(keys: PageKeys, current: str) -> str:
     """Draw the picker; returns the target to show."""
-    tiles = [Tile(spec.key, spec.title, spec.idea, spec.group) for spec in DATASETS.values()]
+    targets = [DATASETS[key] for key in datasets_of("plane")]
+    tiles = [Tile(spec.key, spec.title, spec.idea, spec.group) for spec in targets]
     state = st.session_state.get(keys.own("picker"))
     chosen = state.get("target") if state is not None else current
-    chosen = chosen if chosen in DATASETS else current
+    chosen = chosen if chosen in thumbnails() else current
     draw_picker(tiles, thumbnails(), chosen, key=keys.own("picker"))
     return chosen
 

@@ -1,13 +1,28 @@
 """Every data set by key, in display order: `DATASETS["moons"].density.sample(1000, rng=rng)`."""
 
-from engines.datasets.base import DatasetSpec, Density
+from engines.datasets.base import DatasetSpec, Density, Examples, Factor, Kind
+from engines.datasets.digits import DIGITS
 from engines.datasets.drawn import DRAWN
+from engines.datasets.faces import FACES
 from engines.datasets.gaussian_mixture import GaussianMixture
 from engines.datasets.letters import LETTERS
+from engines.datasets.names import NAMES
+from engines.datasets.patches import PATCHES
 from engines.datasets.picture import PICTURE
+from engines.datasets.shapes import SHAPES, SMALL_SHAPES
 from engines.datasets.toy2d import TOY_2D
 from engines.registry import Registry
 
-DATASETS: Registry[DatasetSpec] = Registry("data set", (*TOY_2D, LETTERS, DRAWN, PICTURE))
+_PLANE = (*TOY_2D, LETTERS, DRAWN, PICTURE)
+_PICTURES = (DIGITS, SMALL_SHAPES, SHAPES, FACES, PATCHES)
+_TEXTS = (NAMES,)
 
-__all__ = ["DATASETS", "DatasetSpec", "Density", "GaussianMixture"]
+DATASETS: Registry[DatasetSpec] = Registry("data set", (*_PLANE, *_PICTURES, *_TEXTS))
+
+
+def datasets_of(*kinds: Kind) -> list[str]:
+    """Keys of the data sets of these kinds ("plane", "image", "text"), in display order."""
+    return [key for key, spec in DATASETS.items() if spec.kind in kinds]
+
+
+__all__ = ["DATASETS", "DatasetSpec", "Density", "Examples", "Factor", "GaussianMixture", "datasets_of"]

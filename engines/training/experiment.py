@@ -10,8 +10,9 @@ from functools import cached_property
 from types import UnionType
 from typing import Any, Self
 
-from engines.errors import RunFormatError, UnknownKeyError
-from engines.settings import Settings, Value, setting, setting_fields
+from engines.errors import RunFormatError, SettingError, UnknownKeyError
+from engines.plan import Plan
+from engines.settings import Settings, Value, setting_fields
 
 FORMAT_VERSION = 1
 _KINDS: Mapping[str, type | UnionType] = {
@@ -19,36 +20,6 @@ _KINDS: Mapping[str, type | UnionType] = {
     **dict.fromkeys(("settings", "dataset_settings"), Mapping),
     **dict.fromkeys(("steps", "batch_size", "learning_rate", "seed"), int | float),
 }
-
-
-@dataclass(frozen=True)
-class Plan(Settings):
-    """How to train: the settings that every model shares."""
-
-    steps: int = setting(
-        2000,
-        "Steps",
-        "Optimiser steps. The learning rate falls to zero along a cosine over all of them.",
-        low=1,
-        high=50_000,
-        step=100,
-        is_log=True,
-    )
-    batch_size: int = setting(
-        256, "Batch size", "Fresh points from the target at each step.", low=16, high=4096, step=16, is_log=True
-    )
-    learning_rate: float = setting(
-        5e-3,
-        "Learning rate",
-        "Size of a step at the start. Too high, and training diverges: try 1.",
-        low=1e-5,
-        high=1.0,
-        step=1e-4,
-        is_log=True,
-    )
-    seed: int = setting(
-        0, "Seed", "Starts every random source: the same seed gives the same run.", low=0, high=9999, step=1
-    )
 
 
 @dataclass(frozen=True)
@@ -81,13 +52,21 @@ class Experiment:
 
     @classmethod
     def default(cls, model: str, dataset: str, **changes: Any) -> Self:
-        """The experiment with default settings, some fields changed. Plan fields by name; "settings" as a mapping."""
+        """What this model does best with on this data set, some fields changed.
+
+        Args:
+            model: Key in MODELS.
+            dataset: Key in DATASETS.
+            changes: Fields of `Plan` by name; "settings" and "dataset_settings" as mappings.
+        """
         from engines.datasets import DATASETS
         from engines.models import MODELS
 
-        settings = MODELS[model].settings.from_dict(changes.pop("settings", {}))
+        usual = MODELS[model].usual(dataset)
+        settings = type(usual.settings).from_dict(usual.settings.to_dict() | dict(changes.pop("settings", {})))
         dataset_settings = DATASETS[dataset].settings.from_dict(changes.pop("dataset_settings", {}))
-        return cls.make(model, dataset, settings, dataset_settings, Plan.from_dict(changes))
+        plan = Plan.from_dict(usual.plan.to_dict() | changes)
+        return cls.make(model, dataset, settings, dataset_settings, plan)
 
     @property
     def plan(self) -> Plan:
@@ -134,6 +113,11 @@ class Experiment:
 
         if self.model not in MODELS:
             raise UnknownKeyError(f"There is no model named {self.model!r}.")
-        MODELS[self.model].settings.from_dict(self.settings)
-        DATASETS[self.dataset].settings.from_dict(self.dataset_settings)
+        spec, data = MODELS[self.model], DATASETS[self.dataset]
+        if data.kind not in spec.takes:
+            raise SettingError(
+                f"{spec.title} learns from data of the kind {' or '.join(spec.takes)}; {data.title} is {data.kind}."
+            )
+        spec.settings.from_dict(self.settings)
+        data.settings.from_dict(self.dataset_settings)
         _ = self.plan

@@ -28,7 +28,7 @@ class Snapshot:
         step: Optimiser steps done.
         seconds: Training time so far, without pauses.
         losses: Mean of each loss since the snapshot before.
-        metrics: Measures of the model at this step.
+        metrics: Measures of the model at this step: numbers, or lists of them for a run of several models.
         arrays: What the model looks like on the fixed probe.
         weights: The model's state at this step, where it is kept.
     """
@@ -36,7 +36,7 @@ class Snapshot:
     step: int
     seconds: float
     losses: Mapping[str, float]
-    metrics: Mapping[str, float] = field(default_factory=dict)
+    metrics: Mapping[str, Any] = field(default_factory=dict)
     arrays: Mapping[str, np.ndarray] = field(default_factory=dict)
     weights: Mapping[str, np.ndarray] | None = None
 
@@ -87,6 +87,12 @@ def read_numbers(blob: bytes) -> dict[str, Any]:
 
 
 def as_picture(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Arrays rounded to half precision for disk and wire; values beyond its range are clipped, never infinite."""
+    """Arrays rounded to half precision for disk and wire; values beyond its range are clipped, never infinite.
+
+    Whole numbers, such as the bytes of a picture, stay as they are.
+    """
     limit = float(np.finfo(PICTURE_DTYPE).max)
-    return {name: np.clip(array, -limit, limit).astype(PICTURE_DTYPE) for name, array in arrays.items()}
+    return {
+        name: array if array.dtype.kind in "iu" else np.clip(array, -limit, limit).astype(PICTURE_DTYPE)
+        for name, array in arrays.items()
+    }

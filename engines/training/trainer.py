@@ -18,31 +18,26 @@ from torch import Tensor
 
 from engines.datasets import DATASETS
 from engines.errors import RunFormatError, TrainingDiverged
-from engines.metrics.divergences import kl_from_data, plane_integral
 from engines.model_spec import Phase
 from engines.models import MODELS, build_model
-from engines.probes import Probe, build_probe
 from engines.tensors import make_rng, pick_device, to_numpy
 from engines.training.experiment import Experiment
 from engines.training.snapshot import Snapshot, as_picture
+from engines.training.sources import Measures, build_source
 
 N_SNAPSHOTS = 40
+FEWEST_SNAPSHOTS = 12
+PICTURE_BYTES = 1_200_000  # of all snapshots together: large pictures are kept at fewer steps
 KEPT_WEIGHTS_BYTES = 600_000  # weights of as many snapshots as fit are kept, for forks and for other temperatures
-HELD_OUT = 2048
-HELD_OUT_AT_END = 20_000
-INTEGRAL_POINTS = 6000
-INTEGRAL_POINTS_AT_END = 400_000
-CHUNK_OF_BATCHES = 32
 EXPLODED = 1e4  # times the first loss, for this many steps on end: training has diverged, even if it is still finite
 EXPLODED_STEPS = 50
 SHOWN_AS = {"log_prob": "log density"}
 WARM_UP = 20  # steps over which the learning rate rises: Adam's first steps move every weight by the full rate
-_HELD_OUT_SEED = 7_654_321  # apart from every training seed (at most 9999)
 
 
-def snapshot_steps(steps: int) -> tuple[int, ...]:
+def snapshot_steps(steps: int, count: int = N_SNAPSHOTS) -> tuple[int, ...]:
     """When snapshots are taken: step 0, dense at the start, wider later, and the last step."""
-    return tuple(sorted({round(steps * (i / N_SNAPSHOTS) ** 2) for i in range(N_SNAPSHOTS + 1)}))
+    return tuple(sorted({round(steps * (i / count) ** 2) for i in range(count + 1)}))
 
 
 def train(
@@ -82,7 +77,7 @@ class Trainer:
         self._seconds = 0.0
         self._build_model(weights)
         self._build_data()
-        self._due = snapshot_steps(experiment.steps)
+        self._due = snapshot_steps(experiment.steps, self._snapshot_count())
         self._keeps = _steps_with_weights(self._due, self.model)
         self._sums: dict[str, list[Tensor]] = defaultdict(list)
         self._last_losses: dict[str, float] = {}
@@ -112,6 +107,8 @@ class Trainer:
             TrainingDiverged: If a loss is no longer finite or explodes; `last_good` holds earlier weights.
         """
         start = time.perf_counter()
+        if hasattr(self.model, "begin_step"):
+            self.model.begin_step(self.step / self.experiment.steps)
         for phase, optimiser in self._phases:
             for _ in range(phase.repeats):
                 self._update(phase, optimiser)
@@ -124,7 +121,7 @@ class Trainer:
         Raises:
             TrainingDiverged: If what it shows is no longer finite.
         """
-        arrays = self.observe(self.probe)
+        arrays = self.observe(self.source.probe)
         for name, array in arrays.items():
             if not np.isfinite(array).all():
                 raise TrainingDiverged(
@@ -133,14 +130,22 @@ class Trainer:
         if not any(self._exploded_steps.values()):
             self.last_good, self.last_good_step = self.weights(), self.step
         weights = self.weights() if self.step in self._keeps else None
-        return Snapshot(self.step, self._seconds, self._mean_losses(), self._measure(), as_picture(arrays), weights)
+        return Snapshot(self.step, self._seconds, self._mean_losses(), self.measure(), as_picture(arrays), weights)
 
-    def observe(self, probe: Probe) -> dict[str, np.ndarray]:
+    def observe(self, probe: Any) -> dict[str, np.ndarray]:
         """What the model looks like on a probe, now."""
         self.model.eval()
         seen = self.model.observe(probe)
         self.model.train()
         return seen
+
+    def measure(self) -> Measures:
+        """The measures of the model as it is now."""
+        self.model.eval()
+        with torch.no_grad():
+            measures = self.source.measure(self.model, is_last=self.is_done)
+        self.model.train()
+        return measures
 
     def weights(self) -> dict[str, np.ndarray]:
         """A copy of the model's state, by name."""
@@ -169,20 +174,20 @@ class Trainer:
     def _build_data(self) -> None:
         experiment = self.experiment
         spec = DATASETS[experiment.dataset]
-        density: Any = spec.build(spec.settings.from_dict(experiment.dataset_settings))
-        self.density = density.to(self.device)
+        data = spec.data(spec.settings.from_dict(experiment.dataset_settings))
+        uses_labels = getattr(self.model, "uses_labels", False)
+        self.source = build_source(data, batch_size=experiment.batch_size, uses_labels=uses_labels, device=self.device)
         self._rng = make_rng(experiment.seed, self.device)
-        self._batches: list[Tensor] = []
-        self._scale = float(density.scale_tril.diagonal(dim1=1, dim2=2).min())
-        self.probe = build_probe(density.window, device=self.device)
-        held_out = density.sample(HELD_OUT_AT_END, rng=make_rng(_HELD_OUT_SEED))
-        self._held_out = held_out.to(self.device)
-        self._held_out_log_prob = self.density.log_prob(self._held_out.to(self.density.means.dtype))
+
+    def _snapshot_count(self) -> int:
+        """As many snapshots as fit their budget of bytes."""
+        size = sum(array.nbytes for array in as_picture(self.observe(self.source.probe)).values())
+        return max(FEWEST_SNAPSHOTS, min(N_SNAPSHOTS, PICTURE_BYTES // max(1, size)))
 
     def _update(self, phase: Phase, optimiser: torch.optim.Optimizer) -> None:
         for group in optimiser.param_groups:
             group["lr"] = self._learning_rate()
-        losses = phase.loss(self._next_batch(), self._rng)
+        losses = phase.loss(self.source.next_batch(self._rng), self._rng)
         self._check_loss(phase.name, losses["loss"].item())
         optimiser.zero_grad(set_to_none=True)
         losses["loss"].backward()
@@ -205,28 +210,11 @@ class Trainer:
         warm = min(1.0, (self.step + 1) / WARM_UP)
         return warm * self.experiment.learning_rate * 0.5 * (1 + math.cos(math.pi * self.step / self.experiment.steps))
 
-    def _next_batch(self) -> Tensor:
-        if not self._batches:
-            size = self.experiment.batch_size
-            points = self.density.sample(CHUNK_OF_BATCHES * size, rng=self._rng)
-            self._batches = list(points.split(size))
-        return self._batches.pop()
-
     def _mean_losses(self) -> dict[str, float]:
         if self._sums:
             self._last_losses = {name: float(torch.stack(values).mean()) for name, values in self._sums.items()}
             self._sums.clear()
         return self._last_losses
-
-    def _measure(self) -> dict[str, float]:
-        if not hasattr(self.model, "log_prob"):
-            return {}
-        n = HELD_OUT_AT_END if self.is_done else HELD_OUT
-        kl, error = kl_from_data(self.model, self._held_out_log_prob[:n], self._held_out[:n])
-        n_points = INTEGRAL_POINTS_AT_END if self.is_done else INTEGRAL_POINTS
-        integral = plane_integral(self.model, self.density.window, scale=self._scale, n_points=n_points)
-        measures = {"kl": kl, "kl_error": error, "integral": integral}
-        return {name: value for name, value in measures.items() if math.isfinite(value)}  # JSON knows no infinity
 
     def _reason(self, what: str) -> str:
         return (
@@ -251,8 +239,10 @@ def load_weights(model: torch.nn.Module, weights: Mapping[str, np.ndarray]) -> N
 
 
 def _steps_with_weights(due: tuple[int, ...], model: torch.nn.Module) -> frozenset[int]:
-    """The snapshots that keep the weights: as many, evenly spread, as fit the budget; always first and last."""
+    """The snapshots that keep the weights: as many as fit the budget, evenly spread (the final state is kept anyway)."""
     size = sum(value.numel() * value.element_size() for value in model.state_dict().values())
+    if size > KEPT_WEIGHTS_BYTES:
+        return frozenset()
     count = max(2, min(len(due), KEPT_WEIGHTS_BYTES // max(1, size)))
     places = np.linspace(0, len(due) - 1, count).round().astype(int)
     return frozenset(due[i] for i in places)

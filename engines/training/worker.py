@@ -20,7 +20,6 @@ import numpy as np
 from distributed import WorkerPlugin, get_worker
 
 from engines.errors import TrainingDiverged
-from engines.probes import build_probe
 from engines.tensors import describe_device, use_threads
 from engines.training.experiment import Experiment
 from engines.training.snapshot import as_picture, pack, unpack
@@ -29,9 +28,7 @@ from engines.training.trainer import Trainer
 TOPIC = "genlab-runs"
 FRAME_SECONDS = 1 / 25
 FRAME_SHARE = 0.065  # of the training's CPU time may go into live pictures
-MOST_CREDIT = 0.02  # CPU seconds that may be saved up
-FRAME_SAMPLES = 500
-FRAME_RESOLUTION = 48
+MOST_CREDIT = 0.02  # CPU seconds that may be saved up, unless one picture costs more
 
 Post = Callable[..., None]
 _inboxes: dict[str, queue.SimpleQueue[str]] = {}
@@ -143,43 +140,43 @@ class _Session:
 class FramePump:
     """Live pictures between snapshots, within a fixed share of the training time.
 
-    Samples move in every picture; the density, which costs more, comes along as often as the share allows.
+    The cheap part (samples) moves in every picture; what costs more (a density) comes along when the share allows.
     Nothing here touches the training's random source, so watching changes no result.
     """
 
     def __init__(self, trainer: Trainer, post: Post) -> None:
         self._trainer = trainer
         self._post = post
-        window, device = trainer.density.window, trainer.device
-        self._samples = build_probe(window, resolution=0, n_samples=FRAME_SAMPLES, device=device)
-        self._grid = build_probe(window, resolution=FRAME_RESOLUTION, n_samples=0, device=device)
+        self._cheap, *self._costly = trainer.source.frame_probes
         self._next = 0.0  # wall clock
         self._credit = 0.0  # CPU seconds that may go into pictures
         self._spent_until = time.thread_time()
-        self._samples_cost = self._grid_cost = 0.0  # CPU seconds, as last measured
+        self._cheap_cost = self._costly_cost = 0.0  # CPU seconds, as last measured
 
     def tick(self) -> None:
         """Show a picture if one is due and there is credit for it."""
         now, cpu = time.perf_counter(), time.thread_time()
         if now < self._next:
             return
-        self._credit = min(self._credit + FRAME_SHARE * (cpu - self._spent_until), MOST_CREDIT)
+        most = max(MOST_CREDIT, self._cheap_cost + self._costly_cost)
+        self._credit = min(self._credit + FRAME_SHARE * (cpu - self._spent_until), most)
         self._spent_until = cpu
-        if self._credit < self._samples_cost:
+        if self._credit < self._cheap_cost:
             return
-        self.show(with_grid=self._credit >= self._samples_cost + self._grid_cost)
+        self.show(with_all=self._credit >= self._cheap_cost + self._costly_cost)
         self._credit -= time.thread_time() - cpu
         self._next = now + FRAME_SECONDS
 
-    def show(self, *, with_grid: bool = True) -> None:
+    def show(self, *, with_all: bool = True) -> None:
         """Post a picture of the model as it is now."""
         start = time.thread_time()
-        arrays = self._trainer.observe(self._samples)
-        self._samples_cost = time.thread_time() - start
-        if with_grid:
+        arrays = self._trainer.observe(self._cheap)
+        self._cheap_cost = time.thread_time() - start
+        if with_all:
             start = time.thread_time()
-            arrays |= self._trainer.observe(self._grid)
-            self._grid_cost = time.thread_time() - start
+            for probe in self._costly:
+                arrays |= self._trainer.observe(probe)
+            self._costly_cost = time.thread_time() - start
         if all(np.isfinite(array).all() for array in arrays.values()):
             numbers = {"step": self._trainer.step, "seconds": self._trainer.seconds, "is_frame": True, "metrics": {}}
             blob = pack(as_picture(arrays), numbers | {"losses": self._trainer.recent_losses})

@@ -16,7 +16,7 @@ from app.canvas.sketchpad import read_strokes
 from app.house import House
 from app.panels.lessons import experiments
 from app.panels.numbers import terms_at
-from engines.datasets import DATASETS
+from engines.datasets import DATASETS, datasets_of
 from engines.datasets.drawn import encode_strokes
 from engines.errors import GenLabError
 from engines.models import MODELS
@@ -52,7 +52,7 @@ def test_each_control_changes_the_experiment_and_the_link(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("target", DATASETS)
+@pytest.mark.parametrize("target", datasets_of("plane"))
 def test_each_setting_of_a_target_changes_it(target: str, visit: Open, home: House) -> None:
     cls = DATASETS[target].settings
     page = visit({"target": target})

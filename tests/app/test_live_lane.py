@@ -21,7 +21,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
 from app.house import House
-from app.live.decode import Request
+from app.live.asks.plane import SamplesAsk
 from app.live.routes import MAX_MESSAGE, MAX_PER_SECOND, build_routes
 from engines.datasets import DATASETS
 from engines.errors import GenLabError
@@ -257,8 +257,8 @@ def passes(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return sizes
 
 
-def request(run: Run, temperature: float, n: int = 20) -> Request:
-    return Request(run.experiment.digest, None, "samples", temperature, n)
+def request(run: Run, temperature: float, n: int = 20) -> SamplesAsk:
+    return SamplesAsk(run.experiment.digest, None, temperature, n)
 
 
 def test_requests_of_one_instant_take_one_pass(home: House, stored: Run, passes: list[int]) -> None:

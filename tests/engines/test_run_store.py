@@ -81,7 +81,7 @@ def test_a_trained_model_comes_back(store: RunStore) -> None:
     writer.add(trainer.snapshot())
     trainer.advance()
     run = writer.end("stopped", trainer.weights(), "Because.")
-    points = trainer.density.sample(20, rng=trainer._rng)
+    points = trainer.source.density.sample(20, rng=trainer._rng)
     assert np.array_equal(run.model().log_prob(points), trainer.model.log_prob(points).detach())
     assert not np.array_equal(run.model(0).log_prob(points), run.model().log_prob(points))
     assert not any(parameter.requires_grad for parameter in run.model().parameters())

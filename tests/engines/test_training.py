@@ -165,7 +165,7 @@ def test_a_loss_that_explodes_but_stays_finite_is_told_too() -> None:
     trainer.snapshot()
     good = trainer.weights()
     trainer.advance()
-    trainer._batches = [torch.full((32, 2), 1e7) for _ in range(200)]
+    trainer.source._batches = [torch.full((32, 2), 1e7) for _ in range(200)]
     with pytest.raises(TrainingDiverged, match="exploded"):
         finish(trainer)
     assert trainer.step < 100
@@ -183,7 +183,7 @@ def test_a_number_that_is_none_ends_with_the_last_good_snapshot(where: str) -> N
         with torch.no_grad():
             next(trainer.model.parameters()).fill_(float("nan"))
     else:
-        trainer._batches = [torch.full((32, 2), float("nan"))]
+        trainer.source._batches = [torch.full((32, 2), float("nan"))]
     with pytest.raises(TrainingDiverged, match="At step 10 the loss is no longer a finite number") as caught:
         trainer.advance()
     assert caught.value.step == 10

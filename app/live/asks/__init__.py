@@ -1,0 +1,36 @@
+"""What a canvas may ask of a stored model: one class for each kind of question, found by its word.
+
+A question is a frozen dataclass: equal ones share one answer. `answer` gets all questions of one kind that came for one
+model in the same instant, and answers them in as few passes as it can.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from app.live.asks.base import Ask
+from app.live.asks.latents import AggregateAsk, DecodeAsk, EncodeAsk, PortraitAsk
+from app.live.asks.plane import DensityAsk, SamplesAsk
+from engines.errors import SettingError
+
+ASKS: Mapping[str, type[Ask]] = {
+    "samples": SamplesAsk,
+    "log_prob": DensityAsk,
+    "decode": DecodeAsk,
+    "encode": EncodeAsk,
+    "portrait": PortraitAsk,
+    "aggregate": AggregateAsk,
+}
+
+
+def read_ask(message: Mapping[str, Any]) -> Ask:
+    """The question that a browser sent, checked.
+
+    Raises:
+        SettingError: If a field is missing, of the wrong kind or out of range.
+    """
+    what = message.get("what")
+    if not isinstance(what, str) or what not in ASKS:
+        raise SettingError(f"Expected a run, a step and one of {', '.join(ASKS)}; got {str(what)[:20]!r}.")
+    return ASKS[what].from_message(message)

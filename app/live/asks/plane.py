@@ -1,0 +1,81 @@
+"""Questions to a model of the plane: samples at a temperature, and its density on a grid."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+import torch
+
+from app.live.asks.base import Arrays, read_int, read_place
+from engines.datasets import DATASETS
+from engines.errors import SettingError
+from engines.probes import build_probe, fixed_noise
+from engines.tensors import to_numpy
+from engines.training.run import Run
+from engines.training.snapshot import as_picture
+
+MAX_SAMPLES = 4000
+MAX_RESOLUTION = 200
+MAX_TEMPERATURE = 2.0
+
+
+@dataclass(frozen=True)
+class SamplesAsk:
+    """Samples of the model's fixed noise.
+
+    Attributes:
+        run: Digest.
+        step: A step that keeps its weights; None for the final ones.
+        temperature: Scale of the noise, in hundredths.
+        n: How many.
+    """
+
+    run: str
+    step: int | None
+    temperature: float
+    n: int
+    member: int = 0
+
+    @classmethod
+    def from_message(cls, message: Mapping[str, Any]) -> Self:
+        """See `read_ask`."""
+        temperature = message.get("temperature", 1.0)
+        if not isinstance(temperature, int | float) or not 0 <= temperature <= MAX_TEMPERATURE:
+            raise SettingError(f"Expected a temperature from 0 to {MAX_TEMPERATURE:g}, got {str(temperature)[:20]!r}.")
+        n = read_int(message, "n", 1, MAX_SAMPLES)
+        return cls(*read_place(message), round(float(temperature), 2), n)
+
+    @staticmethod
+    def answer(model: Any, run: Run, asks: Sequence[SamplesAsk]) -> dict[SamplesAsk, Arrays]:
+        """Samples at several temperatures in one pass."""
+        noise = torch.cat([ask.temperature * fixed_noise(ask.n) for ask in asks])
+        points = model.decode_noise(noise).split([ask.n for ask in asks])
+        return {ask: as_picture({"samples": to_numpy(part)}) for ask, part in zip(asks, points, strict=True)}
+
+
+@dataclass(frozen=True)
+class DensityAsk:
+    """The log density on n x n cells of the target's window."""
+
+    run: str
+    step: int | None
+    n: int
+    member: int = 0
+
+    @classmethod
+    def from_message(cls, message: Mapping[str, Any]) -> Self:
+        """See `read_ask`."""
+        return cls(*read_place(message), read_int(message, "n", 1, MAX_RESOLUTION))
+
+    @staticmethod
+    def answer(model: Any, run: Run, asks: Sequence[DensityAsk]) -> dict[DensityAsk, Arrays]:
+        """One grid after the other."""
+        spec = DATASETS[run.experiment.dataset]
+        density = spec.build(spec.settings.from_dict(run.experiment.dataset_settings))
+        if density is None:
+            raise SettingError(f"{spec.title} has no window in the plane.")
+        return {
+            ask: as_picture(model.observe(build_probe(density.window, resolution=ask.n, n_samples=0))) for ask in asks
+        }

@@ -1,0 +1,176 @@
+"""p(x given z): what a decoder's outputs say about the pixels, as the exact mass of whole pixel values.
+
+All but Bernoulli are masses over the values 0 ... levels - 1, so their bounds compare in bits per dimension; Bernoulli
+speaks of the picture after each pixel was set to 0 or 1 with its brightness as the probability.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+import torch.nn.functional as F  # noqa: N812  (the name that everyone uses)
+from torch import Tensor, nn
+
+from engines.errors import SettingError
+
+LIKELIHOODS = ("bernoulli", "binomial", "gaussian", "logistic")
+
+
+class Likelihood(nn.Module):
+    """Base: independent pixels, one decoder output each.
+
+    Args:
+        event_shape: C, H, W.
+        levels: Values that a pixel can take.
+        n_models: K of a stacked decoder; None for a single one without that axis.
+    """
+
+    n_outputs = 1
+
+    def __init__(self, event_shape: tuple[int, ...], levels: int, n_models: int | None = None) -> None:
+        super().__init__()
+        self.event_shape, self.levels = event_shape, levels
+        self.lead = () if n_models is None else (n_models,)
+
+    def log_prob(self, outputs: Tensor, x: Tensor) -> Tensor:
+        """Nats of each picture: outputs (..., B, D), x (B, D) in 0 ... levels - 1 -> (..., B)."""
+        return self.pixel_log_prob(outputs, x).sum(-1)
+
+    def pixel_log_prob(self, outputs: Tensor, x: Tensor) -> Tensor:
+        """Nats of each pixel: outputs (..., B, D), x (B, D) -> (..., B, D)."""
+        raise NotImplementedError
+
+    def mean(self, outputs: Tensor) -> Tensor:
+        """Expected pixel in 0 ... levels - 1: (..., B, D) -> (..., B, D)."""
+        return (self.levels - 1) * outputs.sigmoid()
+
+    def sample(self, outputs: Tensor, rng: torch.Generator) -> Tensor:
+        """Pixels drawn for each output: (..., B, D) -> (..., B, D), 0 ... levels - 1."""
+        raise NotImplementedError
+
+
+class Bernoulli(Likelihood):
+    """E over binarised pictures b of log p(b given z) = x log s(o) + (1 - x) log(1 - s(o)),  x in 0 ... 1.
+
+    The usual loss for grey pictures read properly: each pixel is 1 with its brightness as the probability. It is the
+    exact mass where pixels are 0 or 1, and no mass of grey values where they are not.
+    """
+
+    def pixel_log_prob(self, outputs: Tensor, x: Tensor) -> Tensor:
+        """See the base."""
+        return -F.binary_cross_entropy_with_logits(outputs, _fit(x, outputs) / (self.levels - 1), reduction="none")
+
+    def sample(self, outputs: Tensor, rng: torch.Generator) -> Tensor:
+        """See the base; black or white."""
+        return (self.levels - 1) * torch.bernoulli(outputs.sigmoid(), generator=rng)
+
+
+class Binomial(Likelihood):
+    """P(x) = C(n, x) s(o)^x (1 - s(o))^(n - x),  n = levels - 1: for pixels that are counts."""
+
+    def pixel_log_prob(self, outputs: Tensor, x: Tensor) -> Tensor:
+        """See the base."""
+        n = self.levels - 1
+        ways = math.lgamma(n + 1) - torch.lgamma(x + 1) - torch.lgamma(n - x + 1)
+        return ways - n * F.binary_cross_entropy_with_logits(outputs, _fit(x, outputs) / n, reduction="none")
+
+    def sample(self, outputs: Tensor, rng: torch.Generator) -> Tensor:
+        """See the base."""
+        return torch.binomial(torch.full_like(outputs, self.levels - 1), outputs.sigmoid(), generator=rng)
+
+
+class _Located(Likelihood):
+    """A bell with a learned width for each colour channel, cut into one bin for each pixel value.
+
+    P(x) = F(x + 1/2) - F(x - 1/2); the lowest and the highest value take all that lies beyond them.
+    """
+
+    def __init__(self, event_shape: tuple[int, ...], levels: int, n_models: int | None = None) -> None:
+        super().__init__(event_shape, levels, n_models)
+        self.log_scale = nn.Parameter(torch.full((*self.lead, 1, event_shape[0]), math.log(0.1)))
+
+    def scale(self) -> Tensor:
+        """Width in pixel values, between a tenth of a value and half of the range: (..., 1, D)."""
+        low, high = math.log(0.1 / (self.levels - 1)), math.log(0.5)
+        per_channel = (self.levels - 1) * self.log_scale.clamp(low, high).exp()
+        return per_channel.repeat_interleave(math.prod(self.event_shape[1:]), dim=-1)
+
+    def mean(self, outputs: Tensor) -> Tensor:
+        """The middle of the bell, cut to 0 ... levels - 1."""
+        return self.middle(outputs).clamp(0, self.levels - 1)
+
+    def middle(self, outputs: Tensor) -> Tensor:
+        """Where the bell stands, in pixel values; it may lie outside of 0 ... levels - 1."""
+        return (self.levels - 1) * (outputs + 0.5)
+
+    def edges(self, outputs: Tensor, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Lower and upper edge of each pixel's bin in widths from the middle, and the width of a bin."""
+        scale = self.scale()
+        offset = x - self.middle(outputs)
+        return (offset - 0.5) / scale, (offset + 0.5) / scale, 1 / scale
+
+    def _round(self, value: Tensor) -> Tensor:
+        return value.round().clamp(0, self.levels - 1)
+
+
+class DiscretisedLogistic(_Located):
+    """F is the logistic function.
+
+    Source:
+        Salimans et al. 2017, PixelCNN++, section 2.1, arXiv:1701.05517
+    """
+
+    def pixel_log_prob(self, outputs: Tensor, x: Tensor) -> Tensor:
+        """See the base; s(b) - s(a) = s(b) s(-a) (1 - exp(a - b)) loses no digits anywhere."""
+        low, high, width = self.edges(outputs, x)
+        below, above = F.logsigmoid(high), F.logsigmoid(-low)
+        inside = below + above + torch.log(-torch.expm1(-width))
+        return torch.where(x <= 0, below, torch.where(x >= self.levels - 1, above, inside))
+
+    def sample(self, outputs: Tensor, rng: torch.Generator) -> Tensor:
+        """See the base."""
+        u = torch.rand(outputs.shape, generator=rng, device=outputs.device).clamp(1e-6, 1 - 1e-6)
+        return self._round(self.middle(outputs) + self.scale() * torch.logit(u))
+
+
+class DiscretisedGaussian(_Located):
+    """F is the normal distribution function."""
+
+    def pixel_log_prob(self, outputs: Tensor, x: Tensor) -> Tensor:
+        """See the base; the tail away from which the bin lies is the one that is computed."""
+        low, high, _ = self.edges(outputs, x)
+        is_right = low > 0
+        near, far = torch.where(is_right, low, -high), torch.where(is_right, high, -low)
+        log_near, log_far = torch.special.log_ndtr(-near), torch.special.log_ndtr(-far)
+        inside = log_near + torch.log(-torch.expm1((log_far - log_near).clamp(max=-1e-6)))
+        lowest, highest = torch.special.log_ndtr(high), torch.special.log_ndtr(-low)
+        return torch.where(x <= 0, lowest, torch.where(x >= self.levels - 1, highest, inside))
+
+    def sample(self, outputs: Tensor, rng: torch.Generator) -> Tensor:
+        """See the base."""
+        noise = torch.randn(outputs.shape, generator=rng, device=outputs.device)
+        return self._round(self.middle(outputs) + self.scale() * noise)
+
+
+def build_likelihood(name: str, event_shape: tuple[int, ...], levels: int, n_models: int | None = None) -> Likelihood:
+    """The likelihood of that name; "auto" takes binomial for few levels and the discretised logistic for many.
+
+    Raises:
+        SettingError: If there is none of that name.
+    """
+    if name == "auto":
+        name = "binomial" if levels <= 32 else "logistic"
+    kinds: dict[str, type[Likelihood]] = {
+        "bernoulli": Bernoulli,
+        "binomial": Binomial,
+        "gaussian": DiscretisedGaussian,
+        "logistic": DiscretisedLogistic,
+    }
+    if name not in kinds:
+        raise SettingError(f"Expected a likelihood out of {', '.join(kinds)}, got {name[:40]!r}.")
+    return kinds[name](event_shape, levels, n_models)
+
+
+def _fit(x: Tensor, outputs: Tensor) -> Tensor:
+    return x.expand(outputs.shape)
