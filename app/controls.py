@@ -8,6 +8,7 @@ from typing import Any
 import streamlit as st
 
 from app.state import PageKeys, current_settings
+from engines.errors import SettingError
 from engines.settings import SettingField, Settings, setting_fields
 
 
@@ -30,6 +31,8 @@ def _draw(field: SettingField, key: str) -> None:
         st.selectbox(label, field.choices, **common)
     elif field.kind == "text":
         st.text_input(label, max_chars=field.max_length, **common)
+    elif field.kind == "numbers":
+        st.text_input(label, max_chars=field.max_length, on_change=_keep_valid, args=(field, key), **common)
     elif field.is_log:
         st.select_slider(label, _series(field, st.session_state[key]), format_func=lambda v: f"{v:,g}", **common)
     elif field.name == "seed":
@@ -38,6 +41,15 @@ def _draw(field: SettingField, key: str) -> None:
         as_type = int if field.kind == "int" else float
         low, high, step = (as_type(v or 0) for v in (field.low, field.high, field.step))
         st.slider(label, low, high, step=step, **common)
+
+
+def _keep_valid(field: SettingField, key: str) -> None:
+    """A list that is none gives way to the default, with a sentence; one that is fine is written in its short form."""
+    try:
+        st.session_state[key] = field.check(st.session_state[key])
+    except SettingError as error:
+        st.session_state[key] = field.default
+        st.toast(f"{error} It is {field.default} again.", icon=":material/info:", duration="long")
 
 
 def _series(field: SettingField, current: float) -> list[float]:

@@ -16,4 +16,7 @@ class PageEntry:
     path: str
 
 
-NAVIGATION = (PageEntry("Families", "flows.py", "Flows in 2-D", ":material/waves:", "flows"),)
+NAVIGATION = (
+    PageEntry("Flows", "flows.py", "Flows in 2-D", ":material/waves:", "flows"),
+    PageEntry("Autoencoders", "vae.py", "Latent space and β", ":material/face:", "autoencoders"),
+)

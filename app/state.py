@@ -37,9 +37,9 @@ def keep_widgets(keys: PageKeys) -> None:
             st.session_state[name] = st.session_state[name]
 
 
-def load_settings(keys: PageKeys, group: str, cls: type[Settings], texts: Mapping[str, str]) -> list[str]:
-    """Set the widgets of a settings class from texts; returns a sentence for each impossible one."""
-    settings, problems = cls.from_texts(texts)
+def load_settings(keys: PageKeys, group: str, usual: Settings, texts: Mapping[str, str]) -> list[str]:
+    """Set the widgets of a group to what is usual but for these texts; a sentence for each impossible one."""
+    settings, problems = type(usual).from_texts(texts, usual)
     for name, value in settings.to_dict().items():
         st.session_state[keys.widget(group, name)] = value
     known = settings.to_dict()

@@ -6,43 +6,73 @@ python -m engines.build_checkpoints [NAME ...]     names such as realnvp-moons; 
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from engines.models import MODELS
-from engines.tensors import describe_device, use_threads
+from engines.tensors import use_threads
 from engines.training import Experiment, Trainer
-from engines.training.run import Run, RunInfo, RunWriter
+from engines.training.run import Run
+from engines.training.storing import train_and_store
 
 ROOT = Path(__file__).resolve().parents[1] / "checkpoints"
 TARGETS = "moons ring spirals pinwheel checkerboard rings heart two_modes letters drawn picture"
-SHIPPED = {"realnvp": TARGETS.split()}
 
 
-def build(model: str, dataset: str) -> Run:
-    """Train the default experiment of a model on a data set and store it."""
-    trainer = Trainer(Experiment.default(model, dataset), device="cpu")
-    n_parameters = sum(p.numel() for p in trainer.model.parameters())
-    info = RunInfo(trainer.experiment, describe_device(trainer.device), n_parameters=n_parameters)
-    writer = RunWriter(ROOT / MODELS[model].family / f"{model}-{dataset}", info)
-    writer.add(trainer.snapshot())
-    while not trainer.is_done:
-        trainer.advance()
-        if trainer.is_snapshot_due:
-            writer.add(trainer.snapshot())
-    return writer.end("finished", trainer.weights())
+@dataclass(frozen=True)
+class Shipped:
+    """A run that ships: model, data set, what differs from the usual there, and whether its weights are rounded.
+
+    Rounded weights (half precision) are measured as they are stored.
+    """
+
+    model: str
+    dataset: str
+    variant: str = ""
+    changes: Mapping[str, Any] = field(default_factory=dict)
+    rounds_weights: bool = False
+
+    @property
+    def name(self) -> str:
+        """Name of its folder."""
+        return "-".join(filter(None, (self.model, self.dataset, self.variant)))
+
+    @property
+    def folder(self) -> Path:
+        """Where it lies."""
+        return ROOT / MODELS[self.model].family / self.name
+
+
+SHIPPED = (
+    *(Shipped("realnvp", dataset) for dataset in TARGETS.split()),
+    *(
+        Shipped("vae", dataset, rounds_weights=True)
+        for dataset in ("small_shapes", "digits", "faces", "shapes", "patches")
+    ),
+    Shipped("conditional_vae", "digits", rounds_weights=True),
+)
+
+
+def build(shipped: Shipped) -> Run:
+    """Train a run and store it."""
+    experiment = Experiment.default(shipped.model, shipped.dataset, **shipped.changes)
+    trainer = Trainer(experiment, device="cpu")
+    return train_and_store(trainer, shipped.folder, rounds_weights=shipped.rounds_weights)
 
 
 def main(names: list[str]) -> None:
     """Build the runs of these names, or all that are missing."""
     use_threads()
-    for model, datasets in SHIPPED.items():
-        for dataset in datasets:
-            name = f"{model}-{dataset}"
-            is_there = (ROOT / MODELS[model].family / name / "run.json").exists()
-            if name in names or (not names and not is_there):
-                run = build(model, dataset)
-                sys.stdout.write(f"{name}: KL {run.snapshots[-1].metrics['kl']:.4f} nats, {run.n_bytes / 1e6:.2f} MB\n")
-                sys.stdout.flush()
+    for shipped in SHIPPED:
+        is_there = (shipped.folder / "run.json").exists()
+        if shipped.name in names or (not names and not is_there):
+            run = build(shipped)
+            metrics = run.snapshots[-1].metrics
+            said = {name: metrics[name] for name in ("kl", "bound", "bits_per_dim") if name in metrics}
+            sys.stdout.write(f"{shipped.name}: {said}, {run.n_bytes / 1e6:.2f} MB, {run.info.seconds:.0f} s\n")
+            sys.stdout.flush()
 
 
 if __name__ == "__main__":

@@ -187,24 +187,31 @@ class Settings:
         return cls(**values)  # pyright: ignore[reportArgumentType]  (checked by __post_init__)
 
     @classmethod
-    def from_texts(cls, texts: Mapping[str, str]) -> tuple[Self, list[str]]:
-        """Build from texts such as a URL's; each impossible one becomes a sentence and its default is kept."""
-        values, problems = {}, []
+    def from_texts(cls, texts: Mapping[str, str], base: Self | None = None) -> tuple[Self, list[str]]:
+        """Build from texts such as a URL's; each impossible one becomes a sentence and what `base` has is kept.
+
+        Args:
+            texts: Values by name.
+            base: Where what is not named comes from; None: the defaults.
+        """
+        values: dict[str, Any] = {} if base is None else base.to_dict()
+        problems: list[str] = []
         for field in setting_fields(cls):
             if field.name not in texts:
                 continue
             try:
                 values[field.name] = field.parse(texts[field.name])
             except SettingError as error:
-                default = field.format(field.default)
+                default = field.format(values.get(field.name, field.default))
                 named = f", {default}," if 0 < len(default) <= 40 else ""  # a drawing is no words
                 problems.append(f"{error} The default{named} is used.")
         return cls(**values), problems
 
-    def changed(self) -> dict[str, str]:
-        """The settings that differ from their default, as texts for a link."""
-        fields = setting_fields(type(self))
-        return {f.name: f.format(getattr(self, f.name)) for f in fields if getattr(self, f.name) != f.default}
+    def changed(self, base: Self | None = None) -> dict[str, str]:
+        """The settings that differ from those of `base` (None: from their default), as texts for a link."""
+        usual, fields = base or type(self)(), setting_fields(type(self))
+        names = [f.name for f in fields if getattr(self, f.name) != getattr(usual, f.name)]
+        return {f.name: f.format(getattr(self, f.name)) for f in fields if f.name in names}
 
 
 def setting_fields(cls: type[Settings]) -> tuple[SettingField, ...]:

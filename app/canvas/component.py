@@ -15,8 +15,8 @@ from streamlit.components import v2
 HERE = Path(__file__).parent
 
 
-def lane_component(name: str) -> Callable[..., Any]:
-    """Register the canvas whose script is <name>.js and whose style is <name>.css.
+def lane_component(name: str, styles: tuple[str, ...] = ()) -> Callable[..., Any]:
+    """Register the canvas whose script is <name>.js; its styles are those named, or <name>.css.
 
     Returns:
         The mount function; give it `data` as bytes of a safetensors blob, and always a key.
@@ -31,5 +31,5 @@ export default function (component) {{
 }}
 """
     html = f'<div class="{name}"></div>'
-    style = (HERE / f"{name}.css").read_text(encoding="utf-8")
+    style = "\n".join((HERE / f"{each}.css").read_text(encoding="utf-8") for each in styles or (name,))
     return v2.component(f"genlab_{name}", html=html, css=style, js=script)

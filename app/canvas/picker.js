@@ -56,11 +56,12 @@ function choose(tiles, selected, scroll) {
   if (scroll) tiles.get(selected)?.scrollIntoView({ block: "nearest", inline: "nearest", behavior: "smooth" });
 }
 
-function thumbnail({ shape: [size], values }, table) {
+function thumbnail({ shape: [size, , depth], values }, table) {
   const canvas = element("canvas", { width: size, height: size });
   canvas.setAttribute("aria-hidden", "true");
   const context = canvas.getContext("2d"), image = context.createImageData(size, size), words = new Uint32Array(image.data.buffer);
-  for (let r = 0; r < size; r++) for (let c = 0; c < size; c++) words[r * size + c] = table[values[(size - 1 - r) * size + c]];
+  if (depth === 3) words.forEach((_, i) => { words[i] = (255 << 24) | (values[3 * i + 2] << 16) | (values[3 * i + 1] << 8) | values[3 * i]; });
+  else for (let r = 0; r < size; r++) for (let c = 0; c < size; c++) words[r * size + c] = table[values[(size - 1 - r) * size + c]];
   context.putImageData(image, 0, 0);
   return canvas;
 }

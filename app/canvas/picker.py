@@ -29,7 +29,8 @@ def draw_picker(tiles: Sequence[Tile], thumbnails: dict[str, np.ndarray], select
 
     Args:
         tiles: Choices in display order.
-        thumbnails: Key -> brightness 0 to 255, lowest y first, shape (S, S), uint8.
+        thumbnails: Key -> brightness 0 to 255, lowest y first, shape (S, S), uint8; or a picture, top row first,
+            shape (S, S, 3).
         selected: Key of the present choice.
         key: Widget key.
     """

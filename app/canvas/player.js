@@ -137,7 +137,7 @@ export class Player {
     this.handlers.seek(best);
   }
 
-  /** state: snapshots [{step, loss, keeps}], index, step, steps, live, ended, following, paused, status, floor, tail */
+  /** state: snapshots [{step, loss, keeps}], index, step, steps, live, ended, following, paused, status, floor, tail, marks [{step, text}] */
   show(state) {
     this.state = state;
     const runs = this.isPlaying || (this.isTraining && state.following && !state.paused);
@@ -170,6 +170,7 @@ export class Player {
     const y = (v) => height - 12 - (height - 22) * Math.min(1.08, (v - low) / (high - low));
     this.drawCurve(c, losses, x, y, height, colours);
     if (floor !== undefined && losses.length > 1) this.drawFloor(c, y(floor), width, colours);
+    for (const mark of this.state.marks ?? []) this.drawMark(c, x(mark.step), mark.text, width, height, colours);
     for (const s of snapshots) {
       c.fillStyle = colours.soft;
       c.globalAlpha = s.keeps ? 0.9 : 0.4;
@@ -193,6 +194,14 @@ export class Player {
     c.fillStyle = colours.model;
     c.fill();
     c.globalAlpha = 1;
+  }
+
+  drawMark(c, x, text, width, height, colours) {
+    c.fillStyle = colours.error;
+    c.fillRect(x - 0.75, 0, 1.5, height);
+    c.font = `11px ${getComputedStyle(this.track).fontFamily}`;
+    c.textAlign = x > width * 0.7 ? "right" : "left";
+    c.fillText(text, x + (x > width * 0.7 ? -5 : 5), 11);
   }
 
   drawFloor(c, y, width, colours) {

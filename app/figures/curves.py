@@ -47,7 +47,7 @@ def draw_kl_curve(steps: Sequence[int], kl: Sequence[float], error: Sequence[flo
         x=list(steps), y=list(kl), mode="lines+markers", name="KL(data ‖ model)", line_color=colour, marker_size=5
     )
     figure.update_yaxes(type="log", title="KL (nats, logarithmic)")
-    _finish(figure)
+    finish(figure)
     return Drawing(figure, f"KL from data to model falls from {kl[0]:.3g} to {kl[-1]:.3g} nats in {steps[-1]:,} steps.")
 
 
@@ -77,14 +77,15 @@ def draw_loss_curve(steps: Sequence[int], loss: Sequence[float], entropy: float)
         line={"color": ROLES["data"]["light"], "dash": "dash"},
     )
     figure.update_yaxes(title="negative log-likelihood (nats)")
-    _finish(figure)
+    finish(figure)
     gap = loss[-1] - entropy
     return Drawing(
         figure, f"The loss falls from {loss[0]:.3f} to {loss[-1]:.3f} nats, {gap:.3f} above the entropy of the data."
     )
 
 
-def _finish(figure: go.Figure) -> None:
+def finish(figure: go.Figure) -> None:
+    """What all curves over training share: their axis, size and legend."""
     figure.update_xaxes(title="training step")
     figure.update_layout(
         height=300, margin={"l": 10, "r": 10, "t": 10, "b": 10}, legend={"orientation": "h", "y": 1.12}

@@ -24,10 +24,10 @@ def draw_charts(run: Run | None, entropy: tuple[float, float], *, key: str) -> N
         trained = [s for s in snapshots if "loss" in s.losses]
         if measured:
             kl, error = [s.metrics["kl"] for s in measured], [s.metrics["kl_error"] for s in measured]
-            _show(left, draw_kl_curve([s.step for s in measured], kl, error), f"{key}/kl")
+            show_drawing(left, draw_kl_curve([s.step for s in measured], kl, error), f"{key}/kl")
         if trained:
             losses = [s.losses["loss"] for s in trained]
-            _show(right, draw_loss_curve([s.step for s in trained], losses, entropy[0]), f"{key}/loss")
+            show_drawing(right, draw_loss_curve([s.step for s in trained], losses, entropy[0]), f"{key}/loss")
         info = run.info
         st.caption(
             f"Trained on {info.device} in {info.seconds:.1f} s, seed {run.experiment.seed}, "
@@ -36,5 +36,6 @@ def draw_charts(run: Run | None, entropy: tuple[float, float], *, key: str) -> N
         )
 
 
-def _show(place: DeltaGenerator, drawing: Drawing, key: str) -> None:
+def show_drawing(place: DeltaGenerator, drawing: Drawing, key: str) -> None:
+    """A figure with its alt text."""
     place.plotly_chart(drawing.figure, key=key, alt=drawing.alt, config={"displayModeBar": False})

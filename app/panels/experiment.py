@@ -52,9 +52,10 @@ def open_link(keys: PageKeys, query: Mapping[str, str], *, model: str, target: s
     except UnknownKeyError as error:
         problems.append(f"{error} The default, {target}, is shown.")
         spec = DATASETS[target]
-    problems += load_settings(keys, f"target.{spec.key}", spec.settings, texts_of("target", query))
-    problems += load_settings(keys, "model", MODELS[model].settings, texts_of("model", query))
-    problems += load_settings(keys, "plan", Plan, texts_of("plan", query))
+    usual = MODELS[model].usual(spec.key)
+    problems += load_settings(keys, f"target.{spec.key}", spec.settings(), texts_of("target", query))
+    problems += load_settings(keys, "model", usual.settings, texts_of("model", query))
+    problems += load_settings(keys, "plan", usual.plan, texts_of("plan", query))
     return spec.key, problems
 
 
@@ -68,20 +69,32 @@ def described_experiment(keys: PageKeys, model: str, target: str) -> Experiment:
 
 def link_parameters(keys: PageKeys, model: str, target: str, shown: ShownRun, moment: Moment | None) -> dict[str, str]:
     """What the address bar should say."""
-    groups = {
-        "target": current_settings(keys, f"target.{target}", DATASETS[target].settings),
-        "model": current_settings(keys, "model", MODELS[model].settings),
-        "plan": current_settings(keys, "plan", Plan),
-    }
-    link = {"target": target}
-    for group, settings in groups.items():
-        link |= {f"{group}.{name}": text for name, text in settings.changed().items()}
+    link = {"target": target} | settings_texts(keys, model, target)
     if shown.experiment.origin and shown.digest:
         link["run"] = shown.digest
     if moment is not None:
         link |= {} if moment.step is None else {"at": str(moment.step)}
         link |= {} if moment.temperature == 1 else {"temperature": f"{moment.temperature:g}"}
     return link
+
+
+def settings_texts(keys: PageKeys, model: str, target: str) -> dict[str, str]:
+    """The settings that differ from what is usual for this model and target, as parameters of a link."""
+    usual = MODELS[model].usual(target)
+    bases = {"target": DATASETS[target].settings(), "model": usual.settings, "plan": usual.plan}
+    groups = {"target": f"target.{target}", "model": "model", "plan": "plan"}
+    texts: dict[str, str] = {}
+    for prefix, base in bases.items():
+        held = current_settings(keys, groups[prefix], type(base))
+        texts |= {f"{prefix}.{name}": text for name, text in held.changed(base).items()}
+    return texts
+
+
+def use_usual(keys: PageKeys, model: str, target: str) -> None:
+    """Set the widgets of model and plan to what this model does best with on this target."""
+    usual = MODELS[model].usual(target)
+    store_settings(keys, "model", usual.settings)
+    store_settings(keys, "plan", usual.plan)
 
 
 def find_run(keys: PageKeys, described: Experiment) -> ShownRun:

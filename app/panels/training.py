@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 
 import streamlit as st
@@ -18,7 +19,14 @@ POPOVER_WIDTH = 320  # pixels
 AS_SET = "as set under More"
 
 
-def draw_controls(keys: PageKeys, model: str, target: str, presets: dict[str, Settings]) -> ShownRun:
+def draw_controls(
+    keys: PageKeys,
+    model: str,
+    target: str,
+    presets: dict[str, Settings],
+    *,
+    turn: tuple[str, str, Callable[[], object]] | None = None,
+) -> ShownRun:
     """Draw the row; returns the run that its widgets ask for.
 
     Args:
@@ -26,18 +34,22 @@ def draw_controls(keys: PageKeys, model: str, target: str, presets: dict[str, Se
         model: Key of the model.
         target: Key of the target.
         presets: Named settings of the model, the default first.
+        turn: Title, icon and content of the second control; None: the settings of the target.
     """
-    size, turn, more, fork, train = st.columns([2.4, 1.6, 1.3, 1.3, 1.1], vertical_alignment="bottom")
+    title, icon, draw_turn = turn or ("Target", ":material/tune:", partial(draw_target_settings, keys, target))
+    size, second, more, fork, train = st.columns([2.4, 1.6, 1.3, 1.3, 1.1], vertical_alignment="bottom")
     with size:
         _draw_presets(keys, model, presets)
-    with turn.popover("Target", icon=":material/tune:", width="stretch"), st.container(width=POPOVER_WIDTH):
-        draw_target_settings(keys, target)
+    with second.popover(title, icon=icon, width="stretch"), st.container(width=POPOVER_WIDTH):
+        draw_turn()
     with more.popover("More", icon=":material/settings:", width="stretch"), st.container(width=POPOVER_WIDTH):
         draw_settings(keys, "plan", Plan)
         st.divider()
         draw_settings(keys, "model", MODELS[model].settings)
     shown = find_run(keys, described_experiment(keys, model, target))
-    with fork.popover("Fork", icon=":material/call_split:", width="stretch", disabled=shown.run is None):
+    with fork.popover(
+        "Fork", icon=":material/call_split:", width="stretch", disabled=not shown.run or not shown.run.weight_steps
+    ):
         _draw_fork(keys, shown)
     train.button(
         "Train",

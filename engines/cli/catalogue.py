@@ -21,7 +21,7 @@ def list_all(arguments: argparse.Namespace) -> None:
     print("Models")
     _print_table((spec.key, spec.family, spec.idea) for spec in MODELS.values())
     print("\nData sets")
-    _print_table((spec.key, spec.group, spec.idea) for spec in DATASETS.values())
+    _print_table((spec.key, spec.kind, spec.idea) for spec in DATASETS.values())
 
 
 def _print_table(rows: Iterable[tuple[str, str, str]]) -> None:

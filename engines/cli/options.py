@@ -40,7 +40,9 @@ def _option(field: SettingField, prefix: str) -> str:
 
 
 def _metavar(field: SettingField) -> str:
-    return {"int": "N", "float": "X", "bool": "YES_OR_NO", "choice": "NAME", "text": "TEXT"}[field.kind]
+    return {"int": "N", "float": "X", "bool": "YES_OR_NO", "choice": "NAME", "text": "TEXT", "numbers": "NUMBERS"}[
+        field.kind
+    ]
 
 
 def _help(field: SettingField) -> str:

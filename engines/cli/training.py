@@ -16,11 +16,12 @@ from engines.models import MODELS
 from engines.settings import Settings
 from engines.tensors import describe_device
 from engines.training.experiment import Experiment, Plan
-from engines.training.run import Run, RunInfo, RunWriter
+from engines.training.run import Run
 from engines.training.snapshot import Snapshot
+from engines.training.storing import train_and_store
 from engines.training.trainer import Trainer
 
-_Outcome = tuple[Mapping[str, float], BaseException | None]
+_Outcome = tuple[Mapping[str, Any], BaseException | None]
 
 
 def add_train(commands: Any, words: Sequence[str]) -> None:
@@ -99,42 +100,29 @@ def _check_folder(folder: Path) -> None:
 def _train_into(folder: Path, experiment: Experiment, device: str) -> _Outcome:
     """Train to the end, to divergence or to a Ctrl-C; in each case a complete run is stored."""
     trainer = Trainer(experiment, device=device)
-    n_parameters = sum(parameter.numel() for parameter in trainer.model.parameters())
-    writer = RunWriter(folder, RunInfo(experiment, describe_device(trainer.device), n_parameters=n_parameters))
-    print(f"{experiment.model} on {experiment.dataset}: {n_parameters:,} parameters, {writer.info.device}")
+    where = describe_device(trainer.device)
+    print(f"{experiment.model} on {experiment.dataset}: {trainer.n_parameters:,} parameters, {where}")
     try:
-        metrics = _follow(trainer, writer)
-    except TrainingDiverged as trouble:
-        writer.end("diverged", trainer.last_good, trouble.reason)
+        with Progress(experiment.steps) as progress:
+            run = train_and_store(
+                trainer, folder, on_step=lambda t, s: progress.show(t.step, {**t.recent_losses, **_kl(s)})
+            )
+    except (TrainingDiverged, KeyboardInterrupt) as trouble:
         return {}, trouble
-    except KeyboardInterrupt as trouble:
-        writer.end("stopped", trainer.last_good, "Stopped at the keyboard.")
-        return {}, trouble
-    writer.end("finished", trainer.weights())
-    return metrics, None
+    return run.snapshots[-1].metrics, None
 
 
-def _follow(trainer: Trainer, writer: RunWriter) -> dict[str, float]:
-    """Train and store each snapshot; returns the metrics of the last one."""
-    with Progress(trainer.experiment.steps) as progress:
-        snapshot = trainer.snapshot()
-        writer.add(snapshot)
-        while not trainer.is_done:
-            trainer.advance()
-            if trainer.is_snapshot_due:
-                snapshot = trainer.snapshot()
-                writer.add(snapshot)
-            progress.show(trainer.step, {**trainer.recent_losses, **_kl(snapshot)})
-    return dict(snapshot.metrics)
-
-
-def _kl(snapshot: Snapshot) -> dict[str, float]:
+def _kl(snapshot: Snapshot) -> dict[str, Any]:
     return {"KL": snapshot.metrics["kl"]} if "kl" in snapshot.metrics else {}
 
 
-def print_metrics(metrics: Mapping[str, float]) -> None:
+def print_metrics(metrics: Mapping[str, Any]) -> None:
     """One line for each measure, with its error and whether it is exact."""
     if "kl" in metrics:
         print(f"KL(data || model)  {metrics['kl']:.4f} ± {metrics['kl_error']:.4f} nats (estimate)")
+    if "bits_per_dim" in metrics:
+        bounds = zip(metrics["bound"], metrics["bound_error"], metrics["bits_per_dim"], strict=True)
+        for k, (bound, error, bits) in enumerate(bounds):
+            print(f"model {k}: bound     {bound:.2f} ± {error:.2f} nats, {bits:.3f} bits per dimension (lower bound)")
     if "integral" in metrics:
         print(f"integral           {metrics['integral']:.4f} (of the density over the plane; 1 if it is proper)")

@@ -31,14 +31,9 @@ def load_patches(settings: NoSettings) -> Examples:
     """
     rng = make_rng(_SEED)
     parts = [_cut(photo, rng) for photo in _photos()]
-    return Examples(
-        train=torch.cat([train for train, _ in parts]),
-        test=torch.cat([test for _, test in parts]),
-        levels=LEVELS,
-        classes=PHOTOS,
-        train_labels=torch.arange(len(parts)).repeat_interleave(N_TRAIN),
-        test_labels=torch.arange(len(parts)).repeat_interleave(N_TEST),
-    )
+    train, train_labels = _mix([train for train, _ in parts], rng)
+    test, test_labels = _mix([test for _, test in parts], rng)
+    return Examples(train, test, LEVELS, PHOTOS, train_labels, test_labels)
 
 
 def _photos() -> list[Tensor]:
@@ -69,6 +64,13 @@ def _draw(patches: Tensor, n: int, rng: torch.Generator) -> Tensor:
     rows, columns = patches.shape[1:3]
     places = torch.randperm(rows * columns, generator=rng)[:n]
     return patches[:, places // columns, places % columns].transpose(0, 1).contiguous()
+
+
+def _mix(parts: list[Tensor], rng: torch.Generator) -> tuple[Tensor, Tensor]:
+    """All patches shuffled, and which photo each is from."""
+    labels = torch.arange(len(parts)).repeat_interleave(len(parts[0]))
+    order = torch.randperm(len(labels), generator=rng)
+    return torch.cat(parts)[order], labels[order]
 
 
 PATCHES = DatasetSpec(

@@ -152,7 +152,7 @@ def mig(mi: np.ndarray, entropies: np.ndarray) -> tuple[float, np.ndarray]:
 
 def _normalised(mi: np.ndarray, entropies: np.ndarray) -> np.ndarray:
     if not (entropies > 0).all():
-        raise DataError(f"Factor {int(entropies.argmin())} has the same value in every example; leave it out.")
+        raise DataError(f"Factor {int(entropies.argmin())} has one value in all examples; leave it out.")
     return mi / entropies
 
 
@@ -169,8 +169,9 @@ def sap(codes: np.ndarray, factors: np.ndarray, *, rng: np.random.Generator) -> 
 
     Accuracy on one half of the set of a linear support vector classifier (C = 0.01, classes weighed equally) that
     sees one raw code of the other half. The code's scale matters, as in the reference: a small one is regularised
-    away. A constant code scores chance, 1 / V, and so does the missing second of a lone code. (The paper gives it 0,
-    by which the score of a model would jump when all of its codes but one collapse.)
+    away. A constant code scores chance, 1 / V, and so does the missing second of a lone code. (The reference trains
+    on constant codes too, which comes to the same; with 0 instead, as it has for continuous factors, the score of a
+    model would jump when all of its codes but one collapse.)
 
     Args:
         codes: Mean codes, shape (N, Z).
@@ -188,7 +189,7 @@ def sap(codes: np.ndarray, factors: np.ndarray, *, rng: np.random.Generator) -> 
     """
     _check(codes, factors)
     train, test = _halves(len(codes), rng)
-    chance = 1 / _n_values(factors)
+    chance = 1 / _n_values(factors[train])
     scores = np.tile(chance, (codes.shape[1], 1))
     for z in np.flatnonzero(codes[train].var(0) > LEAST_VARIANCE):
         for f, factor in enumerate(factors.T):
@@ -213,7 +214,7 @@ def _n_values(factors: np.ndarray) -> np.ndarray:
     """Different values of each factor, shape (F,); at least two."""
     counts = np.array([len(np.unique(column)) for column in factors.T])
     if counts.min() < 2:
-        raise DataError(f"Factor {int(counts.argmin())} has the same value in every example; leave it out.")
+        raise DataError(f"Factor {int(counts.argmin())} has one value in all {len(factors)} examples; leave it out.")
     return counts
 
 
@@ -259,8 +260,8 @@ def dci(
     Source: Eastwood and Williams 2018, openreview By-7dz-AZ, section 2; as in Locatello et al., arXiv:1811.12359.
     """
     _check(codes, factors)
-    _n_values(factors)
     train, test = _halves(len(codes), rng)
+    _n_values(factors[train])
     importance, accuracy = np.zeros((codes.shape[1], factors.shape[1])), np.zeros(factors.shape[1])
     for f, factor in enumerate(factors.T):
         model = build_classifier(int(rng.integers(1 << 31)))

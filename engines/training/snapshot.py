@@ -86,6 +86,11 @@ def read_numbers(blob: bytes) -> dict[str, Any]:
     return json.loads(json.loads(blob[8 : 8 + length])["__metadata__"]["numbers"])
 
 
+def half_precision(weights: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Weights in half precision; whole numbers stay as they are."""
+    return {name: value.astype(np.float16) if value.dtype.kind == "f" else value for name, value in weights.items()}
+
+
 def as_picture(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Arrays rounded to half precision for disk and wire; values beyond its range are clipped, never infinite.
 

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple, Protocol
+from collections.abc import Sequence
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 
+from engines.batches import Labelled, Measures, Part
 from engines.datasets.base import Density, Examples
 from engines.metrics.divergences import kl_from_data, plane_integral
 from engines.probes import ExampleProbe, Probe, build_example_probe, build_probe
 from engines.tensors import make_rng
-
-Measures = Mapping[str, float | list[float]]
 
 HELD_OUT = 2048
 HELD_OUT_AT_END = 20_000
@@ -25,21 +24,6 @@ FRAME_SAMPLES = 500
 FRAME_RESOLUTION = 48
 MEASURED_EXAMPLES = 2000
 _HELD_OUT_SEED = 7_654_321  # apart from every training seed (at most 9999)
-
-
-class Labelled(NamedTuple):
-    """A batch with the class of each example: x (B, *event), labels (B,)."""
-
-    x: Tensor
-    labels: Tensor
-
-
-class Part(NamedTuple):
-    """Some examples with what is known about them: x (N, *event), labels (N,) or None, factors (N, F) or None."""
-
-    x: Tensor
-    labels: Tensor | None
-    factors: Tensor | None
 
 
 class Source(Protocol):

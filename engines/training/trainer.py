@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from engines.batches import Measures
 from engines.datasets import DATASETS
 from engines.errors import RunFormatError, TrainingDiverged
 from engines.model_spec import Phase
@@ -23,7 +24,7 @@ from engines.models import MODELS, build_model
 from engines.tensors import make_rng, pick_device, to_numpy
 from engines.training.experiment import Experiment
 from engines.training.snapshot import Snapshot, as_picture
-from engines.training.sources import Measures, build_source
+from engines.training.sources import build_source
 
 N_SNAPSHOTS = 40
 FEWEST_SNAPSHOTS = 12
@@ -151,6 +152,15 @@ class Trainer:
         """A copy of the model's state, by name."""
         return {name: to_numpy(value).copy() for name, value in self.model.state_dict().items()}
 
+    def load(self, weights: Mapping[str, np.ndarray]) -> None:
+        """Put a state into the model."""
+        load_weights(self.model, weights)
+
+    @property
+    def n_parameters(self) -> int:
+        """Weights that are trained."""
+        return sum(parameter.numel() for parameter in self.model.parameters())
+
     @property
     def recent_losses(self) -> dict[str, float]:
         """The losses of the last step."""
@@ -239,7 +249,7 @@ def load_weights(model: torch.nn.Module, weights: Mapping[str, np.ndarray]) -> N
 
 
 def _steps_with_weights(due: tuple[int, ...], model: torch.nn.Module) -> frozenset[int]:
-    """The snapshots that keep the weights: as many as fit the budget, evenly spread (the final state is kept anyway)."""
+    """The snapshots that keep the weights: as many as fit the budget, evenly spread (the last is kept anyway)."""
     size = sum(value.numel() * value.element_size() for value in model.state_dict().values())
     if size > KEPT_WEIGHTS_BYTES:
         return frozenset()

@@ -9,11 +9,19 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from engines.metrics.disentanglement import active_units, factor_entropies, mig, mutual_information
+from engines.metrics.disentanglement import (
+    active_units,
+    dci,
+    factor_entropies,
+    factor_vae_score,
+    mig,
+    mutual_information,
+    sap,
+)
 from engines.tensors import make_rng, to_numpy
 
 if TYPE_CHECKING:
-    from engines.training.sources import Measures, Part
+    from engines.batches import Measures, Part
     from engines.vae.vae import Vae
 
 MEASURED = 500  # examples, before the end
@@ -21,6 +29,7 @@ CHUNK = 250
 N_IMPORTANCE = 500
 MOST_DECODED = 200_000  # latents decoded for the importance-weighted bound
 FACTOR_EXAMPLES = 2000
+SLOW_EXAMPLES = 800  # for the scores that train classifiers
 _NOISE_SEED = 61
 
 
@@ -28,10 +37,10 @@ def measure_vae(vae: Vae, held_out: Part, seen: Part, *, is_last: bool) -> Measu
     """The measures of `Vae.measure`.
 
     bound: mean evidence lower bound on held-out examples, nats; bound_error: its standard error over the examples;
-    bits_per_dim: the same as bits for each pixel and channel; rate, distortion: its two parts; seen_bound: the bound on
-    examples of the training; active_units: latents whose posterior mean varies by more than 0.01; mig: the mutual
-    information gap on examples with known factors; bound_500: at the end of a single model's training, the
-    importance-weighted bound with 500 samples.
+    bits_per_dim: the same as bits for each pixel and channel; rate, distortion: its two parts; seen_bound: the bound
+    on examples of the training; active_units: latents whose posterior mean varies by more than 0.01; mig: the mutual
+    information gap on examples with known factors, and at the end sap, dci and factor_vae too (see `scores`);
+    bound_500: at the end of a single model's training, the importance-weighted bound with 500 samples.
     """
     n = None if is_last else MEASURED
     rate, distortion = rates(vae, held_out, n)
@@ -49,7 +58,7 @@ def measure_vae(vae: Vae, held_out: Part, seen: Part, *, is_last: bool) -> Measu
     means = posterior_means(vae, seen, FACTOR_EXAMPLES if is_last else MEASURED)
     measures["active_units"] = [float(active_units(each).sum()) for each in means]
     if seen.factors is not None:
-        measures["mig"] = migs(means, to_numpy(seen.factors))
+        measures |= scores(means, to_numpy(seen.factors), is_last=is_last)
     if is_last and vae.n_models == 1:
         measures["bound_500"] = [importance_bound(vae, held_out)]
     return {name: value for name, value in measures.items() if np.isfinite(value).all()}
@@ -72,11 +81,23 @@ def posterior_means(vae: Vae, part: Part, n: int) -> np.ndarray:
     return to_numpy(torch.cat(means, 1))
 
 
-def migs(means: np.ndarray, factors: np.ndarray) -> list[float]:
-    """The mutual information gap of each model: means (K, N, Z), factors (N, F)."""
+def scores(means: np.ndarray, factors: np.ndarray, *, is_last: bool) -> dict[str, list[float]]:
+    """Disentanglement scores of each model, on the means of q(z given x): MIG always, the slower ones at the end.
+
+    Args:
+        means: Codes (K, N, Z).
+        factors: Factors of at least N examples, (N, F).
+        is_last: Whether to compute SAP, DCI and the FactorVAE score too.
+    """
     factors = factors[: means.shape[1]]
     entropies = factor_entropies(factors)
-    return [float(mig(mutual_information(codes, factors), entropies)[0]) for codes in means]
+    found = {"mig": [mig(mutual_information(codes, factors), entropies)[0] for codes in means]}
+    if is_last:
+        rng, few = np.random.default_rng(_NOISE_SEED), slice(SLOW_EXAMPLES)
+        found["sap"] = [sap(codes[few], factors[few], rng=rng)[0] for codes in means]
+        found["dci"] = [dci(codes[few], factors[few], rng=rng).disentanglement for codes in means]
+        found["factor_vae"] = [factor_vae_score(codes, factors, rng=rng).value for codes in means]
+    return found
 
 
 def importance_bound(vae: Vae, part: Part, n_importance: int = N_IMPORTANCE) -> float:

@@ -12,6 +12,7 @@ from engines.nets.stacked import StackedPatches, StackedUnpatches, build_stacked
 
 PATCHED_FROM = 600  # values of an event: from here on a patch of 4 x 4 pixels is read at a time
 PATCH = 4
+MOST_CHANNELS = 24  # features of a patch; a patch of 16 grey values needs no more than 16
 
 
 class StackedEncoder(nn.Module):
@@ -36,10 +37,14 @@ class StackedEncoder(nn.Module):
         n_hidden: int,
         n_latents: int,
         n_classes: int = 0,
-        n_channels: int = 24,
+        n_channels: int = MOST_CHANNELS,
     ) -> None:
         super().__init__()
-        self.patches = StackedPatches(n_models, event_shape, PATCH, n_channels) if _is_patched(event_shape) else None
+        self.patches = (
+            StackedPatches(n_models, event_shape, PATCH, min(n_channels, PATCH**2 * event_shape[0]))
+            if _is_patched(event_shape)
+            else None
+        )
         n_in = math.prod(event_shape) if self.patches is None else self.patches.n_features
         self.body = build_stacked_mlp(n_models, (n_in + n_classes, *[width] * n_hidden, 2 * n_latents))
 
@@ -65,12 +70,14 @@ class StackedDecoder(nn.Module):
         n_hidden: int,
         n_latents: int,
         n_classes: int = 0,
-        n_channels: int = 24,
+        n_channels: int = MOST_CHANNELS,
         n_outputs: int = 1,
     ) -> None:
         super().__init__()
         self.unpatches = (
-            StackedUnpatches(n_models, event_shape, PATCH, n_channels, n_outputs) if _is_patched(event_shape) else None
+            StackedUnpatches(n_models, event_shape, PATCH, min(n_channels, PATCH**2 * event_shape[0]), n_outputs)
+            if _is_patched(event_shape)
+            else None
         )
         n_out = math.prod(event_shape) * n_outputs if self.unpatches is None else self.unpatches.n_features
         self.body = build_stacked_mlp(n_models, (n_latents + n_classes, *[width] * n_hidden, n_out))

@@ -12,11 +12,11 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
+from engines.batches import Labelled, Measures, Part
 from engines.errors import ShapeError
 from engines.model_spec import Phase
 from engines.probes import ExampleProbe
 from engines.tensors import make_rng, to_numpy
-from engines.training.sources import Labelled, Measures, Part
 from engines.vae.measures import measure_vae
 from engines.vae.nets import StackedDecoder, StackedEncoder
 from engines.vae.objective import Objective

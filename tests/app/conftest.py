@@ -12,6 +12,7 @@ import app.house
 from app.house import House, house
 from engines.training import Experiment, Trainer
 from engines.training.run import Run
+from engines.training.storing import train_and_store
 from engines.training.store import RunStore, Shelves
 from engines.training.workers import RunEvent, Standing
 from tests.app.pages import Open, checked
@@ -100,11 +101,4 @@ def visit(home: House) -> Open:
 
 
 def _train(experiment: Experiment, store: RunStore) -> Run:
-    trainer = Trainer(experiment, device="cpu")
-    writer = store.open(experiment, device="CPU", n_parameters=1)
-    writer.add(trainer.snapshot())
-    while not trainer.is_done:
-        trainer.advance()
-        if trainer.is_snapshot_due:
-            writer.add(trainer.snapshot())
-    return writer.end("finished", trainer.weights())
+    return train_and_store(Trainer(experiment, device="cpu"), store.root / experiment.digest)

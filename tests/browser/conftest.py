@@ -22,6 +22,7 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, s
 
 from engines.training import Experiment, Trainer
 from engines.training.run import Run
+from engines.training.storing import train_and_store
 from engines.training.store import RunStore
 from tests.browser.chromium import launch
 
@@ -298,14 +299,7 @@ def visit(server: Server, chromium: Browser) -> Iterator[Callable[..., Visitor]]
 def stored(server: Server) -> Run:
     """A small finished run in the server's store."""
     experiment = Experiment.default("realnvp", "moons", steps=300, settings=SMALL)
-    trainer = Trainer(experiment, device="cpu")
-    writer = server.store.open(experiment, device="CPU, 1 thread", n_parameters=1)
-    writer.add(trainer.snapshot())
-    while not trainer.is_done:
-        trainer.advance()
-        if trainer.is_snapshot_due:
-            writer.add(trainer.snapshot())
-    return writer.end("finished", trainer.weights())
+    return train_and_store(Trainer(experiment, device="cpu"), server.store.root / experiment.digest)
 
 
 @pytest.fixture(scope="session")

@@ -15,12 +15,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from engines.datasets import DATASETS, Density, GaussianMixture
+from engines.datasets import DATASETS, Density, GaussianMixture, datasets_of
 from engines.settings import Settings, setting_fields
 from engines.tensors import make_rng
 from tests.closed_form import Grid, ks_distance, make_grid
 
-PLANE = [key for key, spec in DATASETS.items() if spec.build_density is not None]
+PLANE = datasets_of("plane")
 MAX_COMPONENTS = 640
 N = 20_000
 

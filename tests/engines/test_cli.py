@@ -17,7 +17,7 @@ import pytest
 import torch
 
 from engines.cli.main import main
-from engines.datasets import DATASETS
+from engines.datasets import DATASETS, datasets_of
 from engines.models import MODELS
 from engines.settings import setting_fields
 from engines.tensors import make_rng
@@ -83,8 +83,7 @@ def test_a_preset_is_where_settings_begin(tmp_path: Path, capsys: pytest.Capture
     assert Run.load(tmp_path).experiment.settings == {**preset.to_dict(), "width": 8}
 
 
-@pytest.mark.parametrize("dataset", DATASETS)
-@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize(("model", "dataset"), [(m, d) for m in MODELS for d in datasets_of(*MODELS[m].takes)])
 def test_every_setting_is_an_option(model: str, dataset: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         main(["train", model, "--dataset", dataset, "--help"])

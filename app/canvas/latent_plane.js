@@ -1,0 +1,151 @@
+// The latent plane: what the decoder draws everywhere, where the data's codes lie, and a cross to drag.
+
+import { element, ramp, sharpen } from "./live.js";
+import { stamp } from "./pictures.js";
+
+export const REACH = 3.2; // the plane is shown from -REACH to REACH, in standard deviations of the prior
+export const SIDE = 9; // pictures along each axis
+const CLASS_HUES = [215, 28, 165, 340, 95, 275, 50, 190, 310, 130];
+
+/** handlers: move(p, q) while the cross is dragged, settled() when let go, pick(index) for a code of the data. */
+export class LatentPlane {
+  constructor(handlers) {
+    this.handlers = handlers;
+    this.canvas = element("canvas", { className: "square", tabIndex: 0 });
+    this.canvas.setAttribute("role", "application");
+    this.canvas.setAttribute("aria-label", "Latent plane: drag the cross, or move it with the arrow keys");
+    this.canvas.onpointerdown = (event) => this.press(event);
+    this.canvas.onpointermove = (event) => { if (this.isDragging) this.drag(event); };
+    this.canvas.onpointerup = this.canvas.onpointercancel = () => { this.isDragging = false; this.handlers.settled(); };
+    this.canvas.ondblclick = (event) => this.pickNearest(event);
+    this.canvas.onkeydown = (event) => this.onKey(event);
+    this.place = { p: 0, q: 0 };
+    this.bitmaps = null; // SIDE * SIDE pictures, lowest q first
+    this.points = null; // {p, q} of each code
+  }
+
+  press(event) {
+    this.canvas.setPointerCapture(event.pointerId);
+    this.isDragging = true;
+    this.drag(event);
+  }
+
+  drag(event) {
+    const { p, q } = this.where(event);
+    this.handlers.move(p, q);
+  }
+
+  where(event) {
+    const box = this.canvas.getBoundingClientRect();
+    const cut = (v) => Math.max(-REACH, Math.min(REACH, v));
+    return { p: cut(((event.clientX - box.left) / box.width * 2 - 1) * REACH), q: cut((1 - (event.clientY - box.top) / box.height * 2) * REACH) };
+  }
+
+  onKey(event) {
+    const by = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] }[event.key];
+    if (!by) return;
+    event.preventDefault();
+    const step = event.shiftKey ? 0.5 : 0.1;
+    this.handlers.move(this.place.p + step * by[0], this.place.q + step * by[1]);
+    this.handlers.settled();
+  }
+
+  pickNearest(event) {
+    if (!this.points) return;
+    const { p, q } = this.where(event);
+    const far = this.points.map((c) => (c.p - p) ** 2 + (c.q - q) ** 2);
+    this.handlers.pick(far.indexOf(Math.min(...far)));
+  }
+
+  /** state: place {p, q}, ellipse {p, q, sp, sq} or null, labels, holes {shape, values} or null, colours */
+  paint(state) {
+    this.place = state.place;
+    const { context: c, width } = sharpen(this.canvas);
+    if (!width) return;
+    this.scale = width / (2 * REACH);
+    c.fillStyle = state.colours.panel;
+    c.fillRect(0, 0, width, width);
+    if (state.holes) this.paintHoles(c, width, state); else this.paintGrid(c, width);
+    this.paintPrior(c, width, state.colours);
+    this.paintPoints(c, width, state);
+    if (state.ellipse) this.paintEllipse(c, width, state);
+    this.paintCross(c, width, state);
+  }
+
+  at(width, p, q) { return [width / 2 + p * this.scale, width / 2 - q * this.scale]; }
+
+  paintGrid(c, width) {
+    if (!this.bitmaps) return;
+    const cell = width / SIDE;
+    this.bitmaps.forEach((bitmap, i) => stamp(c, bitmap, (i % SIDE) * cell + 1, width - (Math.floor(i / SIDE) + 1) * cell + 1, cell - 2, cell - 2, 0.34));
+  }
+
+  /** log q - log p: where the data's codes are denser than the prior, and where the prior has holes. */
+  paintHoles(c, width, { holes, colours }) {
+    const side = holes.shape[0];
+    if (this.tablesFor !== colours.panel) {
+      this.tables = { more: ramp(colours.panel, colours.data), less: ramp(colours.panel, colours.error) };
+      this.tablesFor = colours.panel;
+    }
+    const bitmap = new OffscreenCanvas(side, side), context = bitmap.getContext("2d"), image = context.createImageData(side, side);
+    const words = new Uint32Array(image.data.buffer);
+    for (let i = 0; i < side * side; i++) {
+      const v = holes.values[i], level = Math.round(255 * Math.min(1, Math.abs(v) / 4));
+      words[(side - 1 - Math.floor(i / side)) * side + (i % side)] = (v > 0 ? this.tables.more : this.tables.less)[level];
+    }
+    context.putImageData(image, 0, 0);
+    c.imageSmoothingEnabled = true;
+    c.globalAlpha = 0.8;
+    c.drawImage(bitmap, 0, 0, width, width);
+    c.globalAlpha = 1;
+  }
+
+  paintPrior(c, width, colours) {
+    c.setLineDash([4, 4]);
+    c.strokeStyle = colours.soft;
+    for (const radius of [1, 2, 3]) {
+      c.beginPath();
+      c.arc(width / 2, width / 2, radius * this.scale, 0, 2 * Math.PI);
+      c.stroke();
+    }
+    c.setLineDash([]);
+  }
+
+  paintPoints(c, width, { labels, colours }) {
+    if (!this.points) return;
+    const dark = parseInt(colours.panel.slice(1, 3), 16) < 128;
+    this.points.forEach(({ p, q }, i) => {
+      const [x, y] = this.at(width, p, q);
+      c.fillStyle = labels ? `hsl(${CLASS_HUES[labels[i] % 10]} 65% ${dark ? 66 : 42}%)` : colours.data;
+      c.globalAlpha = 0.75;
+      if (labels) { c.font = "600 10px sans-serif"; c.textAlign = "center"; c.fillText(this.marks?.[labels[i]] ?? labels[i], x, y + 3.5); } // never colour alone
+      else c.fillRect(x - 1.4, y - 1.4, 2.8, 2.8);
+    });
+    c.globalAlpha = 1;
+  }
+
+  paintEllipse(c, width, { ellipse, colours }) {
+    const [x, y] = this.at(width, ellipse.p, ellipse.q);
+    c.beginPath();
+    c.ellipse(x, y, Math.max(2, 2 * ellipse.sp * this.scale), Math.max(2, 2 * ellipse.sq * this.scale), 0, 0, 2 * Math.PI);
+    c.strokeStyle = colours.model;
+    c.lineWidth = 2;
+    c.stroke();
+    c.lineWidth = 1;
+  }
+
+  paintCross(c, width, { place, colours }) {
+    const [x, y] = this.at(width, place.p, place.q);
+    for (const [style, thick] of [[colours.panel, 5], [colours.ink, 2]]) {
+      c.strokeStyle = style;
+      c.lineWidth = thick;
+      c.beginPath();
+      c.moveTo(x - 11, y);
+      c.lineTo(x + 11, y);
+      c.moveTo(x, y - 11);
+      c.lineTo(x, y + 11);
+      c.stroke();
+    }
+    c.lineWidth = 1;
+  }
+}

@@ -1,0 +1,582 @@
+// The studio of a latent space: a plane to drag in, what is decoded there, what each latent carries, what a sweep trades.
+
+import { Decoder, element, themeColours, unpack, watchRun } from "./live.js";
+import { LatentList } from "./latent_list.js";
+import { LatentPlane, REACH, SIDE } from "./latent_plane.js";
+import { PaintPad } from "./paint_pad.js";
+import { memberOf, difference, stamp, toBase64, toBitmap, toBitmaps } from "./pictures.js";
+import { Player } from "./player.js";
+import { Strips } from "./strips.js";
+import { Tradeoff } from "./tradeoff.js";
+import { sharpen } from "./live.js";
+
+const studios = new WeakMap();
+const round = (rows) => rows.map((row) => Array.from(row, (v) => Math.round(v * 1000) / 1000));
+
+/** Streamlit calls this at each change of data or theme; the studio itself lives as long as the page. */
+export function mount({ parentElement, data, setStateValue, setTriggerValue }) {
+  let studio = studios.get(parentElement);
+  if (!studio) {
+    studio = new Studio(parentElement);
+    studios.set(parentElement, studio);
+  }
+  studio.tell = { state: setStateValue, trigger: setTriggerValue };
+  studio.update(unpack(data));
+  return () => { studio.close(); studios.delete(parentElement); };
+}
+
+class Studio {
+  constructor(parent) {
+    this.parent = parent;
+    this.root = parent.querySelector(".studio");
+    this.decoder = new Decoder();
+    this.member = 0;
+    this.label = -1;
+    this.reset();
+    this.build();
+    this.loop = (now) => { this.player.tick(now); if (this.isDirty && this.colours) this.paint(); this.raf = requestAnimationFrame(this.loop); };
+    this.raf = requestAnimationFrame(this.loop);
+    this.resizing = new ResizeObserver(() => { this.isDirty = true; });
+    this.resizing.observe(this.root);
+    globalThis.genlabStudio = this; // for measuring frame rate and latency from outside
+  }
+
+  reset() {
+    this.snapshots = [];
+    this.tail = [];
+    this.index = 0;
+    this.following = true;
+    this.live = this.standing = this.picture = this.portrait = this.z = this.holes = this.chosen = this.ellipse = null;
+    this.names = [];
+    this.kl = [];
+    this.axes = [0, 1];
+  }
+
+  build() {
+    this.plane = new LatentPlane({ move: (p, q) => this.moveTo(p, q), settled: () => this.settled(), pick: (i) => this.pick(i) });
+    this.list = new LatentList({ move: (d, v) => this.setLatent(d, v, false), settled: () => this.settled(), axis: (d, which) => this.setAxis(d, which) });
+    this.tradeoff = new Tradeoff({ choose: (k) => this.choose(k) });
+    this.pad = new PaintPad({ encode: (pixels) => this.encode(pixels) });
+    this.strips = new Strips(this);
+    this.big = element("canvas", { className: "square" });
+    this.big.setAttribute("role", "img");
+    this.slider = element("input", { type: "range", min: 0, max: 0, step: 1 });
+    this.slider.oninput = () => this.choose(+this.slider.value);
+    this.sliderName = element("b", { className: "num" });
+    this.dial = element("label", { className: "dial card" }, element("span", { className: "soft" }, "Model"), this.slider, this.sliderName);
+    this.classes = element("div", { className: "classes" });
+    this.planeTag = element("button", { type: "button", className: "tag", onclick: () => this.toggleAxes() });
+    this.holesButton = element("button", { type: "button", className: "tag", title: "Where the codes of the data are denser (blue) and thinner (red) than the prior", onclick: () => this.toggleHoles() }, "holes");
+    this.planeCap = element("div", { className: "cap" });
+    this.bigTag = element("span", { className: "tag" });
+    this.bigCap = element("div", { className: "cap" });
+    this.resample = element("button", { type: "button", className: "quiet", onclick: () => this.drawPosterior() }, "draw from its posterior");
+    this.home = element("button", { type: "button", className: "quiet", title: "z = 0, the middle of the prior", onclick: () => { this.setZ(new Float32Array(this.z?.length ?? 0)); this.settled(); } }, "to z = 0");
+    this.note = element("div", { className: "note", hidden: true });
+    this.note.setAttribute("role", "status");
+    this.player = new Player({
+      seek: (index) => { this.following = false; this.index = index; this.showPicture(this.snapshots[index]); },
+      follow: () => { this.following = true; this.showPicture(this.live); },
+      command: (word) => this.socket?.send({ do: word }), settled: () => this.report(), copyLink: () => this.copyLink(),
+    });
+    const heading = (title, ...tags) => element("h3", {}, element("span", {}, title), element("span", { className: "tags" }, ...tags));
+    this.root.replaceChildren(
+      this.dial,
+      element("div", { className: "cards" },
+        element("section", { className: "card" }, heading("Latent plane", this.holesButton, this.planeTag), this.plane.canvas, this.planeCap),
+        element("section", { className: "card" }, heading("Decoded", this.bigTag), this.big, this.bigCap, this.classes, element("div", { className: "tools" }, this.home, this.resample)),
+        element("section", { className: "card" }, heading("Latents by what they carry", element("span", { className: "tag" }, "KL, nats")), this.list.root)),
+      this.note, this.player.root,
+      element("div", { className: "lower" }, this.tradeoff.root, this.strips.root));
+  }
+
+  // ---- what Python sends ----
+
+  update(blob) {
+    const { numbers } = blob, isNew = numbers.run !== this.digest || numbers.attempt !== this.attempt;
+    this.colours = themeColours(this.root, numbers.themes);
+    this.root.style.cssText = Object.entries(this.colours).map(([k, v]) => `--${k}:${v}`).join(";");
+    const old = this.numbers;
+    this.numbers = numbers;
+    this.members = numbers.members;
+    this.originals = toBitmaps(blob.originals);
+    this.pad.setShape(numbers.event_shape, numbers.levels);
+    this.slider.max = this.members.length - 1;
+    this.slider.setAttribute("aria-label", numbers.axis_title);
+    this.dial.firstChild.textContent = numbers.axis_title;
+    this.dial.hidden = this.members.length < 2;
+    this.ticks();
+    if (isNew) this.watch(numbers, old);
+    if (blob.own && numbers.own_id !== this.ownId) { this.ownId = numbers.own_id; this.own = blob.own.values; this.pad.load(this.own); this.strips.open("yours"); this.encode(this.own); }
+    this.buildClasses();
+    this.isDirty = true;
+  }
+
+  ticks() {
+    this.root.querySelector("datalist")?.remove();
+    const list = element("datalist", { id: "studio-stops" }, ...this.members.map((_, k) => element("option", { value: k })));
+    this.root.append(list);
+    this.slider.setAttribute("list", "studio-stops");
+  }
+
+  watch(numbers, old) {
+    this.socket?.close();
+    this.digest = numbers.run;
+    this.attempt = numbers.attempt;
+    const isFirst = !old;
+    this.reset();
+    this.say("");
+    if (isFirst || this.member >= this.members.length) this.member = Math.min(numbers.member ?? 0, this.members.length - 1);
+    if (isFirst && numbers.tab) this.strips.tab = numbers.tab;
+    this.wantedZ = isFirst ? numbers.z : null;
+    this.label = numbers.classes.length && numbers.is_conditional ? 0 : -1;
+    if (!this.digest) { this.refresh(); return; }
+    this.socket = watchRun(this.digest, {
+      opened: () => { this.wasOpen = true; this.snapshots = []; this.tail = []; this.say(""); },
+      blob: (blob) => this.take(blob), text: (message) => this.hear(message), lost: (code, reason) => this.onLost(code, reason),
+    });
+  }
+
+  onLost(code, reason) {
+    this.failures = this.wasOpen ? 0 : (this.failures ?? 0) + 1;
+    if (code === 4404) this.say("This run is not stored here. Press Train to compute it.");
+    else if (code >= 4400) this.say(`${reason || "The live lane refused this page."} Reload to try again.`);
+    else this.say("The connection to the live lane is lost; trying again. If a proxy is in between, it must let WebSockets through.");
+  }
+
+  say(text) {
+    this.note.textContent = text;
+    this.note.hidden = !text;
+  }
+
+  // ---- what the run sends ----
+
+  take(blob) {
+    const { numbers } = blob;
+    const picture = {
+      step: numbers.step, seconds: numbers.seconds, loss: numbers.losses.loss, metrics: numbers.metrics, keeps: numbers.has_weights,
+      reconstructions: blob.reconstructions, samples: blob.samples, kl: rowsOf(blob.kl), means: blob.means,
+    };
+    if (numbers.is_frame) this.tail.push(picture);
+    else { if (this.snapshots.at(-1)?.step === picture.step) this.snapshots.pop(); this.snapshots.push(picture); this.tail = []; }
+    this.updates = (this.updates ?? 0) + 1;
+    this.live = picture;
+    if (this.following) this.showPicture(picture); else this.refresh();
+  }
+
+  hear(message) {
+    const before = this.standing;
+    this.standing = message;
+    if (message.type === "shared") { this.standing = before; this.say("Others watch this run, so it goes on."); return; }
+    if (message.ended && before && !before.ended && !message.stored) this.tell.trigger("ended", `${this.digest}/${message.state}`);
+    if (message.ended) { this.following = false; this.index = this.snapshots.length - 1; this.showPicture(this.snapshots.at(-1)); this.openPortrait(); }
+    if (message.reason) this.say(message.reason);
+    else if (message.state === "queued") this.say(message.ahead ? `Waiting for a free worker: ${message.ahead} run${message.ahead > 1 ? "s" : ""} ahead of yours.` : "Waiting for a worker …");
+    else if (before && (before.reason || before.state === "queued")) this.say("");
+    if (!message.ended && !before && !this.strips.isUserChoice) this.strips.tab = "sweep";
+    this.refresh();
+  }
+
+  /** Show a snapshot or live picture: what a stored model cannot be asked for, it brings along. */
+  showPicture(picture) {
+    if (!picture) return;
+    this.picture = picture;
+    this.takeKl(picture.kl?.[this.member]);
+    if (!this.canDecode) this.takeMeans(picture);
+    else this.restorePortrait();
+    this.refresh();
+  }
+
+  /** The model can be asked at the end of a run that has ended. */
+  get canDecode() {
+    return !!this.portrait && !!this.standing?.ended && this.index === this.snapshots.length - 1;
+  }
+
+  takeKl(kl) {
+    if (!kl) return;
+    this.kl = Float32Array.from(kl);
+    if (!this.portrait) { this.axes = [...kl.keys()].sort((a, b) => kl[b] - kl[a]).slice(0, 2); if (this.axes.length < 2) this.axes = [0, 0]; }
+    this.list.build(this.kl, this.names);
+  }
+
+  takeMeans({ means }) {
+    if (!means) return;
+    const { values, shape: [, count, z] } = means, start = this.member * count * z;
+    this.codes = { values: values.subarray(start, start + count * z), z, count };
+    this.project();
+  }
+
+  restorePortrait() {
+    this.codes = this.portrait.codes;
+    this.takeKl(this.portrait.kl);
+    this.project();
+  }
+
+  // ---- the portrait of a stored model ----
+
+  openPortrait() {
+    const [run, member] = [this.digest, this.member];
+    this.decoder.ask("portrait", { run, step: null, member, what: "portrait" }, (blob) => {
+      if (run !== this.digest || member !== this.member) return;
+      this.portrait = readPortrait(blob);
+      this.names = this.namesOf(this.portrait.follows);
+      this.pca = [...Array(2).keys()].map((i) => blob.axes.values.subarray(i * this.portrait.codes.z, (i + 1) * this.portrait.codes.z));
+      this.takeKl(this.portrait.kl);
+      const order = [...this.kl.keys()].sort((a, b) => this.kl[b] - this.kl[a]);
+      if (this.axes !== "pca") this.axes = order.length > 1 ? [order[0], order[1]] : [order[0], order[0]];
+      const start = this.wantedZ?.length === this.portrait.codes.z ? this.wantedZ : this.z?.length === this.portrait.codes.z ? this.z : this.portrait.mean(0);
+      this.wantedZ = null;
+      this.restorePortrait();
+      if (this.own) this.encode(this.own); else if (!this.z && !this.keepsPlace) this.pick(0); else this.setZ(Float32Array.from(start));
+      this.settled();
+    }, (error) => error.message !== "lost" && this.say(error.message));
+  }
+
+  /** Each latent's name: the factor that it follows; a second one of the same factor is marked. */
+  namesOf(follows) {
+    const seen = {};
+    return follows.map((f) => {
+      if (f < 0) return "";
+      const name = this.numbers.factors[f];
+      seen[name] = (seen[name] ?? 0) + 1;
+      return seen[name] > 1 ? `${name} (${seen[name]})` : name;
+    });
+  }
+
+  /** Open another model of the sweep at the place where the visitor is. */
+  choose(member) {
+    if (member === this.member) return;
+    this.member = member;
+    this.portrait = this.ellipse = this.holes = this.chosen = null;
+    this.names = [];
+    this.strips.content = null;
+    this.keepsPlace = true;
+    if (this.picture) { this.takeKl(this.picture.kl?.[member]); this.takeMeans(this.picture); }
+    if (this.standing?.ended) this.openPortrait();
+    this.refresh();
+    this.report();
+  }
+
+  // ---- where the visitor is ----
+
+  directions() {
+    const z = this.codes?.z ?? this.z?.length ?? 0;
+    if (this.axes === "pca" && this.pca) return this.pca;
+    const axes = this.axes === "pca" ? [0, 1] : this.axes;
+    return axes.map((a, i) => Float32Array.from({ length: z }, (_, d) => (d === a && !(i === 1 && axes[0] === axes[1]) ? 1 : 0)));
+  }
+
+  along(z, direction) { return z.reduce((sum, v, d) => sum + v * direction[d], 0); }
+
+  project() {
+    if (!this.codes) return;
+    const { values, z, count } = this.codes, [u, v] = this.directions();
+    this.plane.points = Array.from({ length: count }, (_, i) => { const row = values.subarray(i * z, (i + 1) * z); return { p: this.along(row, u), q: this.along(row, v) }; });
+    this.isDirty = true;
+  }
+
+  moveTo(p, q) {
+    if (!this.z) return;
+    const [u, v] = this.directions(), dp = p - this.along(this.z, u), dq = q - this.along(this.z, v);
+    this.setZ(this.z.map((value, d) => value + dp * u[d] + dq * v[d]), false);
+  }
+
+  setLatent(d, value, isSettled = true) {
+    if (!this.z) return;
+    const z = Float32Array.from(this.z);
+    z[d] = value;
+    this.setZ(z);
+    if (isSettled) this.settled();
+  }
+
+  /** Go to a latent; the plane's background changes only if z leaves the plane. */
+  setZ(z, leavesPlane = true) {
+    this.z = Float32Array.from(z);
+    this.ellipse = null;
+    this.askPicture();
+    if (leavesPlane) this.askGrid();
+    this.list.show(this.z, this.axes);
+    this.askEnds();
+    this.strips.refreshSoon?.();
+    this.isDirty = true;
+  }
+
+  settled() {
+    if (!this.z) return;
+    this.askGrid();
+    this.strips.refresh();
+    this.report();
+  }
+
+  setAxis(d, which) {
+    const before = this.axes === "pca" ? [...this.kl.keys()].sort((a, b) => this.kl[b] - this.kl[a]).slice(0, 2) : [...this.axes];
+    if (before[1 - which] === d) before[1 - which] = before[which];
+    before[which] = d;
+    this.axes = before;
+    this.turned();
+  }
+
+  toggleAxes() {
+    this.axes = this.axes === "pca" ? [...this.kl.keys()].sort((a, b) => this.kl[b] - this.kl[a]).slice(0, 2) : "pca";
+    this.turned();
+  }
+
+  turned() {
+    this.project();
+    this.holes = null;
+    if (this.wantsHoles) this.askHoles();
+    if (this.z) { this.list.show(this.z, this.axes); this.askGrid(); }
+    this.refresh();
+  }
+
+  toggleHoles() {
+    this.wantsHoles = !this.wantsHoles;
+    this.holes = null;
+    if (this.wantsHoles) this.askHoles();
+    this.holesButton.setAttribute("aria-pressed", String(this.wantsHoles));
+    this.isDirty = true;
+  }
+
+  /** Open the code of a held-out example: the cross, its posterior, its pictures. */
+  pick(i) {
+    const { portrait } = this;
+    if (!portrait) return;
+    if (this.numbers.is_conditional && portrait.labels) { this.label = portrait.labels[i]; this.buildClasses(); }
+    this.setZ(portrait.mean(i));
+    this.chosen = i < portrait.originals.length ? i : null;
+    this.openEllipse(portrait.mean(i), portrait.std(i));
+    this.settled();
+  }
+
+  openEllipse(mean, std) {
+    this.posterior = { mean, std };
+    const [u, v] = this.directions(), spread = (w) => Math.sqrt(std.reduce((sum, s, d) => sum + (s * w[d]) ** 2, 0));
+    this.ellipse = { p: this.along(mean, u), q: this.along(mean, v), sp: spread(u), sq: spread(v) };
+    this.isDirty = true;
+  }
+
+  drawPosterior() {
+    if (!this.posterior) return;
+    const { mean, std } = this.posterior, chosen = this.chosen;
+    const noise = () => Math.sqrt(-2 * Math.log(1 - Math.random())) * Math.cos(2 * Math.PI * Math.random());
+    this.setZ(mean.map((m, d) => m + std[d] * noise()));
+    this.chosen = chosen;
+    this.openEllipse(mean, std);
+    this.settled();
+  }
+
+  encode(pixels) {
+    if (!this.digest || !this.standing?.ended) { this.say("Your picture is kept; it is encoded when the run has ended."); this.own = pixels; return; }
+    this.own = pixels;
+    const request = { run: this.digest, step: null, member: this.member, what: "encode", pixels: toBase64(pixels), label: this.label };
+    this.decoder.ask("encode", request, (blob) => {
+      this.setZ(blob.mean.values);
+      this.chosen = null;
+      this.openEllipse(blob.mean.values, blob.std.values);
+      const shape = this.numbers.event_shape;
+      this.pad.answer(toBitmap(blob.reconstruction.values, shape), toBitmap(difference(pixels, blob.reconstruction.values, shape).values, [1, shape[1], shape[2]]), blob.distortion.values[0], blob.rate.values[0]);
+      this.settledSoon();
+    }, (error) => error.message !== "lost" && this.say(error.message));
+  }
+
+  settledSoon() {
+    clearTimeout(this.settling);
+    this.settling = setTimeout(() => { this.askGrid(); this.report(); }, 250);
+  }
+
+  // ---- questions to the model ----
+
+  /** Pictures of rows of latents; the newest question of a channel wins. */
+  ask(channel, rows, use) {
+    if (!this.canDecode || !rows.length) return;
+    const [member, run] = [this.member, this.digest];
+    this.decoder.ask(channel, { run, step: null, member, what: "decode", z: round(rows), label: this.label },
+      (blob) => { if (member === this.member && run === this.digest) use(toBitmaps(blob.pictures), blob); },
+      (error) => error.message !== "lost" && this.say(error.message));
+  }
+
+  askPicture() {
+    const asked = performance.now();
+    this.ask("picture", [this.z], (bitmaps) => {
+      this.bigBitmap = bitmaps[0];
+      this.answers = (this.answers ?? 0) + 1;
+      this.latency = performance.now() - asked;
+      this.isDirty = true;
+    });
+  }
+
+  askEnds() {
+    if (this.list.shown?.length) this.ask("ends", this.list.endRows(this.z).slice(0, 200), (bitmaps) => this.list.paintEnds(bitmaps));
+  }
+
+  askGrid() {
+    const [u, v] = this.directions(), rows = [], p0 = this.along(this.z, u), q0 = this.along(this.z, v);
+    for (let i = 0; i < SIDE; i++) for (let j = 0; j < SIDE; j++) {
+      const p = ((j + 0.5) / SIDE * 2 - 1) * REACH - p0, q = ((i + 0.5) / SIDE * 2 - 1) * REACH - q0;
+      rows.push(this.z.map((value, d) => value + p * u[d] + q * v[d]));
+    }
+    this.ask("grid", rows, (bitmaps) => { this.plane.bitmaps = bitmaps; this.isDirty = true; });
+  }
+
+  askHoles() {
+    if (!this.canDecode) return;
+    const request = { run: this.digest, step: null, member: this.member, what: "aggregate", axes: round(this.directions()), reach: 3 };
+    this.decoder.ask("holes", request, (blob) => { this.holes = blob.holes; this.isDirty = true; }, (error) => error.message !== "lost" && this.say(error.message));
+  }
+
+  // ---- what is shown ----
+
+  refresh() {
+    if (!this.colours) return;
+    this.slider.value = this.member;
+    this.slider.style.setProperty("--share", `${(100 * this.member) / Math.max(1, this.members.length - 1)}%`);
+    this.sliderName.textContent = this.members[this.member]?.name ?? "";
+    if (!this.portrait && this.kl.length) this.list.build(this.kl, this.names);
+    if (this.strips.tab === "sweep" || !this.canDecode) this.strips.refresh();
+    const picture = this.picture, s = this.standing;
+    this.player.show({
+      snapshots: this.snapshots, tail: this.tail, index: this.index, step: picture?.step ?? 0, steps: this.lastStep(),
+      live: !!s && !s.stored, ended: s?.ended ?? false, following: this.following, paused: s?.state === "paused", status: this.status(), colours: this.colours,
+      marks: this.overfitMarks(),
+    });
+    this.isDirty = true;
+  }
+
+  lastStep() {
+    const { steps, ended } = this.standing ?? {};
+    return (ended && this.snapshots.at(-1)?.step) || steps || this.numbers.steps;
+  }
+
+  /** The step of this model's best held-out bound, if training went on well beyond it. */
+  overfitMarks() {
+    const bounds = this.snapshots.filter((s) => s.metrics.bound).map((s) => ({ step: s.step, bound: s.metrics.bound[this.member] }));
+    if (bounds.length < 5) return [];
+    const best = bounds.reduce((a, b) => (b.bound > a.bound ? b : a));
+    return best.bound - bounds.at(-1).bound > 0.5 ? [{ step: best.step, text: "overfits from here" }] : [];
+  }
+
+  lastMetrics() {
+    const step = this.picture?.step ?? -1;
+    return this.snapshots.filter((s) => s.step <= step && s.metrics.rate).at(-1)?.metrics;
+  }
+
+  status() {
+    const s = this.standing;
+    if (!s) return this.digest ? "opening the run" : "press Train to begin";
+    const words = { running: this.following ? "training" : "training goes on · play to catch up", queued: "waiting in the queue", paused: "training is paused", finished: `${(this.snapshots.at(-1)?.seconds ?? 0).toFixed(1)} s of training`, stopped: "stopped", diverged: "diverged", failed: "failed" };
+    const kind = s.stored ? `stored ${new Date(1000 * s.started).toISOString().slice(0, 10)} · ` : "";
+    return `${kind}${words[s.state]} · ${s.device || "no device yet"}${s.watchers > 1 ? ` · ${s.watchers} watching` : ""}`;
+  }
+
+  whyNoDecoding() {
+    if (!this.digest) return "Not trained yet: press Train.";
+    if (!this.standing?.ended) return "The model can be asked when its training has ended; until then its pictures are under All models.";
+    if (this.index < this.snapshots.length - 1) return "Weights are kept for the last step: move the player to its end to ask the model.";
+    return "asking the model …";
+  }
+
+  paint() {
+    this.isDirty = false;
+    this.paintPlane();
+    this.paintBig();
+    this.tradeoff.paint({
+      members: this.members, member: this.member, metrics: this.lastMetrics(), scores: this.numbers.scores, axisTitle: this.numbers.axis_title,
+      kl: this.picture?.kl, information: this.canDecode ? this.portrait.information : null, factors: this.numbers.factors, names: this.names, colours: this.colours,
+    });
+    if (this.strips.tab === "sweep" || this.paintedWidth !== this.root.clientWidth || this.paintedColours !== this.colours) this.strips.paint();
+    this.paintedWidth = this.root.clientWidth;
+    this.paintedColours = this.colours;
+    this.painted = { answers: this.answers ?? 0, at: performance.now() };
+  }
+
+  paintPlane() {
+    const [u, v] = this.directions(), z = this.z ?? new Float32Array(u.length);
+    const names = this.axes === "pca" ? ["principal axis 1", "2"] : this.axes.map((a) => `z${a + 1}${this.names[a] ? ` ${this.names[a]}` : ""}`);
+    this.planeTag.textContent = names.join(" × ");
+    this.planeTag.title = this.axes === "pca" ? "Show the two latents that carry most" : "Show the two principal directions of the codes";
+    if (!this.canDecode) this.plane.bitmaps = null;
+    const labels = this.portrait && this.canDecode ? this.portrait.labels : this.numbers.probe_labels;
+    this.plane.marks = this.numbers.classes;
+    this.plane.paint({ place: { p: this.along(z, u), q: this.along(z, v) }, ellipse: this.ellipse, labels, holes: this.wantsHoles && this.canDecode ? this.holes : null, colours: this.colours });
+    this.planeCap.replaceChildren(element("span", {}, this.wantsHoles ? "log q(z) − log p(z): blue more, red fewer codes than the prior" : "drag the cross; double-click a code to open it"),
+      element("span", { className: "num" }, `(${this.along(z, u).toFixed(2)}, ${this.along(z, v).toFixed(2)})`));
+  }
+
+  paintBig() {
+    const { context: c, width } = sharpen(this.big);
+    if (!width) return;
+    c.clearRect(0, 0, width, width);
+    const fallback = this.picture?.reconstructions && !this.canDecode ? toBitmap(memberOf(this.picture.reconstructions, this.member).values, this.picture.reconstructions.shape) : null;
+    const bitmap = fallback ?? this.bigBitmap;
+    if (bitmap) stamp(c, bitmap, 0, 0, width);
+    const original = fallback ? this.originals?.[0] : this.chosen !== null && this.canDecode ? this.portrait.originals[this.chosen] : null;
+    if (original) {
+      const side = width * 0.24;
+      stamp(c, original, width - side - 8, width - side - 8, side);
+      c.strokeStyle = this.colours.data;
+      c.lineWidth = 2;
+      c.strokeRect(width - side - 8, width - side - 8, side, side);
+    }
+    if (!bitmap) { c.fillStyle = this.colours.soft; c.textAlign = "center"; c.font = `14px ${getComputedStyle(this.big).fontFamily}`; c.fillText(this.digest ? "opening the run …" : "Not trained yet: press Train.", width / 2, width / 2); }
+    this.bigTag.textContent = fallback ? "reconstruction, original in the corner" : original ? "expected picture, original in the corner" : "expected picture";
+    const length = this.z ? Math.sqrt(this.z.reduce((sum, v) => sum + v * v, 0)) : 0, dims = this.z?.length ?? 1;
+    const said = this.chosen !== null && this.portrait && this.canDecode ? `distortion ${this.portrait.distortions[this.chosen].toFixed(1)} · KL ${this.portrait.rates[this.chosen].toFixed(1)} nats` : `|z| = ${length.toFixed(2)}, usual ${Math.sqrt(dims).toFixed(1)}`;
+    const right = this.chosen !== null && this.portrait && this.canDecode ? `bound −${(this.portrait.distortions[this.chosen] + this.portrait.rates[this.chosen]).toFixed(1)}` : length > 1.6 * Math.sqrt(dims) + 1 ? "outside of what was trained" : "";
+    this.bigCap.replaceChildren(element("span", {}, this.canDecode ? said : ""), element("span", { className: "num" }, this.canDecode ? right : ""));
+    this.resample.disabled = !this.posterior || !this.canDecode;
+    this.home.disabled = !this.canDecode;
+    this.big.setAttribute("aria-label", `Decoded picture. ${said}`);
+  }
+
+  buildClasses() {
+    this.classes.hidden = !this.numbers.is_conditional;
+    if (!this.numbers.is_conditional) return;
+    this.classes.replaceChildren(element("span", { className: "soft" }, "class"), ...this.numbers.classes.map((name, k) => {
+      const button = element("button", { type: "button", onclick: () => { this.label = k; this.buildClasses(); if (this.z) { this.setZ(this.z); this.settled(); } } }, name);
+      button.setAttribute("aria-pressed", String(k === this.label));
+      return button;
+    }));
+  }
+
+  /** Tell Python where the visitor is, for the link; called when a hand lets go, never while it moves. */
+  report() {
+    this.tell.state("moment", { of: `${this.digest}/${this.attempt}`, member: this.member, z: this.z ? round([this.z])[0] : null, tab: this.strips.tab });
+  }
+
+  async copyLink() {
+    this.report();
+    const url = new URL(location.href);
+    url.searchParams.set("member", this.member);
+    if (this.z) url.searchParams.set("z", round([this.z])[0].join(" "));
+    url.searchParams.set("tab", this.strips.tab);
+    try { await navigator.clipboard.writeText(url.href); this.player.flash("link copied"); } catch { prompt("Copy this link:", url.href); }
+  }
+
+  close() {
+    cancelAnimationFrame(this.raf);
+    this.resizing.disconnect();
+    this.socket?.close();
+    this.decoder.close();
+  }
+}
+
+/** The rows of a (K, Z) array. */
+function rowsOf(array) {
+  if (!array) return null;
+  const [rows, columns] = array.shape;
+  return Array.from({ length: rows }, (_, i) => array.values.subarray(i * columns, (i + 1) * columns));
+}
+
+function readPortrait(blob) {
+  const [count, z] = blob.means.shape, row = (array, i) => array.values.subarray(i * z, (i + 1) * z);
+  const originals = toBitmaps(blob.originals), shape = blob.originals.shape.slice(1);
+  const noise = (i) => Math.sqrt(-2 * Math.log((((i * 2654435761) >>> 0) % 99991 + 1) / 99993)) * Math.cos(2 * Math.PI * ((((i + 7) * 2246822519) >>> 0) % 99989) / 99989);
+  const sampleNorms = Array.from({ length: count }, (_, i) => Math.sqrt(Array.from({ length: z }, (_, d) => (row(blob.means, i)[d] + row(blob.stds, i)[d] * noise(i * z + d)) ** 2).reduce((a, b) => a + b, 0)));
+  return {
+    codes: { values: blob.means.values, z, count }, mean: (i) => row(blob.means, i), std: (i) => row(blob.stds, i), kl: blob.kl.values, originals,
+    reconstructions: toBitmaps(blob.reconstructions),
+    errors: originals.map((_, i) => toBitmap(difference(blob.originals.values, blob.reconstructions.values, shape, i).values, [1, shape[1], shape[2]])),
+    distortions: blob.distortions.values, rates: blob.rates.values, labels: blob.labels?.values ?? null, information: blob.information ?? null,
+    follows: blob.follows ? Array.from(blob.follows.values) : new Array(z).fill(-1), sampleNorms,
+  };
+}

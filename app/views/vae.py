@@ -1,0 +1,210 @@
+"""Autoencoders: a latent space under the finger, and a sweep over the price of information."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import streamlit as st
+
+from app.canvas.studio import Member, Place, StudioView, draw_studio, read_place
+from app.panels.bounds import draw_bound_charts, draw_bound_formula, draw_model_code
+from app.panels.experiment import ShownRun, open_link, settings_texts, use_usual
+from app.panels.lessons import draw_experiments
+from app.panels.pictures import draw_own_picture, draw_own_set, examples_of, own_picture, pick_pictures
+from app.panels.properties import draw_properties
+from app.panels.training import draw_controls
+from app.panels.visit import draw_problems, restart_with
+from app.state import PageKeys, keep_widgets, write_link
+from engines.datasets import DATASETS, Examples
+from engines.errors import DataError
+from engines.models import MODELS
+from engines.probes import N_EXAMPLES, N_PICTURES
+from engines.settings import Settings
+from engines.vae.gaussian_vae import VaeSettings
+
+KEYS = PageKeys("vae")
+FIRST = "faces"
+
+
+def draw_page() -> None:
+    """The page from top to bottom."""
+    open_visit()
+    st.title("What does each direction of the latent space mean?", anchor=False)
+    st.caption(
+        "The encoder turns a picture into a small cloud of codes; the decoder draws a picture from any code. "
+        "Raise β, the price of a code, and the codes must share less and mean more."
+    )
+    dataset = choose_dataset()
+    draw_problems(KEYS)
+    draw_own_set(KEYS, dataset)
+    try:
+        examples = examples_of(KEYS, dataset)
+    except DataError as error:
+        st.info(str(error), icon=":material/image_not_supported:")
+        return
+    model = choose_model(examples)
+    turn = ("Your picture", ":material/add_photo_alternate:", lambda: draw_own_picture(KEYS))
+    shown = draw_controls(KEYS, model, dataset, presets_of(model, dataset), turn=turn)
+    place = current_place(shown)
+    write_link(link_of(model, dataset, shown, place))
+    draw_studio(studio_view(shown, examples, place), key=KEYS.own("studio"))
+    draw_below(shown, place, examples)
+
+
+def open_visit() -> None:
+    """At the first run of a visit, set everything from the link; later, keep what the visitor set."""
+    keep_widgets(KEYS)
+    if KEYS.own("target") in st.session_state:
+        return
+    query = st.query_params.to_dict()
+    model = "conditional_vae" if query.get("kind") == "conditional_vae" else "vae"
+    dataset, problems = open_link(KEYS, query, model=model, target=FIRST)
+    if DATASETS[dataset].kind != "image":
+        problems.append(f"{DATASETS[dataset].title} is no set of pictures. The default, {FIRST}, is shown.")
+        dataset = FIRST
+        use_usual(KEYS, model, dataset)
+    st.session_state[KEYS.own("model")] = model
+    st.session_state[KEYS.own("place")] = place_of_link(query)
+    st.session_state[KEYS.own("problems")] = problems
+    st.session_state[KEYS.own("target")] = dataset
+
+
+def place_of_link(query: dict[str, str]) -> Place:
+    """Where a link opens the studio; what in it is no place is left out."""
+    member = query.get("member", "")
+    try:
+        z = tuple(float(v) for v in query["z"].split())[:64] if "z" in query else None
+    except ValueError:
+        z = None
+    return Place(
+        int(member) if member.isascii() and member.isdigit() and len(member) < 3 else -1, z, query.get("tab", "")
+    )
+
+
+def choose_dataset() -> str:
+    """The picker; another set starts with what is best there."""
+    before = st.session_state[KEYS.own("target")]
+    dataset = pick_pictures(KEYS, before)
+    if dataset != before:
+        st.session_state[KEYS.own("target")] = dataset
+        st.session_state[KEYS.own("place")] = Place(-1)
+        st.session_state.pop(KEYS.own("problems"), None)
+        use_usual(KEYS, st.session_state[KEYS.own("model")], dataset)
+    return dataset
+
+
+def choose_model(examples: Examples) -> str:
+    """Whether the model is told the class, where there are classes."""
+    before = st.session_state[KEYS.own("model")]
+    if not examples.classes:
+        model = "vae"
+    else:
+        st.session_state.setdefault(KEYS.own("is_told"), before == "conditional_vae")
+        is_told = st.toggle("Tell the model the class", key=KEYS.own("is_told"), help=MODELS["conditional_vae"].idea)
+        model = "conditional_vae" if is_told else "vae"
+    if model != before:
+        st.session_state[KEYS.own("model")] = model
+        use_usual(KEYS, model, st.session_state[KEYS.own("target")])
+    return model
+
+
+def presets_of(model: str, dataset: str) -> dict[str, Settings]:
+    """Named settings on this set, what is usual there first."""
+    usual = MODELS[model].usual(dataset).settings
+    assert isinstance(usual, VaeSettings)  # noqa: S101  (both models have these settings)
+    if model == "conditional_vae":
+        return {"told the class": usual, "one style number": replace(usual, n_latents=1)}
+    one = {"betas": "1", "free_bits": "0", "capacities": "0"}
+    return {
+        "eight β at once": replace(usual, **one | {"betas": usual.betas}),
+        "β = 1": replace(usual, **one),
+        "two latents": replace(usual, **one | {"n_latents": 2}),
+        "collapsed, and free bits as a cure": replace(usual, **one | {"betas": "20", "free_bits": "0 0.1 0.3 1"}),
+        "a capacity in nats": replace(usual, **one | {"capacities": "2 5 10 20"}),
+    }
+
+
+def current_place(shown: ShownRun) -> Place:
+    """Where the studio says that the visitor is; before it has spoken, where the link says."""
+    attempt = st.session_state.get(KEYS.own("attempt"), 0)
+    told = read_place(st.session_state.get(KEYS.own("studio")), shown.digest, attempt)
+    place: Place = told or st.session_state[KEYS.own("place")]
+    n_models = len(members_of(shown))
+    if not 0 <= place.member < n_models:
+        place = replace(place, member=first_member(shown))
+    return place
+
+
+def members_of(shown: ShownRun) -> tuple[Member, ...]:
+    """The models of a run, named by what differs between them."""
+    prices = VaeSettings.from_dict(shown.experiment.settings).prices()
+    what, values = axis_of(shown)
+    betas = prices.betas if len(prices.betas) > 1 else prices.betas * prices.n_models
+    return tuple(Member(f"{what} {v:g}", f"{v:g}", beta) for v, beta in zip(values, betas, strict=True))
+
+
+def axis_of(shown: ShownRun) -> tuple[str, tuple[float, ...]]:
+    """What differs between the models of a run, and its values."""
+    prices = VaeSettings.from_dict(shown.experiment.settings).prices()
+    if len(prices.free_bits) > 1:
+        return "free bits", prices.free_bits
+    return ("capacity", prices.capacities) if len(prices.capacities) > 1 else ("β", prices.betas)
+
+
+def first_member(shown: ShownRun) -> int:
+    """The model that opens first: the one whose β is nearest to 4, which most visitors came to see."""
+    betas = [member.beta for member in members_of(shown)]
+    return min(range(len(betas)), key=lambda k: abs(betas[k] - 4))
+
+
+def link_of(model: str, dataset: str, shown: ShownRun, place: Place) -> dict[str, str]:
+    """What the address bar should say."""
+    link = {"target": dataset} | settings_texts(KEYS, model, dataset)
+    link |= {"kind": model} if model != "vae" else {}
+    link |= {"member": str(place.member)} if len(members_of(shown)) > 1 else {}
+    link |= {"z": " ".join(f"{v:g}" for v in place.z)} if place.z else {}
+    return link | ({"tab": place.tab} if place.tab else {})
+
+
+def studio_view(shown: ShownRun, examples: Examples, place: Place) -> StudioView:
+    """What the studio shows of this run."""
+    shape = examples.event_shape
+    own = own_picture(KEYS, shape)
+    bright = examples.test[:N_PICTURES].float() * (255 / (examples.levels - 1))
+    labels = examples.test_labels
+    return StudioView(
+        run=shown.digest,
+        attempt=st.session_state.get(KEYS.own("attempt"), 0),
+        steps=shown.experiment.steps,
+        members=members_of(shown),
+        axis_title={"β": "β, the price of a code", "free bits": "Free bits", "capacity": "Capacity"}[axis_of(shown)[0]],
+        event_shape=shape,
+        originals=bright.round().numpy().astype(np.uint8),
+        probe_labels=None if labels is None else labels[:N_EXAMPLES].tolist(),
+        classes=examples.classes,
+        factors=tuple(factor.name for factor in examples.factors),
+        is_conditional=shown.experiment.model == "conditional_vae",
+        place=place,
+        own=None if own is None else own.pixels,
+        own_id="" if own is None else own.name,
+    )
+
+
+def draw_below(shown: ShownRun, place: Place, examples: Examples) -> None:
+    """Under the studio: numbers, properties, experiments, charts, code."""
+    left, right = st.columns([1.15, 1])
+    with left:
+        st.subheader("In numbers", anchor=False)
+        draw_bound_formula(shown.run, place.member, members_of(shown)[place.member].name, examples)
+    with right:
+        draw_properties("vae")
+    chosen = draw_experiments("vae", KEYS.own("lesson"))
+    draw_bound_charts(shown.run, place.member, members_of(shown)[place.member].name, key=KEYS.own("charts"))
+    with st.expander("The code that made this picture", icon=":material/code:"):
+        draw_model_code(shown.experiment)
+    if chosen:
+        restart_with(KEYS, chosen)
+
+
+draw_page()

@@ -1,0 +1,176 @@
+"""The integral over one or two latents as a finite sum: what a decoder with Gaussian noise says about a point."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from engines.tensors import exact_dtype
+
+CELLS = 24  # along each latent
+LINES = 2 * CELLS + 1  # along which the decoder's stretch is measured
+MOST_NODES = 64  # of a cell, along each latent
+BLOCK = 4_000_000  # point-node pairs at once
+DARKEST = 1e-30  # densities below are shown as this: single precision knows no less
+Decode = Callable[[Tensor], Tensor]
+
+
+@dataclass(frozen=True)
+class Care:
+    """How finely the latents are covered.
+
+    Attributes:
+        reach: Latents within this many standard deviations of the prior count.
+        least: Nodes of a cell along each latent, however short its image.
+        density: More of them for each standard deviation of the decoder's noise that its image is long.
+    """
+
+    reach: float
+    least: int
+    density: float
+
+
+QUICK = Care(reach=5.0, least=2, density=0.8)
+FINE = Care(reach=6.0, least=3, density=1.6)
+ON_A_LINE = 3  # times as many nodes where there is one latent: they cost nothing there
+
+
+@dataclass(frozen=True, eq=False)
+class LatentNodes:
+    """p(x) as a finite mixture: p(x) = sum over nodes m of w_m N(x; f(z_m), s² I).
+
+    Attributes:
+        z: Latents, shape (M, Z).
+        log_weights: Prior density times cell size at each, nats, shape (M,).
+        means: f(z) of each, data units, shape (M, 2).
+        noise: s, data units.
+    """
+
+    z: Tensor
+    log_weights: Tensor
+    means: Tensor
+    noise: float
+
+    def log_prob(self, x: Tensor) -> Tensor:
+        """log p(x) of points (B, 2): (B,) nats, in double precision where the device has it."""
+        kind = exact_dtype(self.means.device)
+        at_once = max(1, BLOCK // len(self.z))
+        x, means, log_weights = x.to(kind), self.means.to(kind), self.log_weights.to(kind)
+        parts = [(log_weights + log_normal(part[:, None], means, self.noise)).logsumexp(1) for part in x.split(at_once)]
+        return torch.cat(parts) if parts else x.new_zeros(0)
+
+    def log_prob_on_grid(self, xs: Tensor, ys: Tensor) -> Tensor:
+        """log p on all pairs of ticks: (Y, X) nats, float32, at least log DARKEST.
+
+        The Gaussian noise factorises, so the sum is one product of two matrices.
+        """
+        across, down = (self._bells(ticks, axis) for axis, ticks in enumerate((xs, ys)))
+        density = (down * self.log_weights.exp()[:, None]).T @ across
+        return density.clamp(min=DARKEST).log()
+
+    def _bells(self, ticks: Tensor, axis: int) -> Tensor:
+        """One-dimensional normal densities of all nodes at ticks: (M, T)."""
+        offset = (ticks - self.means[:, axis, None]) / self.noise
+        return offset.square_().mul_(-0.5).exp_().div_(self.noise * math.sqrt(2 * math.pi))
+
+
+def log_normal(x: Tensor, mean: Tensor, std: float) -> Tensor:
+    """log N(x; mean, std² I) in the plane, both (..., 2), broadcast: (...) nats."""
+    squares = ((x[..., 0] - mean[..., 0]) / std).square() + ((x[..., 1] - mean[..., 1]) / std).square()
+    return -0.5 * squares - math.log(2 * math.pi * std**2)
+
+
+def place_nodes(decode: Decode, n_latents: int, noise: float, care: Care, device: torch.device) -> LatentNodes:
+    """Cover the prior by Gauss-Legendre nodes, the more in a cell the more noise widths its image is long.
+
+    Args:
+        decode: f: latents (B, Z) -> points (B, 2).
+        n_latents: 1 or 2.
+        noise: s, data units.
+        care: How finely.
+        device: Where the decoder lies.
+
+    Source:
+        Davis and Rabinowitz 1984, Methods of numerical integration, 2.7 (composite Gauss rules)
+    """
+    cells, counts = _counts(decode, n_latents, noise, care, device)
+    width = 2 * care.reach / CELLS
+    owner, places = _spread(counts)  # cell of each node, and its place in it along each latent (M, Z)
+    nodes, weights = (table.to(device) for table in _gauss_table())
+    per_axis = counts[owner]
+    z = (cells[owner] + nodes[per_axis, places]) * width - care.reach
+    log_size = weights[per_axis, places].log().sum(1) + n_latents * math.log(width)
+    log_prior = -0.5 * z.square().sum(1) - 0.5 * n_latents * math.log(2 * math.pi)
+    return LatentNodes(z, log_prior + log_size, decode(z), noise)
+
+
+def latent_lattice(side: int, n_latents: int, reach: float, device: torch.device | str = "cpu") -> Tensor:
+    """Centres of side^Z cells over -reach ... reach, the first latent fastest: (side^Z, Z)."""
+    ticks = reach * ((2 * torch.arange(side, device=device) + 1) / side - 1)
+    if n_latents == 1:
+        return ticks[:, None]
+    second, first = torch.meshgrid(ticks, ticks, indexing="ij")
+    return torch.stack([first, second], -1).view(-1, 2)
+
+
+@lru_cache(maxsize=8)
+def gauss_hermite(order: int, n_latents: int) -> tuple[Tensor, Tensor]:
+    """Nodes (order^Z, Z) and weights (order^Z,), summing to 1, for means over a standard normal."""
+    nodes, weights = np.polynomial.hermite_e.hermegauss(order)
+    z = torch.from_numpy(nodes).float()[:, None]
+    w = torch.from_numpy(weights / weights.sum())
+    if n_latents == 2:
+        z = torch.cartesian_prod(z[:, 0], z[:, 0])
+        w = torch.outer(w, w).flatten()
+    return z, w
+
+
+def _counts(decode: Decode, n_latents: int, noise: float, care: Care, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Indices (C, Z) of the cells within reach, and how many nodes each needs along each latent (C, Z)."""
+    ticks = torch.linspace(-care.reach, care.reach, LINES, device=device)
+    grids = torch.meshgrid(*[ticks] * n_latents, indexing="ij")
+    image = decode(torch.stack(grids, -1).view(-1, n_latents)).view(*[LINES] * n_latents, 2)
+    lengths = torch.stack([_longest(image, axis, n_latents) for axis in range(n_latents)], -1) / noise
+    generosity = ON_A_LINE if n_latents == 1 else 1
+    counts = (generosity * (care.least + care.density * lengths)).ceil().clamp(max=MOST_NODES).long()
+    cells = torch.stack(torch.meshgrid(*[torch.arange(CELLS, device=device)] * n_latents, indexing="ij"), -1)
+    nearest = ((cells - (CELLS - 1) / 2).abs() - 0.5).clamp(min=0) * (2 * care.reach / CELLS)
+    is_within = nearest.square().sum(-1) < care.reach**2
+    return cells[is_within], counts[is_within]
+
+
+def _longest(image: Tensor, axis: int, n_latents: int) -> Tensor:
+    """Longest image, in data units, of three lines across each cell along an axis: (CELLS,) * Z."""
+    steps = image.diff(dim=axis).norm(dim=-1).movedim(axis, 0)  # (2 * CELLS, LINES or nothing)
+    across = steps.view(CELLS, 2, *steps.shape[1:]).sum(1)
+    if n_latents == 1:
+        return across
+    three = torch.stack([across[:, 0:-1:2], across[:, 1::2], across[:, 2::2]])
+    return three.amax(0).movedim(0, axis)
+
+
+def _spread(counts: Tensor) -> tuple[Tensor, Tensor]:
+    """Nodes per cell and axis (C, Z) -> the cell of each node (M,), and its index along each axis (M, Z)."""
+    totals = counts.prod(1)
+    owner = torch.arange(len(counts), device=counts.device).repeat_interleave(totals)
+    within = torch.arange(len(owner), device=counts.device) - (totals.cumsum(0) - totals)[owner]
+    if counts.shape[1] == 1:
+        return owner, within[:, None]
+    along = counts[owner, 1]
+    return owner, torch.stack([within // along, within % along], 1)
+
+
+@lru_cache(maxsize=1)
+def _gauss_table() -> tuple[Tensor, Tensor]:
+    """Gauss-Legendre nodes and weights on 0 ... 1: row n holds the rule of n nodes, zeros behind it."""
+    nodes, weights = torch.zeros(MOST_NODES + 1, MOST_NODES), torch.zeros(MOST_NODES + 1, MOST_NODES)
+    for n in range(1, MOST_NODES + 1):
+        x, w = np.polynomial.legendre.leggauss(n)
+        nodes[n, :n], weights[n, :n] = torch.from_numpy(0.5 * (x + 1)).float(), torch.from_numpy(0.5 * w).float()
+    return nodes, weights
