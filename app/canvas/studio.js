@@ -63,7 +63,9 @@ class Studio {
     this.slider = element("input", { type: "range", min: 0, max: 0, step: 1 });
     this.slider.oninput = () => this.choose(+this.slider.value);
     this.sliderName = element("b", { className: "num" });
-    this.dial = element("label", { className: "dial card" }, element("span", { className: "soft" }, "Model"), this.slider, this.sliderName);
+    this.stops = element("div", { className: "stops" });
+    this.dialTitle = element("span", { className: "soft" });
+    this.dial = element("label", { className: "dial card" }, this.dialTitle, element("div", { className: "rail" }, this.slider, this.stops), this.sliderName);
     this.classes = element("div", { className: "classes" });
     this.planeTag = element("button", { type: "button", className: "tag", onclick: () => this.toggleAxes() });
     this.holesButton = element("button", { type: "button", className: "tag", title: "Where the codes of the data are denser (blue) and thinner (red) than the prior", onclick: () => this.toggleHoles() }, "holes");
@@ -103,7 +105,7 @@ class Studio {
     this.pad.setShape(numbers.event_shape, numbers.levels);
     this.slider.max = this.members.length - 1;
     this.slider.setAttribute("aria-label", numbers.axis_title);
-    this.dial.firstChild.textContent = numbers.axis_title;
+    this.dialTitle.textContent = numbers.axis_title;
     this.dial.hidden = this.members.length < 2;
     this.ticks();
     if (isNew) this.watch(numbers, old);
@@ -113,10 +115,12 @@ class Studio {
   }
 
   ticks() {
-    this.root.querySelector("datalist")?.remove();
-    const list = element("datalist", { id: "studio-stops" }, ...this.members.map((_, k) => element("option", { value: k })));
-    this.root.append(list);
-    this.slider.setAttribute("list", "studio-stops");
+    const last = Math.max(1, this.members.length - 1);
+    this.stops.replaceChildren(...this.members.map(({ short }, k) => {
+      const stop = element("span", {}, short);
+      stop.style.left = `${(100 * k) / last}%`;
+      return stop;
+    }));
   }
 
   watch(numbers, old) {

@@ -60,7 +60,7 @@ export class Tradeoff {
   axes(c, width, height, { colours }, left, right) {
     c.strokeStyle = colours.line;
     c.beginPath();
-    c.moveTo(44, 14);
+    c.moveTo(44, 20);
     c.lineTo(44, height - 30);
     c.lineTo(width - 12, height - 30);
     c.stroke();
@@ -78,7 +78,7 @@ export class Tradeoff {
     // An autoencoder without a price (beta 0) may spend hundreds of nats: the axis is of the others, it stands at the edge.
     const priced = rate.filter((_, k) => members[k].beta !== 0), most = Math.max(...(priced.length ? priced : rate), 1) * 1.12;
     const low = Math.min(...distortion), high = Math.max(...distortion, low + 1);
-    const x = (v) => 44 + (width - 70) * Math.min(1.03, v / most), y = (v) => height - 42 - (height - 66) * (v - low) / (high - low);
+    const x = (v) => 44 + (width - 70) * Math.min(1.03, v / most), y = (v) => height - 42 - (height - 82) * (v - low) / (high - low);
     this.axes(c, width, height, state, "distortion, nats", "rate: KL, nats");
     this.ticks(c, [low, (low + high) / 2, high], (v) => [40, y(v) + 4], "right", state);
     this.ticks(c, [0, most / 2, most], (v) => [x(v), height - 16], "center", state);
@@ -124,7 +124,7 @@ export class Tradeoff {
     const { members, member, metrics, scores, colours } = state;
     const lines = Object.fromEntries(["mig", "sap", "dci", "factor_vae"].map((key) => [key, scores?.[key] ?? metrics?.[key]]).filter(([, v]) => v));
     const active = metrics?.active_units, x = (k) => 60 + ((width - 100) * k) / Math.max(1, members.length - 1);
-    const y = (v) => height - 42 - (height - 66) * v;
+    const y = (v) => height - 42 - (height - 84) * v;
     this.axes(c, width, height, state, Object.keys(lines).length ? "score, 0 to 1 (line) and active units (bars)" : "active units", state.axisTitle);
     const units = Math.max(1, ...(active ?? [1]));
     members.forEach((each, k) => {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import streamlit as st
@@ -44,7 +45,7 @@ def draw_page() -> None:
         st.info(str(error), icon=":material/image_not_supported:")
         return
     model = choose_model(examples)
-    turn = ("Your picture", ":material/add_photo_alternate:", lambda: draw_own_picture(KEYS))
+    turn = ("Your picture", ":material/add_photo_alternate:", partial(draw_own_picture, KEYS))
     shown = draw_controls(KEYS, model, dataset, presets_of(model, dataset), turn=turn)
     place = current_place(shown)
     write_link(link_of(model, dataset, shown, place))

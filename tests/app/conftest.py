@@ -12,8 +12,8 @@ import app.house
 from app.house import House, house
 from engines.training import Experiment, Trainer
 from engines.training.run import Run
-from engines.training.storing import train_and_store
 from engines.training.store import RunStore, Shelves
+from engines.training.storing import train_and_store
 from engines.training.workers import RunEvent, Standing
 from tests.app.pages import Open, checked
 

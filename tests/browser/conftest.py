@@ -22,8 +22,8 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, s
 
 from engines.training import Experiment, Trainer
 from engines.training.run import Run
-from engines.training.storing import train_and_store
 from engines.training.store import RunStore
+from engines.training.storing import train_and_store
 from tests.browser.chromium import launch
 
 ROOT = Path(__file__).resolve().parents[2]

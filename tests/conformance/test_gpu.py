@@ -26,7 +26,7 @@ pytestmark = [
 PLANE = [key for key, spec in DATASETS.items() if spec.build_density is not None]
 FAR = torch.tensor([[0.0, 0.0], [1e4, 1e4], [-1e4, 1e4], [1e4, 0.0], [0.3, -1e4]])
 
-each_model = pytest.mark.parametrize("key", MODELS)
+each_model = pytest.mark.parametrize("key", [key for key, spec in MODELS.items() if "plane" in spec.takes])
 each_plane = pytest.mark.parametrize("dataset", PLANE)
 
 
@@ -141,6 +141,24 @@ def test_same_run_twice(key: str) -> None:
     first, again = (list(train(experiment, device="cuda")) for _ in range(2))
     assert [dict(s.losses) for s in first] == [dict(s.losses) for s in again]
     assert all((a.arrays[name] == b.arrays[name]).all() for a, b in zip(first, again, strict=True) for name in a.arrays)
+
+
+EXAMPLES = [
+    (key, name) for key, spec in MODELS.items() for name in ("digits", "names") if DATASETS[name].kind in spec.takes
+]
+
+
+@pytest.mark.parametrize(("key", "dataset"), EXAMPLES)
+def test_training_on_examples_lowers_the_loss(key: str, dataset: str) -> None:
+    trainer = Trainer(Experiment.default(key, dataset, steps=150), device="cuda")
+    trainer.advance()
+    before = dict(trainer.recent_losses)
+    while not trainer.is_done:
+        trainer.advance()
+    assert all(parameter.device.type == "cuda" for parameter in trainer.model.parameters())
+    names = [name for name in before if name.endswith("loss")]
+    assert any(trainer.recent_losses[name] < before[name] for name in names)
+    assert trainer.snapshot().metrics
 
 
 @each_model

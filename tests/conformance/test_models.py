@@ -7,6 +7,7 @@ Monte Carlo. Weights are perturbed, for an untrained flow is the identity, of wh
 from __future__ import annotations
 
 import itertools
+import json
 import math
 import random
 from functools import cache
@@ -20,51 +21,38 @@ from torch import Tensor
 from engines.datasets import DATASETS
 from engines.errors import ShapeError
 from engines.model_spec import CAPABILITIES, Family, Model, ModelSpec
-from engines.models import MODELS, build_model
+from engines.models import MODELS
 from engines.probes import build_probe
 from engines.settings import Settings, setting_fields
 from engines.tensors import make_rng, to_numpy
 from engines.training import Experiment, Trainer
 from engines.training.snapshot import pack, unpack
 from engines.training.trainer import load_weights
+from tests.conformance.models import (
+    PLANE,
+    batch_of,
+    build,
+    build_perturbed,
+    data_points,
+    each_model,
+    each_pair,
+    having,
+    parts_of,
+    probe_of,
+    sets_of,
+)
 
-PLANE = ("moons", "two_modes", "ring_narrow")  # bent; far from the origin and wide; wide with pointlike parts
 N = 20_000
 SIDE = 400
 FAR = torch.tensor([[0.0, 0.0], [1e4, 1e4], [-1e4, 1e4], [1e4, 0.0], [0.3, -1e4]])
 
-each_model = pytest.mark.parametrize("key", MODELS)
 each_plane = pytest.mark.parametrize("dataset", PLANE)
-
-
-def having(*names: str) -> Any:
-    """Runs a test for each model that does not declare these capabilities absent."""
-    keys = [key for key, spec in MODELS.items() if not set(names) & spec.absent.keys()]
-    return pytest.mark.parametrize("key", keys)
-
-
-def build(key: str, dataset: str = "moons", *, settings: Settings | None = None, seed: int = 0) -> Any:
-    spec, data = MODELS[key], DATASETS[dataset]
-    return build_model(spec, settings or spec.settings(), data, data.settings(), seed)
-
-
-def build_perturbed(key: str, dataset: str = "moons", *, scale: float = 0.1, seed: int = 0) -> Any:
-    """A model whose every parameter was moved at random."""
-    model, rng = build(key, dataset, seed=seed), make_rng(seed + 1)
-    with torch.no_grad():
-        for parameter in model.parameters():
-            parameter.add_(scale * torch.randn(parameter.shape, generator=rng))
-    return model
-
-
-def data_points(dataset: str, n: int = 64) -> Tensor:
-    density: Any = DATASETS[dataset].density
-    return density.sample(n, rng=make_rng(2))
 
 
 def random_settings(spec: ModelSpec, count: int) -> list[Settings]:
     rng = random.Random(3)
     draws = {"bool": lambda f: rng.random() < 0.5, "choice": lambda f: rng.choice(f.choices)}
+    draws |= {"numbers": lambda f: f"{rng.uniform(f.low, f.high):g}"}
     draws |= {"int": lambda f: rng.randint(int(f.low), int(f.high)), "float": lambda f: rng.uniform(f.low, f.high)}
     fields = [field for field in setting_fields(spec.settings) if field.kind in draws]
     return [spec.settings.from_dict({f.name: draws[f.kind](f) for f in fields}) for _ in range(count)]
@@ -113,8 +101,7 @@ def test_each_capability_is_there_or_explained(key: str) -> None:
     assert all(sentence.endswith(".") and len(sentence) > 20 for sentence in spec.absent.values())
 
 
-@each_model
-@pytest.mark.parametrize("dataset", (*PLANE, "drawn", "letters"))
+@each_pair
 def test_three_steps_move_every_parameter(key: str, dataset: str) -> None:
     trainer = Trainer(Experiment.default(key, dataset, steps=3, batch_size=64), device="cpu")
     before = {name: value.detach().clone() for name, value in trainer.model.named_parameters()}
@@ -124,12 +111,12 @@ def test_three_steps_move_every_parameter(key: str, dataset: str) -> None:
     assert not unmoved
 
 
-@each_model
-def test_every_parameter_receives_a_gradient(key: str) -> None:
-    model = build_perturbed(key)
+@each_pair
+def test_every_parameter_receives_a_gradient(key: str, dataset: str) -> None:
+    model = build_perturbed(key, dataset)
     for phase in model.phases():
         model.zero_grad()
-        phase.loss(data_points("moons"), make_rng(4))["loss"].backward()
+        phase.loss(batch_of(key, dataset), make_rng(4))["loss"].backward()
         missing = [p.shape for p in phase.parameters if p.grad is None or not (p.grad != 0).any()]
         assert not missing, phase.name
 
@@ -173,25 +160,52 @@ def test_weights_survive_the_file_format(key: str) -> None:
     assert torch.equal(model.sample(50, rng=make_rng(0)), other.sample(50, rng=make_rng(0)))
 
 
-@each_model
-@each_plane
+@each_pair
 def test_samples_have_the_shape_of_events(key: str, dataset: str) -> None:
     model = build_perturbed(key, dataset)
     for n in (1, 7):
         samples = model.sample(n, rng=make_rng(0))
-        assert samples.shape == (n, *model.event_shape) and samples.dtype == torch.float32
+        assert samples.shape == (n, *model.event_shape) and samples.isfinite().all()
+        assert samples.dtype == (torch.int64 if DATASETS[dataset].kind == "text" else torch.float32)
 
 
-@each_model
-def test_observe_shows_what_the_probe_asks_for(key: str) -> None:
-    model, window = build_perturbed(key), (-3.0, 3.0, -3.0, 3.0)
-    seen = model.observe(build_probe(window, resolution=16, n_samples=10))
+@each_pair
+def test_observe_shows_finite_arrays_and_always_the_same(key: str, dataset: str) -> None:
+    model, probe = build_perturbed(key, dataset), probe_of(dataset)
+    seen, again = model.observe(probe), model.observe(probe)
     assert seen and all(isinstance(array, np.ndarray) and np.isfinite(array).all() for array in seen.values())
-    assert seen["samples"].shape == (10, 2)
+    assert all(np.array_equal(seen[name], again[name]) for name in seen)
+
+
+@having()
+def test_observe_of_the_plane_shows_what_the_probe_asks_for(key: str) -> None:
+    model, window = build_perturbed(key), (-3.0, 3.0, -3.0, 3.0)
+    assert model.observe(build_probe(window, resolution=16, n_samples=10))["samples"].shape == (10, 2)
     assert "log_prob" not in model.observe(build_probe(window, resolution=0, n_samples=10))
     assert "samples" not in model.observe(build_probe(window, resolution=16, n_samples=0))
-    again = model.observe(build_probe(window, resolution=16, n_samples=10))
-    assert all(np.array_equal(seen[name], again[name]) for name in seen)
+
+
+EXAMPLES = [(key, name) for key in MODELS for name in sets_of(key) if DATASETS[name].kind != "plane"]
+
+
+@pytest.mark.parametrize(("key", "dataset"), EXAMPLES)
+def test_measures_are_numbers_for_json(key: str, dataset: str) -> None:
+    model = build_perturbed(key, dataset, scale=0.01).eval()
+    with torch.no_grad():
+        measures = model.measure(*parts_of(dataset), is_last=False)
+    assert measures
+    assert all(np.isfinite(value).all() for value in measures.values())
+    assert json.loads(json.dumps(measures)) == measures
+
+
+BOUNDED = [pair for pair in EXAMPLES if "log_prob_bound" not in MODELS[pair[0]].absent]
+
+
+@pytest.mark.parametrize(("key", "dataset"), BOUNDED)
+def test_bounds_are_finite_and_negative_for_discrete_data(key: str, dataset: str) -> None:
+    bound = build_perturbed(key, dataset, scale=0.01).log_prob_bound(data_points(dataset, 20))
+    assert bound.shape == (20,) and bound.isfinite().all()
+    assert (bound < 0).all()  # the mass of one picture or text out of all
 
 
 @having("log_prob")
