@@ -19,4 +19,5 @@ class PageEntry:
 NAVIGATION = (
     PageEntry("Flows", "flows.py", "Flows in 2-D", ":material/waves:", "flows"),
     PageEntry("Autoencoders", "vae.py", "Latent space and β", ":material/face:", "autoencoders"),
+    PageEntry("Autoencoders", "names.py", "Between two names", ":material/abc:", "autoencoders-names"),
 )

@@ -52,6 +52,12 @@ SHIPPED = (
         for dataset in ("small_shapes", "digits", "faces", "shapes", "patches")
     ),
     Shipped("conditional_vae", "digits", rounds_weights=True),
+    *(Shipped("plane_vae", dataset, rounds_weights=True) for dataset in ("moons", "ring", "spirals", "two_modes")),
+    Shipped("name_vae", "names", rounds_weights=True),
+    *(
+        Shipped("name_vae", "names", name.replace(" ", "_"), {"settings": settings.to_dict()}, rounds_weights=True)
+        for name, settings in MODELS["name_vae"].presets.items()
+    ),
 )
 
 

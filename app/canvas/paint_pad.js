@@ -38,7 +38,7 @@ export class PaintPad {
       button.setAttribute("aria-label", `Paint with ${name}`);
       return button;
     }));
-    this.words.textContent = "Paint, or upload a picture above.";
+    this.words.textContent = "";
   }
 
   load(bytes) { this.bytes = Uint8Array.from(bytes); this.refresh(); }

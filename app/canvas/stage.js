@@ -9,10 +9,13 @@ const REST = 350; // ms of rest before the model is asked for its density on the
 const stages = new WeakMap();
 
 /** Streamlit calls this at each change of data or theme; the stage itself lives as long as the page. */
-export function mount({ parentElement, data, setStateValue, setTriggerValue }) {
+export const mount = (component) => mountStage(Stage, component);
+
+/** The same for any kind of stage. */
+export function mountStage(Kind, { parentElement, data, setStateValue, setTriggerValue }) {
   let stage = stages.get(parentElement);
   if (!stage) {
-    stage = new Stage(parentElement);
+    stage = new Kind(parentElement);
     stages.set(parentElement, stage);
   }
   stage.tell = { state: setStateValue, trigger: setTriggerValue };
@@ -20,7 +23,7 @@ export function mount({ parentElement, data, setStateValue, setTriggerValue }) {
   return () => { stage.close(); stages.delete(parentElement); };
 }
 
-class Stage {
+export class Stage {
   constructor(parent) {
     this.parent = parent;
     this.digest = null;
@@ -50,11 +53,7 @@ class Stage {
   // ---- building ----
 
   build(root) {
-    this.cards = {
-      data: card("data", "Data", "exact density"),
-      model: card("model", "Model", ""),
-      difference: card("", "Model − data", ""),
-    };
+    this.cards = this.buildCards();
     this.slider = element("input", { type: "range", min: "0", max: "1.5", step: "0.01", value: "1" });
     this.slider.setAttribute("aria-label", "Temperature of the samples");
     this.sliderValue = element("b", { className: "num" }, "1.00");
@@ -62,8 +61,6 @@ class Stage {
     this.slider.onchange = () => this.report();
     this.cards.model.foot.append(element("label", { className: "cap temperature", title: "Scale of the base noise that becomes samples. 1 samples the model itself; less keeps to the middle of the base. The density map is the model's own, at 1." },
       element("span", {}, "temperature"), this.slider, this.sliderValue));
-    this.cards.difference.foot.append(this.legend = element("div", { className: "cap" },
-      element("span", {}, dot("data"), "data has more"), element("span", {}, dot("model"), "model has more")));
     this.player = new Player({
       seek: (index) => this.seek(index),
       follow: () => { this.following = true; this.showNewest(); },
@@ -74,8 +71,18 @@ class Stage {
     this.note = element("div", { className: "note", hidden: true });
     this.note.setAttribute("role", "status");
     root.replaceChildren(
-      element("div", { className: "cards" }, ...Object.values(this.cards).map((c) => c.root)), this.note, this.player.root);
+      element("div", { className: "cards" }, ...Object.values(this.cards).map((c) => c.root)), ...this.buildExtras(), this.note, this.player.root);
   }
+
+  buildCards() {
+    const difference = card("", "Model − data", "", "KL(data ‖ model)");
+    difference.foot.append(element("div", { className: "cap" },
+      element("span", {}, dot("data"), "data has more"), element("span", {}, dot("model"), "model has more")));
+    return { data: card("data", "Data", "exact density", "entropy"), model: card("model", "Model", "", "integral over the plane"), difference };
+  }
+
+  /** What stands between the cards and the player. */
+  buildExtras() { return []; }
 
   // ---- what Python sends ----
 
@@ -92,7 +99,7 @@ class Stage {
     if (isNewTarget) { this.shown = null; }
     const { entropy, entropy_error: error } = numbers;
     this.cards.data.value.textContent = `${entropy.toFixed(3)} ± ${error.toFixed(3)} nats`;
-    this.cards.data.extra.textContent = numbers.target_note;
+    this.cards.data.foot.replaceChildren(element("div", { className: "cap" }, numbers.target_note));
     if (numbers.run !== this.digest || numbers.attempt !== this.attempt) this.watch(numbers.run, numbers.attempt);
     if (blob.replay) this.takeReplay(blob.replay.values, numbers.standing);
     if (this.isFirst === undefined) { this.isFirst = false; this.setTemperature(numbers.temperature); this.slider.value = numbers.temperature; }
@@ -148,11 +155,7 @@ class Stage {
   // ---- what the run sends ----
 
   take(blob) {
-    const { numbers } = blob;
-    const picture = {
-      step: numbers.step, seconds: numbers.seconds, loss: numbers.losses.loss, metrics: numbers.metrics, keeps: numbers.has_weights,
-      density: blob.log_prob ? toGrid(blob.log_prob) : null, samples: blob.samples?.values ?? null,
-    };
+    const { numbers } = blob, picture = this.read(blob);
     this.updates++;
     this.rate = this.rateOf(picture);
     if (numbers.is_frame) {
@@ -166,6 +169,14 @@ class Stage {
     }
     if (this.following) this.aim(picture);
     this.refresh();
+  }
+
+  /** What a snapshot or live picture shows. */
+  read({ numbers, log_prob: log, samples }) {
+    return {
+      step: numbers.step, seconds: numbers.seconds, loss: numbers.losses.loss, metrics: numbers.metrics, keeps: numbers.has_weights,
+      density: log ? toGrid(log) : null, samples: samples?.values ?? null,
+    };
   }
 
   /** Steps a second over the last second or so. */
@@ -290,20 +301,31 @@ class Stage {
   paint() {
     this.isDirty = false;
     this.painted = { answers: this.answers ?? 0, at: performance.now() };
-    const { data, model, difference } = this.cards;
     const common = { window: this.numbers.window, tickColour: this.colours.soft };
-    if (this.isDataDirty) {
-      data.panel.paintDensity(this.truth, this.tables.data, this.top);
-      data.panel.show({ ...common, dots: this.dataSamples, dotColour: this.dotColour(0.5) });
-      this.isDataDirty = false;
-    }
-    const density = this.shown?.density ?? EMPTY;
-    model.panel.paintDensity(density, this.tables.model, this.top);
-    model.panel.show({ ...common, dots: this.shown?.samples, dotColour: this.dotColour(0.55) });
-    if (!this.shown) model.panel.write(this.digest ? "opening the run …" : "Not trained yet: press Train.", this.colours.soft);
-    if (this.shown) difference.panel.paintDifference(density, this.truth, this.tables.model, this.tables.data, this.top * 0.6);
-    else difference.panel.paintDensity(EMPTY, this.tables.data, 1);
-    difference.panel.show(common);
+    if (this.isDataDirty) this.paintData(common);
+    this.isDataDirty = false;
+    this.paintModel(common);
+    this.paintThird(common);
+  }
+
+  paintData(common) {
+    const { panel } = this.cards.data;
+    panel.paintDensity(this.truth, this.tables.data, this.top);
+    panel.show({ ...common, dots: this.dataSamples, dotColour: this.dotColour(0.5) });
+  }
+
+  paintModel(common) {
+    const { panel } = this.cards.model;
+    panel.paintDensity(this.shown?.density ?? EMPTY, this.tables.model, this.top);
+    panel.show({ ...common, dots: this.shown?.samples, dotColour: this.dotColour(0.55) });
+    if (!this.shown) panel.write(this.digest ? "opening the run …" : "Not trained yet: press Train.", this.colours.soft);
+  }
+
+  paintThird(common) {
+    const { panel } = this.cards.difference;
+    if (this.shown) panel.paintDifference(this.shown.density, this.truth, this.tables.model, this.tables.data, this.top * 0.6);
+    else panel.paintDensity(EMPTY, this.tables.data, 1);
+    panel.show(common);
   }
 
   dotColour(alpha) {
@@ -316,17 +338,26 @@ class Stage {
     if (!this.colours) return;
     const picture = this.current, metrics = this.lastMetrics();
     this.cards.model.tag.textContent = this.provenance();
-    this.cards.model.value.textContent = Number.isFinite(metrics?.integral) ? metrics.integral.toFixed(4) : "–";
-    const digits = (v) => (metrics.kl > 1e4 ? v.toExponential(1) : v.toFixed(metrics.kl < 0.1 ? 4 : 3));
-    this.cards.difference.value.textContent = metrics ? `${digits(metrics.kl)} ± ${digits(metrics.kl_error)} nats` : "–";
-    this.cards.difference.tag.textContent = metrics ? "KL is an estimate" : "";
+    this.showMetrics(metrics);
     this.player.show({
       snapshots: this.snapshots, tail: this.tail, index: this.index, step: picture?.step ?? 0,
       steps: this.lastStep(), live: !!this.standing && !this.standing.stored, ended: this.standing?.ended ?? false,
-      following: this.following, paused: this.standing?.state === "paused", status: this.status(), floor: this.numbers.entropy, colours: this.colours,
+      following: this.following, paused: this.standing?.state === "paused", status: this.status(), floor: this.floor, colours: this.colours,
     });
     this.describe(picture, metrics);
   }
+
+  showMetrics(metrics) {
+    this.cards.model.value.textContent = Number.isFinite(metrics?.integral) ? metrics.integral.toFixed(4) : "–";
+    this.cards.difference.value.textContent = klText(metrics);
+    this.cards.difference.tag.textContent = metrics ? "KL is an estimate" : "";
+  }
+
+  /** What no loss can be lower than; undefined where there is no such thing. */
+  get floor() { return this.numbers.entropy; }
+
+  /** How the model's density is known. */
+  get certainty() { return "exact"; }
 
   /** Where the track ends: at the steps asked for, or at the last one of a run that ended early. */
   lastStep() {
@@ -345,8 +376,8 @@ class Stage {
     if (!this.digest) return "not trained yet";
     const s = this.standing;
     if (!s) return "opening …";
-    if (s.stored) return `exact, stored ${new Date(1000 * s.started).toISOString().slice(0, 10)}`;
-    return s.ended ? "exact, trained now" : "exact, training";
+    if (s.stored) return `${this.certainty}, stored ${new Date(1000 * s.started).toISOString().slice(0, 10)}`;
+    return `${this.certainty}, ${s.ended ? "trained now" : "training"}`;
   }
 
   status() {
@@ -365,14 +396,20 @@ class Stage {
     const model = picture ? `Model density and samples at step ${picture.step}${metrics ? `, KL from the data ${metrics.kl.toFixed(3)} nats` : ""}` : "No model yet";
     this.cards.data.canvas.setAttribute("aria-label", `Exact density of the target ${this.numbers.target_title}, with 1000 samples`);
     this.cards.model.canvas.setAttribute("aria-label", model);
-    this.cards.difference.canvas.setAttribute("aria-label", picture ? "Model density minus data density" : "No difference yet");
+    this.cards.difference?.canvas.setAttribute("aria-label", picture ? "Model density minus data density" : "No difference yet");
   }
 
   /** Tell Python where the visitor is, for the link; called when a hand lets go, never while it moves. */
   report() {
     const step = this.following || this.player.isPlaying ? null : this.current?.step ?? null;
-    this.tell.state("moment", { of: `${this.digest}/${this.attempt}`, step, temperature: this.temperature });
+    this.tell.state("moment", { of: `${this.digest}/${this.attempt}`, step, temperature: this.temperature, ...this.ownPlace() });
   }
+
+  /** What else this kind of stage tells of where the visitor is. */
+  ownPlace() { return {}; }
+
+  /** What else a copied link says: parameter -> text. */
+  ownLink() { return {}; }
 
   /** The page's address with this very step and temperature in it. */
   async copyLink() {
@@ -380,6 +417,7 @@ class Stage {
     const step = this.following || this.player.isPlaying ? null : this.current?.step;
     if (step === null || step === undefined) url.searchParams.delete("at"); else url.searchParams.set("at", step);
     if (this.temperature === 1) url.searchParams.delete("temperature"); else url.searchParams.set("temperature", this.temperature);
+    for (const [name, text] of Object.entries(this.ownLink())) url.searchParams.set(name, text);
     try {
       await navigator.clipboard.writeText(url.href);
       this.player.flash("link copied");
@@ -396,10 +434,10 @@ class Stage {
   }
 }
 
-const EMPTY = new Float32Array(GRID * GRID);
+export const EMPTY = new Float32Array(GRID * GRID);
 
 /** Move values towards a goal by a share; whether any moved visibly. */
-function blend(values, goal, share, small) {
+export function blend(values, goal, share, small) {
   let most = 0;
   for (let i = 0; i < values.length; i++) {
     const d = goal[i] - values[i];
@@ -411,19 +449,24 @@ function blend(values, goal, share, small) {
   return most > 0;
 }
 
-const dot = (role) => element("i", { className: `dot ${role}` });
+export const dot = (role) => element("i", { className: `dot ${role}` });
 
-function card(role, title, tag) {
+export function klText(metrics) {
+  if (!metrics) return "–";
+  const digits = (v) => (metrics.kl > 1e4 ? v.toExponential(1) : v.toFixed(metrics.kl < 0.1 ? 4 : 3));
+  return `${digits(metrics.kl)} ± ${digits(metrics.kl_error)} nats`;
+}
+
+/** A card: title with a dot of its role, a canvas, a number with its label, and a foot. */
+export function card(role, title, tag, label) {
   const canvas = element("canvas", {});
   canvas.setAttribute("role", "img");
   const parts = {
     canvas, panel: new Panel(canvas), tag: element("span", { className: "tag" }, tag), value: element("span", { className: "num" }, "–"),
-    extra: element("div", { className: "cap" }), foot: element("div", { className: "foot" }),
+    foot: element("div", { className: "foot" }),
   };
-  const labels = { Data: "entropy", Model: "integral over the plane", "Model − data": "KL(data ‖ model)" };
   parts.root = element("section", { className: "card" },
     element("h3", {}, element("span", {}, ...(role ? [dot(role)] : []), title), parts.tag), canvas,
-    element("div", { className: "cap" }, element("span", {}, labels[title]), parts.value), parts.foot);
-  if (role === "data") parts.foot.append(parts.extra);
+    element("div", { className: "cap" }, element("span", {}, label), parts.value), parts.foot);
   return parts;
 }

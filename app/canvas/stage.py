@@ -53,13 +53,16 @@ class StageView:
     replay: bytes = b""
     standing: Mapping[str, Any] | None = None
 
-    def to_bytes(self) -> bytes:
-        """The blob that the canvas reads."""
+    def numbers(self) -> dict[str, Any]:
+        """What goes into the blob's header."""
         names = ("target", "target_title", "target_note", "run", "attempt", "steps", "temperature", "at", "autoplay")
         numbers = {name: getattr(self, name) for name in names}
         numbers |= {"window": list(self.window), "entropy": self.entropy[0], "entropy_error": self.entropy[1]}
-        numbers["themes"] = {"light": role_colours("light"), "dark": role_colours("dark")}
-        arrays = {"truth": self.truth, "samples": self.samples}
+        return numbers | {"themes": {"light": role_colours("light"), "dark": role_colours("dark")}}
+
+    def to_bytes(self) -> bytes:
+        """The blob that the canvas reads."""
+        numbers, arrays = self.numbers(), {"truth": self.truth, "samples": self.samples}
         if self.replay:
             arrays["replay"] = np.frombuffer(self.replay, np.uint8)
             numbers["standing"] = dict(self.standing or {})

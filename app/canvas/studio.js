@@ -1,7 +1,7 @@
 // The studio of a latent space: a plane to drag in, what is decoded there, what each latent carries, what a sweep trades.
 
 import { Decoder, element, themeColours, unpack, watchRun } from "./live.js";
-import { LatentList } from "./latent_list.js";
+import { DEAD, LatentList } from "./latent_list.js";
 import { LatentPlane, REACH, SIDE } from "./latent_plane.js";
 import { PaintPad } from "./paint_pad.js";
 import { memberOf, difference, stamp, toBase64, toBitmap, toBitmaps } from "./pictures.js";
@@ -223,7 +223,8 @@ class Studio {
     this.decoder.ask("portrait", { run, step: null, member, what: "portrait" }, (blob) => {
       if (run !== this.digest || member !== this.member) return;
       this.portrait = readPortrait(blob);
-      this.names = this.namesOf(this.portrait.follows);
+      this.names = this.namesOf(this.portrait);
+      this.strips.ends = [0, this.portrait.farthest(0)];
       this.pca = [...Array(2).keys()].map((i) => blob.axes.values.subarray(i * this.portrait.codes.z, (i + 1) * this.portrait.codes.z));
       this.takeKl(this.portrait.kl);
       const order = [...this.kl.keys()].sort((a, b) => this.kl[b] - this.kl[a]);
@@ -236,15 +237,16 @@ class Studio {
     }, (error) => error.message !== "lost" && this.say(error.message));
   }
 
-  /** Each latent's name: the factor that it follows; a second one of the same factor is marked. */
-  namesOf(follows) {
-    const seen = {};
-    return follows.map((f) => {
-      if (f < 0) return "";
-      const name = this.numbers.factors[f];
+  /** Each latent's name: the factor that it follows, if it carries anything; a second one of the same factor is marked. */
+  namesOf({ follows, kl }) {
+    const seen = {}, names = new Array(follows.length).fill("");
+    for (const d of [...kl.keys()].sort((a, b) => kl[b] - kl[a])) {
+      if (follows[d] < 0 || kl[d] < DEAD) continue;
+      const name = this.numbers.factors[follows[d]];
       seen[name] = (seen[name] ?? 0) + 1;
-      return seen[name] > 1 ? `${name} (${seen[name]})` : name;
-    });
+      names[d] = seen[name] > 1 ? `${name} (${seen[name]})` : name;
+    }
+    return names;
   }
 
   /** Open another model of the sweep at the place where the visitor is. */
@@ -296,7 +298,7 @@ class Studio {
   /** Go to a latent; the plane's background changes only if z leaves the plane. */
   setZ(z, leavesPlane = true) {
     this.z = Float32Array.from(z);
-    this.ellipse = null;
+    this.ellipse = this.chosen = null;
     this.askPicture();
     if (leavesPlane) this.askGrid();
     this.list.show(this.z, this.axes);
@@ -502,7 +504,7 @@ class Studio {
     const labels = this.portrait && this.canDecode ? this.portrait.labels : this.numbers.probe_labels;
     this.plane.marks = this.numbers.classes;
     this.plane.paint({ place: { p: this.along(z, u), q: this.along(z, v) }, ellipse: this.ellipse, labels, holes: this.wantsHoles && this.canDecode ? this.holes : null, colours: this.colours });
-    this.planeCap.replaceChildren(element("span", {}, this.wantsHoles ? "log q(z) − log p(z): blue more, red fewer codes than the prior" : "drag the cross; double-click a code to open it"),
+    this.planeCap.replaceChildren(element("span", {}, this.wantsHoles ? "blue: more codes than the prior, red: fewer" : "drag the cross; double-click a code to open it"),
       element("span", { className: "num" }, `(${this.along(z, u).toFixed(2)}, ${this.along(z, v).toFixed(2)})`));
   }
 
@@ -571,6 +573,8 @@ function rowsOf(array) {
   return Array.from({ length: rows }, (_, i) => array.values.subarray(i * columns, (i + 1) * columns));
 }
 
+const apart = (a, b) => a.reduce((sum, v, d) => sum + (v - b[d]) ** 2, 0);
+
 function readPortrait(blob) {
   const [count, z] = blob.means.shape, row = (array, i) => array.values.subarray(i * z, (i + 1) * z);
   const originals = toBitmaps(blob.originals), shape = blob.originals.shape.slice(1);
@@ -581,6 +585,7 @@ function readPortrait(blob) {
     reconstructions: toBitmaps(blob.reconstructions),
     errors: originals.map((_, i) => toBitmap(difference(blob.originals.values, blob.reconstructions.values, shape, i).values, [1, shape[1], shape[2]])),
     distortions: blob.distortions.values, rates: blob.rates.values, labels: blob.labels?.values ?? null, information: blob.information ?? null,
+    farthest: (i) => originals.reduce((best, _, j) => (apart(row(blob.means, i), row(blob.means, j)) > apart(row(blob.means, i), row(blob.means, best)) ? j : best), 0),
     follows: blob.follows ? Array.from(blob.follows.values) : new Array(z).fill(-1), sampleNorms,
   };
 }

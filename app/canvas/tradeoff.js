@@ -103,7 +103,7 @@ export class Tradeoff {
     }
     const bound = -(rate[member] + distortion[member]);
     this.caption.replaceChildren(element("span", {}, `${members[member].name}: rate ${rate[member].toFixed(1)} + distortion ${distortion[member].toFixed(1)} nats`),
-      element("span", { className: "num" }, `bound ${bound.toFixed(1)} nats`));
+      element("span", { className: "num" }, `bound −${Math.abs(bound).toFixed(1)} nats`));
   }
 
   disc(c, x, y, radius, colour) {

@@ -36,10 +36,10 @@ class StackedLinear(nn.Module):
 
 
 def build_stacked_mlp(n_models: int, sizes: Sequence[int]) -> nn.Sequential:
-    """K perceptrons with ReLU between layers of these sizes: (B, sizes[0]) or (K, B, sizes[0]) -> (K, B, sizes[-1])."""
+    """K perceptrons with SiLU between layers of these sizes: (B, sizes[0]) or (K, B, sizes[0]) -> (K, B, sizes[-1])."""
     layers: list[nn.Module] = []
     for n_in, n_out in zip(sizes, sizes[1:], strict=False):
-        layers += [StackedLinear(n_models, n_in, n_out), nn.ReLU()]
+        layers += [StackedLinear(n_models, n_in, n_out), nn.SiLU()]
     return nn.Sequential(*layers[:-1])
 
 

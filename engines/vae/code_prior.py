@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 
 import torch
 import torch.nn.functional as F  # noqa: N812
@@ -10,7 +11,7 @@ from torch import Tensor, nn
 
 from engines.errors import ShapeError
 
-Past = tuple[Tensor, Tensor]  # keys and values of the positions so far, each (B, heads, t, width / heads)
+Past = tuple[Tensor, Tensor]  # keys and values of the positions so far, each (B, heads, t, F)
 _SMALLEST_UNIFORM = 1e-30
 
 
@@ -133,9 +134,9 @@ class CodePrior(nn.Module):
 
     def _by_level(self, features: Tensor, first: int) -> Tensor:
         """Each level's own output layer on its positions; `first` is the place of the first position here."""
-        ends = [end - first for end in itertools.accumulate(self.lengths)]
-        parts = zip(self.heads, [-first, *ends], ends, strict=False)
-        return torch.cat([head(features[:, max(0, low) : max(0, high)]) for head, low, high in parts], dim=1)
+        ends = [max(0, end - first) for end in itertools.accumulate(self.lengths)]
+        parts = zip(self.heads, [0, *ends], ends, strict=False)
+        return torch.cat([head(features[:, low:high]) for head, low, high in parts], dim=1)
 
     def _code_log_prob(self, codes: Tensor, inputs: Tensor) -> Tensor:
         logits = self._logits(inputs)[0]
@@ -149,8 +150,9 @@ class _Block(nn.Module):
     def __init__(self, width: int, n_heads: int) -> None:
         super().__init__()
         self.n_heads = n_heads
+        n_mixed = n_heads * math.ceil(width / n_heads)
         self.norm1, self.norm2 = nn.LayerNorm(width), nn.LayerNorm(width)
-        self.query_key_value, self.out = nn.Linear(width, 3 * width), nn.Linear(width, width)
+        self.query_key_value, self.out = nn.Linear(width, 3 * n_mixed), nn.Linear(n_mixed, width)
         self.mlp = nn.Sequential(nn.Linear(width, 2 * width), nn.GELU(), nn.Linear(2 * width, width))
 
     def forward(self, x: Tensor, past: Past | None) -> tuple[Tensor, Past]:
@@ -163,7 +165,7 @@ class _Block(nn.Module):
         return x + self.mlp(self.norm2(x)), (k, v)
 
     def _heads(self, features: Tensor) -> tuple[Tensor, ...]:
-        """(B, S, 3 width) -> queries, keys and values, each (B, heads, S, width / heads)."""
+        """(B, S, 3 * heads * F) -> queries, keys and values, each (B, heads, S, F)."""
         b, s, _ = features.shape
         return features.view(b, s, 3, self.n_heads, -1).permute(2, 0, 3, 1, 4).unbind(0)
 

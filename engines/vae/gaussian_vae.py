@@ -16,7 +16,7 @@ from engines.vae.objective import Objective, Prices
 from engines.vae.vae import Vae
 
 MOST_MODELS = 10
-SWEEP = "0 0.5 1 2 4 6 10 20"
+SWEEP = "0 0.5 1 2 3 4 8 20"
 
 
 @dataclass(frozen=True)
@@ -97,8 +97,8 @@ def build_conditional_vae(settings: VaeSettings, examples: Examples) -> Vae:
     return build_vae(settings, examples, is_conditional=True)
 
 
-def _sweep(n_latents: int, width: int, likelihood: str, steps: int, rate: float = 1e-3) -> Usual:
-    settings = VaeSettings(betas=SWEEP, n_latents=n_latents, width=width, likelihood=likelihood)
+def _sweep(n_latents: int, width: int, likelihood: str, steps: int, *, rate: float = 1e-3, betas: str = SWEEP) -> Usual:
+    settings = VaeSettings(betas=betas, n_latents=n_latents, width=width, likelihood=likelihood)
     return Usual(settings, Plan(steps=steps, batch_size=64, learning_rate=rate))
 
 
@@ -124,6 +124,7 @@ VAE = ModelSpec(
     build=build_vae,
     presets={
         "sweep": VaeSettings(betas=SWEEP),
+        "best bound": VaeSettings(n_latents=16, width=384, likelihood="binomial"),
         "collapse": VaeSettings(betas="20"),
         "free bits": VaeSettings(betas="20", free_bits="0 0.1 0.3 1"),
         "capacity": VaeSettings(capacities="2 5 10 15"),
@@ -134,10 +135,10 @@ VAE = ModelSpec(
     plan=Plan(steps=3000, batch_size=64, learning_rate=1e-3),
     on={
         "digits": _sweep(10, 128, "binomial", 3000),
-        "small_shapes": _sweep(6, 64, "bernoulli", 3000, 2e-3),
-        "shapes": _sweep(10, 96, "bernoulli", 10000),
-        "faces": _sweep(12, 96, "logistic", 8000),
-        "patches": _sweep(12, 96, "logistic", 5000),
+        "small_shapes": _sweep(6, 128, "bernoulli", 2500),
+        "shapes": _sweep(10, 96, "bernoulli", 5000, rate=2e-3, betas="0 0.5 1 2 4 8 16 40"),
+        "faces": _sweep(12, 96, "bernoulli", 4000, rate=2e-3, betas="0 0.5 1 2 4 8 16 40"),
+        "patches": _sweep(12, 96, "logistic", 4000, rate=2e-3, betas="0 0.5 1 2 4 8 16 40"),
     },
 )
 

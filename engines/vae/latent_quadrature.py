@@ -11,12 +11,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from engines.tensors import exact_dtype
-
-CELLS = 24  # along each latent
-LINES = 2 * CELLS + 1  # along which the decoder's stretch is measured
+CELLS = {1: 240, 2: 24}  # along each latent, for so many latents
 MOST_NODES = 64  # of a cell, along each latent
-BLOCK = 4_000_000  # point-node pairs at once
+BUDGET = 250_000  # nodes; a decoder that needs more is covered less finely, and the error tells
+BLOCK = 100_000  # point-node pairs at once: what a processor's cache holds
 DARKEST = 1e-30  # densities below are shown as this: single precision knows no less
 Decode = Callable[[Tensor], Tensor]
 
@@ -36,9 +34,9 @@ class Care:
     density: float
 
 
-QUICK = Care(reach=5.0, least=2, density=0.8)
+QUICK = Care(reach=5.0, least=2, density=0.7)
 FINE = Care(reach=6.0, least=3, density=1.6)
-ON_A_LINE = 3  # times as many nodes where there is one latent: they cost nothing there
+CHECK = Care(reach=5.5, least=2, density=1.0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,12 +56,20 @@ class LatentNodes:
     noise: float
 
     def log_prob(self, x: Tensor) -> Tensor:
-        """log p(x) of points (B, 2): (B,) nats, in double precision where the device has it."""
-        kind = exact_dtype(self.means.device)
+        """log p(x) of points (B, 2): (B,) nats."""
+        x, means = (points.T / self.noise for points in (x.to(self.means), self.means))
         at_once = max(1, BLOCK // len(self.z))
-        x, means, log_weights = x.to(kind), self.means.to(kind), self.log_weights.to(kind)
-        parts = [(log_weights + log_normal(part[:, None], means, self.noise)).logsumexp(1) for part in x.split(at_once)]
-        return torch.cat(parts) if parts else x.new_zeros(0)
+        parts = [self._log_sum(part, means) for part in x.split(at_once, dim=1)]
+        return torch.cat(parts) - math.log(2 * math.pi * self.noise**2)
+
+    def _log_sum(self, x: Tensor, means: Tensor) -> Tensor:
+        """log of the sum over nodes of weight times exp(-squared distance / 2): (2, b), (2, M) -> (b,).
+
+        Differences, not products, so that single precision is enough.
+        """
+        squares = (x[0, :, None] - means[0]).square_()
+        squares += (x[1, :, None] - means[1]).square_()
+        return squares.mul_(-0.5).add_(self.log_weights).logsumexp(1)
 
     def log_prob_on_grid(self, xs: Tensor, ys: Tensor) -> Tensor:
         """log p on all pairs of ticks: (Y, X) nats, float32, at least log DARKEST.
@@ -100,7 +106,7 @@ def place_nodes(decode: Decode, n_latents: int, noise: float, care: Care, device
         Davis and Rabinowitz 1984, Methods of numerical integration, 2.7 (composite Gauss rules)
     """
     cells, counts = _counts(decode, n_latents, noise, care, device)
-    width = 2 * care.reach / CELLS
+    width = 2 * care.reach / CELLS[n_latents]
     owner, places = _spread(counts)  # cell of each node, and its place in it along each latent (M, Z)
     nodes, weights = (table.to(device) for table in _gauss_table())
     per_axis = counts[owner]
@@ -133,23 +139,32 @@ def gauss_hermite(order: int, n_latents: int) -> tuple[Tensor, Tensor]:
 
 def _counts(decode: Decode, n_latents: int, noise: float, care: Care, device: torch.device) -> tuple[Tensor, Tensor]:
     """Indices (C, Z) of the cells within reach, and how many nodes each needs along each latent (C, Z)."""
-    ticks = torch.linspace(-care.reach, care.reach, LINES, device=device)
+    side = CELLS[n_latents]
+    ticks = torch.linspace(-care.reach, care.reach, 2 * side + 1, device=device)
     grids = torch.meshgrid(*[ticks] * n_latents, indexing="ij")
-    image = decode(torch.stack(grids, -1).view(-1, n_latents)).view(*[LINES] * n_latents, 2)
-    lengths = torch.stack([_longest(image, axis, n_latents) for axis in range(n_latents)], -1) / noise
-    generosity = ON_A_LINE if n_latents == 1 else 1
-    counts = (generosity * (care.least + care.density * lengths)).ceil().clamp(max=MOST_NODES).long()
-    cells = torch.stack(torch.meshgrid(*[torch.arange(CELLS, device=device)] * n_latents, indexing="ij"), -1)
-    nearest = ((cells - (CELLS - 1) / 2).abs() - 0.5).clamp(min=0) * (2 * care.reach / CELLS)
+    image = decode(torch.stack(grids, -1).view(-1, n_latents)).view(*[len(ticks)] * n_latents, 2)
+    lengths = torch.stack([_steepest(image, axis) for axis in range(n_latents)], -1) / noise
+    cells = torch.stack(torch.meshgrid(*[torch.arange(side, device=device)] * n_latents, indexing="ij"), -1)
+    nearest = ((cells - (side - 1) / 2).abs() - 0.5).clamp(min=0) * (2 * care.reach / side)
     is_within = nearest.square().sum(-1) < care.reach**2
-    return cells[is_within], counts[is_within]
+    return cells[is_within], _within_budget(care, lengths[is_within])
 
 
-def _longest(image: Tensor, axis: int, n_latents: int) -> Tensor:
-    """Longest image, in data units, of three lines across each cell along an axis: (CELLS,) * Z."""
-    steps = image.diff(dim=axis).norm(dim=-1).movedim(axis, 0)  # (2 * CELLS, LINES or nothing)
-    across = steps.view(CELLS, 2, *steps.shape[1:]).sum(1)
-    if n_latents == 1:
+def _within_budget(care: Care, lengths: Tensor) -> Tensor:
+    """Nodes of each cell along each latent (C, Z), for cells whose images are so many noise widths long (C, Z)."""
+    needed = float((care.least + care.density * lengths).prod(1).sum())
+    density = care.density * min(1.0, (BUDGET / needed) ** (1 / lengths.shape[1]))
+    return (care.least + density * lengths).ceil().clamp(max=MOST_NODES).long()
+
+
+def _steepest(image: Tensor, axis: int) -> Tensor:
+    """Length, in data units, that the image of each cell along an axis would have if it were steepest all along.
+
+    image: of two steps a cell, (2 side + 1,) * Z + (2,) -> (side,) * Z.
+    """
+    steps = image.diff(dim=axis).norm(dim=-1).movedim(axis, 0)  # (2 side, 2 side + 1 or nothing)
+    across = 2 * steps.view(len(steps) // 2, 2, *steps.shape[1:]).amax(1)
+    if across.ndim == 1:
         return across
     three = torch.stack([across[:, 0:-1:2], across[:, 1::2], across[:, 2::2]])
     return three.amax(0).movedim(0, axis)

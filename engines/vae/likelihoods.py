@@ -102,7 +102,7 @@ class _Located(Likelihood):
 
     def middle(self, outputs: Tensor) -> Tensor:
         """Where the bell stands, in pixel values; it may lie outside of 0 ... levels - 1."""
-        return (self.levels - 1) * (outputs + 0.5)
+        return (self.levels - 1) * (outputs.clamp(-2, 2) + 0.5)  # beyond, tails have no digits left
 
     def edges(self, outputs: Tensor, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Lower and upper edge of each pixel's bin in widths from the middle, and the width of a bin."""

@@ -13,10 +13,15 @@ END = 0  # the token that ends and fills up a text
 
 
 class Written(NamedTuple):
-    """Names with what the decoder thought while it wrote: tokens (B, T), logits (B, T, V)."""
+    """Names and what each letter was chosen from: tokens (B, T), logits (B, T, V), certain after the end."""
 
     tokens: Tensor
     logits: Tensor
+
+    def log_prob(self) -> Tensor:
+        """log p(x given z) of the names themselves: nats, shape (B,)."""
+        chosen = self.logits.log_softmax(-1).gather(2, self.tokens[..., None])[..., 0]
+        return (chosen * counted(self.tokens)).sum(1)
 
 
 class NameEncoder(nn.Module):
@@ -25,13 +30,13 @@ class NameEncoder(nn.Module):
     Args:
         n_symbols: V.
         n_features: Features of a letter.
-        width: Units of both GRUs together.
+        width: Units of the writer; each of the two readers has two thirds as many.
         n_latents: Z.
     """
 
     def __init__(self, n_symbols: int, *, n_features: int, width: int, n_latents: int) -> None:
         super().__init__()
-        self.half = width // 2
+        self.half = 2 * width // 3
         self.embedding = nn.Embedding(n_symbols, n_features)
         self.gru = nn.GRU(n_features, self.half, batch_first=True, bidirectional=True)
         self.head = nn.Linear(2 * self.half, 2 * n_latents)
@@ -72,11 +77,9 @@ class NameDecoder(nn.Module):
         self.gru = nn.GRU(n_features + n_latents, width, batch_first=True)
         self.head = nn.Linear(width, n_symbols)
 
-    def logits(self, prefix: Tensor, z: Tensor) -> Tensor:
-        """Logits of each next letter: inputs (B, S) from the start on and codes (B, Z) -> (B, S, V)."""
-        beside = z[:, None].expand(-1, prefix.shape[1], -1)
-        inputs = torch.cat([self.embedding(prefix), beside], dim=2)
-        return self.head(self.gru(inputs, torch.tanh(self.first(z))[None])[0])
+    def next_logits(self, prefix: Tensor, z: Tensor) -> Tensor:
+        """Logits of the letter after a prefix (B, t), given codes (B, Z): shape (B, V)."""
+        return self._logits(prefix, z)[:, -1]
 
     def log_prob(self, tokens: Tensor, z: Tensor, is_hidden: Tensor | None = None) -> Tensor:
         """Exact log p(x given z) of clean tokens (B, T) and codes (B, Z): nats, shape (B,).
@@ -87,8 +90,8 @@ class NameDecoder(nn.Module):
             is_hidden: Letters that the decoder may not see as input, shape (B, T); None: it sees all.
         """
         seen = tokens if is_hidden is None else tokens.masked_fill(is_hidden, self.hidden_letter)
-        logits = self.logits(self._with_start(seen[:, :-2]), z)
-        counts = self._counts(tokens[:, :-1])
+        logits = self._logits(seen[:, :-2], z)
+        counts = counted(tokens[:, :-1])
         nats = F.cross_entropy(logits.flatten(0, 1), tokens[:, :-1].flatten(), reduction="none")
         return -(nats.view(counts.shape) * counts).sum(1)
 
@@ -110,14 +113,17 @@ class NameDecoder(nn.Module):
             chosen = (logits[-1] if noise is None else logits[-1] + noise[:, t]).argmax(1)
             token = chosen if t == 0 else chosen * (token != END)
             tokens.append(token)
-        return Written(torch.stack([*tokens, torch.zeros_like(token)], 1), torch.stack([*logits, self._end(z)], 1))
+            if not token.any():
+                break
+        missing = self.length - len(tokens)
+        ends, certain = [torch.zeros_like(token)] * missing, [self._end(z)] * missing
+        return Written(torch.stack([*tokens, *ends], 1), torch.stack([*logits, *certain], 1))
 
-    def _with_start(self, tokens: Tensor) -> Tensor:
-        return F.pad(tokens, (1, 0), value=self.start)
-
-    def _counts(self, tokens: Tensor) -> Tensor:
-        """1 for each letter and for the first end, 0 after it."""
-        return F.pad((tokens[:, :-1] != END).float(), (1, 0), value=1.0)
+    def _logits(self, prefix: Tensor, z: Tensor) -> Tensor:
+        """Logits of every letter up to the one after a prefix (B, t), given codes (B, Z): shape (B, t + 1, V)."""
+        letters = self.embedding(F.pad(prefix, (1, 0), value=self.start))
+        inputs = torch.cat([letters, z[:, None].expand(-1, letters.shape[1], -1)], dim=2)
+        return self.head(self.gru(inputs, torch.tanh(self.first(z))[None])[0])
 
     def _end(self, z: Tensor) -> Tensor:
         """Logits of the last place: the end is certain."""
@@ -132,6 +138,11 @@ def clean(tokens: Tensor) -> Tensor:
     cleaned = torch.where(is_before, tokens.long(), END)
     cleaned[:, -1] = END
     return cleaned
+
+
+def counted(tokens: Tensor) -> Tensor:
+    """1 for each letter and for the first end, 0 after it: clean tokens (B, T) -> (B, T)."""
+    return F.pad((tokens[:, :-1] != END).float(), (1, 0), value=1.0)
 
 
 def gumbel_noise(shape: tuple[int, ...], rng: torch.Generator) -> Tensor:

@@ -50,7 +50,7 @@ class StackedEncoder(nn.Module):
 
     def forward(self, x: Tensor, condition: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """x (B, D), condition (B, n_classes) or None -> mean and log std, each (K, B, Z)."""
-        features = x if self.patches is None else F.relu(self.patches(x))
+        features = x if self.patches is None else F.silu(self.patches(x))
         mean, log_std = self.body(join(features, condition)).chunk(2, dim=-1)
         return mean, log_std.clamp(-7, 3)
 
@@ -85,7 +85,7 @@ class StackedDecoder(nn.Module):
     def forward(self, z: Tensor, condition: Tensor | None = None) -> Tensor:
         """z (B, Z) or (K, B, Z), condition (B, n_classes) or None -> (K, B, D * n_outputs)."""
         features = self.body(join(z, condition))
-        return features if self.unpatches is None else self.unpatches(F.relu(features))
+        return features if self.unpatches is None else self.unpatches(F.silu(features))
 
 
 def join(features: Tensor, condition: Tensor | None) -> Tensor:

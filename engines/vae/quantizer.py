@@ -37,9 +37,9 @@ class VectorQuantizer(nn.Module):
         N_k <- g N_k + (1 - g) n_k,   m_k <- g m_k + (1 - g) sum of its z,   e_k = m_k / N_k.
 
     Kept alive, the codes begin at vectors of the first batch, and each call of `learn` moves those that were hardly
-    used (`DEAD_BELOW`; about 45 updates without a single vector at g = 0.95) to random vectors of the batch, with a fresh
-    fair count, so that each has as long again to find users. Left alone, they begin as noise, and those
-    that win no vector at the start never move: the codebook collapses.
+    used (`DEAD_BELOW`; about 45 updates without a single vector at g = 0.95) to random vectors of the batch, with a
+    fresh fair count, so that each has as long again to find users. Left alone, they begin as noise, and those that
+    win no vector at the start never move: the codebook collapses.
 
     Args:
         n_codes: K.

@@ -2,30 +2,35 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
+from engines.batches import Measures, Part
 from engines.datasets.base import Examples
 from engines.errors import ShapeError
-from engines.model_spec import Phase
+from engines.model_spec import ModelSpec, Phase, Usual
+from engines.plan import Plan
 from engines.probes import ExampleProbe
 from engines.settings import Settings, setting
 from engines.tensors import make_rng, to_numpy
 from engines.vae.code_prior import CodePrior
 from engines.vae.likelihoods import build_likelihood
 from engines.vae.quantizer import Quantized, VectorQuantizer, count_codes, perplexity
+from engines.vae.vq_nets import (
+    build_bottom_encoder,
+    build_decoder,
+    build_doubling,
+    build_top_encoder,
+    count_halvings,
+    padded_size,
+)
 
-if TYPE_CHECKING:
-    from engines.batches import Measures, Part
-
-LARGEST_BOTTOM = 8  # codes along the shorter side of the fine map
 REPLACES_UNTIL = 0.6  # share of the training: after it codes keep their meaning, so that decoder and prior settle
 PRIOR_SHARE = 0.5  # of a batch that the prior learns from: a picture costs it twice what it costs the rest
 MEASURED = 256  # examples of each part, before the end
@@ -108,11 +113,16 @@ class VqVae(nn.Module):
     def __init__(self, event_shape: tuple[int, ...], levels: int, settings: VqVaeSettings) -> None:
         super().__init__()
         self.event_shape, self.levels, self.settings = event_shape, levels, settings
-        self.n_halvings = _halvings(event_shape)
-        self.padded = _padded_size(event_shape, self.n_halvings)
+        self.n_halvings = count_halvings(event_shape)
+        self.padded = padded_size(event_shape, self.n_halvings)
         self.bottom_shape = tuple(side >> self.n_halvings for side in self.padded)
         self.top_shape = tuple(side // 2 for side in self.bottom_shape)
-        self._build_nets(settings.n_channels, settings.code_features)
+        n, n_features = settings.n_channels, settings.code_features
+        self.bottom_encoder = build_bottom_encoder(event_shape[0], self.n_halvings, n)
+        self.top_encoder = build_top_encoder(n, n_features)
+        self.top_up = build_doubling(n_features, n)
+        self.bottom_head = nn.Conv2d(2 * n, n_features, 1)
+        self.decoder = build_decoder(n + n_features, n, self.n_halvings, event_shape[0])
         keep = {"keeps_alive": settings.keeps_codes_alive}
         self.top_quantizer = VectorQuantizer(settings.n_codes, settings.code_features, **keep)
         self.bottom_quantizer = VectorQuantizer(settings.n_codes, settings.code_features, **keep)
@@ -125,17 +135,6 @@ class VqVae(nn.Module):
             n_layers=settings.prior_layers,
             hidden_share=settings.hidden_share,
         )
-
-    def _build_nets(self, n: int, n_features: int) -> None:
-        sizes = _channels(self.n_halvings, n)
-        self.bottom_encoder = nn.Sequential(*_halving_layers(self.event_shape[0], sizes), _Residual(n))
-        self.top_encoder = nn.Sequential(
-            nn.Conv2d(n, n, 4, stride=2, padding=1), _Residual(n), nn.Conv2d(n, n_features, 1)
-        )
-        self.top_up = nn.Sequential(nn.ConvTranspose2d(n_features, n, 4, stride=2, padding=1), nn.SiLU())
-        self.bottom_head = nn.Conv2d(2 * n, n_features, 1)
-        body = (nn.Conv2d(n + n_features, n, 3, padding=1), _Residual(n), _Residual(n), nn.SiLU())
-        self.decoder = nn.Sequential(*body, *_doubling_layers(sizes, self.event_shape[0]))
 
     # ---- both directions ----
 
@@ -251,7 +250,7 @@ class VqVae(nn.Module):
         """
         n = None if is_last else MEASURED
         rate, distortion = self._rates(held_out.x[:n])
-        seen_bound = -sum(self._rates(seen.x[:n]))
+        seen_rate, seen_distortion = self._rates(seen.x[:n])
         bound = -(rate + distortion)
         return {
             "bound": float(bound.mean()),
@@ -260,7 +259,7 @@ class VqVae(nn.Module):
             "rate": float(rate.mean()),
             "distortion": float(distortion.mean()),
             "uniform_rate": self.prior.n_positions * math.log(self.settings.n_codes),
-            "seen_bound": float(seen_bound.mean()),
+            "seen_bound": -float((seen_rate + seen_distortion).mean()),
         } | self._measure_codes(held_out.x)
 
     # ---- inside ----
@@ -336,49 +335,6 @@ class VqVae(nn.Module):
         return to_numpy(count_codes(codes, self.settings.n_codes) / codes.numel())
 
 
-class _Residual(nn.Module):
-    """x + a small change of x that sees each place's neighbours."""
-
-    def __init__(self, n: int) -> None:
-        super().__init__()
-        self.change = nn.Sequential(nn.SiLU(), nn.Conv2d(n, n, 3, padding=1), nn.SiLU(), nn.Conv2d(n, n, 1))
-
-    def forward(self, x: Tensor) -> Tensor:
-        return x + self.change(x)
-
-
-def _channels(n_halvings: int, n: int) -> list[int]:
-    """Features after each halving: half as many where there are four times as many places, which would cost most."""
-    return [n // 2] * (n_halvings > 1) + [n] * max(1, n_halvings - 1)
-
-
-def _halving_layers(n_colours: int, sizes: list[int]) -> list[nn.Module]:
-    """2 x 2 pixels become one place, which sees its neighbours; then 2 x 2 places become one."""
-    layers = [nn.PixelUnshuffle(2), nn.Conv2d(4 * n_colours, sizes[0], 3, padding=1), nn.SiLU()]
-    for pair in itertools.pairwise(sizes):
-        layers += [nn.Conv2d(*pair, 2, stride=2), nn.SiLU()]
-    return layers
-
-
-def _doubling_layers(sizes: list[int], n_colours: int) -> list[nn.Module]:
-    """The way back: one place becomes 2 x 2, and at last 2 x 2 pixels."""
-    layers: list[nn.Module] = []
-    for n_out, n_in in reversed(list(itertools.pairwise(sizes))):
-        layers += [nn.Conv2d(n_in, 4 * n_out, 1), nn.PixelShuffle(2), nn.SiLU()]
-    return [*layers, nn.Conv2d(sizes[0], 4 * n_colours, 3, padding=1), nn.PixelShuffle(2)]
-
-
-def _halvings(event_shape: tuple[int, ...]) -> int:
-    """How often a picture is halved until its shorter side has LARGEST_BOTTOM codes or fewer; at least once."""
-    return max(1, math.ceil(math.log2(min(event_shape[1:]) / LARGEST_BOTTOM)))
-
-
-def _padded_size(event_shape: tuple[int, ...], n_halvings: int) -> tuple[int, ...]:
-    """Height and width, raised until both maps of codes have whole sizes."""
-    unit = 2 ** (n_halvings + 1)
-    return tuple(math.ceil(side / unit) * unit for side in event_shape[1:])
-
-
 def _channels_last(x: Tensor) -> Tensor:
     return x.permute(0, 2, 3, 1)
 
@@ -395,3 +351,47 @@ def _flatten(top: Tensor, bottom: Tensor) -> Tensor:
 def build_vq_vae(settings: VqVaeSettings, examples: Examples) -> VqVae:
     """A VQ-VAE for these pictures."""
     return VqVae(examples.event_shape, examples.levels, settings)
+
+
+def _usual(steps: int, learning_rate: float, **settings: float) -> Usual:
+    plan = Plan(steps=steps, batch_size=32, learning_rate=learning_rate)
+    return Usual(VqVaeSettings.from_dict(settings), plan)
+
+
+VQ_VAE = ModelSpec(
+    key="vq_vae",
+    family="vae",
+    title="VQ-VAE",
+    idea="A picture is spelled in an alphabet of codes, coarse and fine; a language model learns how they are spelled.",
+    settings=VqVaeSettings,
+    build=build_vq_vae,
+    presets={
+        "tiny codebook": VqVaeSettings(n_codes=4),
+        "large codebook": VqVaeSettings(n_codes=256),
+        "dead codes": VqVaeSettings(n_codes=256, keeps_codes_alive=False),
+        "no commitment": VqVaeSettings(commitment=0.0),
+    },
+    paper="van den Oord, Vinyals, Kavukcuoglu 2017, Neural discrete representation learning, arXiv:1711.00937; "
+    "Razavi, van den Oord, Vinyals 2019, VQ-VAE-2, arXiv:1906.00446",
+    absent={
+        "log_prob": "It would be a sum over all maps of codes, 64^80 of them for a face: one term of it is the bound.",
+        "log_prob_estimate": "One term of the sum over all maps is computed; nothing says how much the others add.",
+        "encode": "A picture has one pair of maps of codes, not a distribution over them: use codes.",
+        "decode": "Its latent is a pair of maps of numbers, not a vector: use decode_codes.",
+        "to_latent": "Many pictures share their codes, so that codes do not tell the picture: use codes.",
+        "to_data": "Codes have a distribution over pictures, not one: use decode_codes for its mean.",
+        "layers_to_latent": "Its nets are not invertible, so their layers keep no count of volume.",
+        "score": "It is not learned, and pixels and codes are whole numbers, which have no gradient.",
+        "denoise": "It knows the clean pictures only, not the pictures at each noise level.",
+        "discriminate": "There is no discriminator: copying the picture is the objective.",
+        "next_token_logits": "Its prior tells the next code of a map, not the next pixel: prior.next_code_logits.",
+        "sample_path": "Codes come one after the other, but only complete maps are a picture.",
+    },
+    takes=("image",),
+    plan=Plan(steps=3000, batch_size=32, learning_rate=5e-3),
+    on={
+        "digits": _usual(2000, 3e-3, n_codes=8, hidden_share=0.25),
+        "faces": _usual(6000, 6e-3),
+        "patches": _usual(4000, 5e-3),
+    },
+)

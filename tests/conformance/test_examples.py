@@ -33,7 +33,6 @@ AREA = {  # at radius 1; a heart is a square of diagonal 1.65 and a disc of the 
     "square": 1.5**2,
     "ellipse": 0.6 * math.pi,
     "heart": (0.5 + math.pi / 8) * 1.65**2,
-    "triangle": 0.75 * 3**0.5 * 0.95**2,
 }
 
 each_set = pytest.mark.parametrize("key", SHIPPED)
@@ -80,7 +79,7 @@ def test_examples_are_what_the_entry_says(key: str) -> None:
         assert part.shape[1:] == spec.event_shape and part.is_contiguous()
         assert int(part.min()) >= 0 and int(part.max()) < spec.levels
     assert int(examples.train.max()) == spec.levels - 1  # the whole range is used
-    assert len(examples.train) > 4 * len(examples.test) > 400
+    assert len(examples.train) > 4 * len(examples.test) > 250
 
 
 @each_set
@@ -187,23 +186,25 @@ def test_shapes_turned_by_their_symmetry_are_the_same() -> None:
 @pytest.mark.parametrize("key", ["small_shapes", "shapes"])
 def test_shapes_have_the_area_and_the_middle_that_geometry_gives(key: str) -> None:
     examples, (rows, _) = of(key), factors_of(key)
-    names = [factor.name for factor in examples.factors]
+    names = [factor.name for factor in examples.factors]  # without "shape", it is a square
     value = {factor.name: factor.values for factor in examples.factors}
     white = examples.train[:1500, 0].double() / 255
     centres = torch.arange(white.shape[-1]) + 0.5
     for row, picture in zip(rows[:1500].tolist(), white, strict=True):
         at = {name: value[name][number] for name, number in zip(names, row, strict=True)}
         radius, x, y = (float(at[name].split()[0]) for name in ("scale", "x", "y"))
-        within = 0.12 if at["shape"] == "triangle" else 0.06  # sharp corners are drawn a little too dark
-        assert float(picture.sum()) == pytest.approx(AREA[at["shape"]] * radius**2, rel=within), at
-        if at["shape"] in ("square", "ellipse"):
+        shape = at.get("shape", "square")
+        if min(x, y, white.shape[-1] - x, white.shape[-1] - y) < 0.75 * radius:
+            continue  # cut by the border
+        assert float(picture.sum()) == pytest.approx(AREA[shape] * radius**2, rel=0.06, abs=0.8), at
+        if shape in ("square", "ellipse"):
             assert float((picture.sum(0) * centres).sum() / picture.sum()) == pytest.approx(x, abs=0.15), at
             assert float((picture.sum(1) * centres).sum() / picture.sum()) == pytest.approx(y, abs=0.15), at
 
 
 def test_small_shapes_are_all_there() -> None:
     train, test = factors_of("small_shapes")
-    assert len(torch.cat([train, test]).unique(dim=0)) == 3 * 5 * 12 * 12
+    assert len(torch.cat([train, test]).unique(dim=0)) == 5 * 12 * 12
 
 
 def test_faces_look_where_gaze_says() -> None:

@@ -11,7 +11,9 @@ from typing import Any
 
 from app.live.asks.base import Ask
 from app.live.asks.latents import AggregateAsk, DecodeAsk, EncodeAsk, PortraitAsk
+from app.live.asks.names import NameCodeAsk, NameDrawAsk, NameMapAsk, SpellAsk
 from app.live.asks.plane import DensityAsk, SamplesAsk
+from app.live.asks.posterior import PosteriorAsk
 from engines.errors import SettingError
 
 ASKS: Mapping[str, type[Ask]] = {
@@ -21,6 +23,11 @@ ASKS: Mapping[str, type[Ask]] = {
     "encode": EncodeAsk,
     "portrait": PortraitAsk,
     "aggregate": AggregateAsk,
+    "posterior": PosteriorAsk,
+    "spell": SpellAsk,
+    "name_code": NameCodeAsk,
+    "name_draw": NameDrawAsk,
+    "name_map": NameMapAsk,
 }
 
 

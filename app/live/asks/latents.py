@@ -28,7 +28,7 @@ FARTHEST = 50.0  # latents beyond are cut to it: no prior reaches there
 MAX_PIXELS = 3 * 64 * 64
 N_POINTS = 600  # examples on the latent plane
 N_SHOWN = 48  # of them as pictures
-N_AGGREGATE = 1000  # examples of the aggregate posterior
+N_AGGREGATE = 1000  # examples of the training that make the aggregate posterior
 AGGREGATE_SIDE = 48
 FOLLOWS_FROM = 0.1  # share of a factor's entropy that a latent must carry to be named after it
 
@@ -151,8 +151,9 @@ class AggregateAsk:
     @staticmethod
     def answer(model: Any, run: Run, asks: Sequence[AggregateAsk]) -> dict[AggregateAsk, Arrays]:
         """One map after the other."""
-        x, labels = _test(model, _examples(run), N_AGGREGATE)
-        posterior = model.encode(x, labels=labels)
+        examples = _examples(run)
+        labels = examples.train_labels[:N_AGGREGATE] if model.uses_labels and examples.train_labels is not None else None
+        posterior = model.encode(examples.train[:N_AGGREGATE].float(), labels=labels)
         return {ask: aggregate_map(posterior.mean, posterior.std, ask) for ask in asks}
 
 

@@ -1,0 +1,137 @@
+// The latent plane of one point: the true posterior as a map, the encoder's q over it; with one latent, both as curves.
+
+import { toGrid } from "./density.js";
+import { sharpen } from "./live.js";
+
+export const REACH = 4; // shown from -REACH to REACH, as the engine's map is
+const WINDOW = [-REACH, REACH, -REACH, REACH];
+
+/** Pixels of a place in a window, y upwards. */
+export function placer([x0, x1, y0, y1], width, height) {
+  return (x, y) => [((x - x0) / (x1 - x0)) * width, height - ((y - y0) / (y1 - y0)) * height];
+}
+
+/** A line through points, given in pixels. */
+export function trace(context, points) {
+  context.beginPath();
+  points.forEach(([x, y], i) => (i ? context.lineTo(x, y) : context.moveTo(x, y)));
+}
+
+/** Draw what is known of a point on a panel. view: { map, mean, std } as the server sent them. */
+export function drawPosterior(panel, view, tables, colours) {
+  if (view.mean.values.length === 1) drawCurves(panel, view, colours);
+  else drawMap(panel, view, tables, colours);
+}
+
+function drawMap(panel, { map, mean, std }, tables, colours) {
+  const density = toGrid(map);
+  panel.paintDensity(density, tables.model, density.reduce((a, b) => Math.max(a, b), 1e-12));
+  panel.show({ window: WINDOW, tickColour: colours.soft });
+  const { context, width, height } = sharpen(panel.canvas);
+  drawPrior(context, width, height, colours);
+  drawEllipses(context, mean.values, std.values, width, height, colours);
+  axisNames(context, "z₁", "z₂", width, colours);
+}
+
+/** The prior's circles at one and two standard deviations. */
+export function drawPrior(context, width, height, colours) {
+  const at = placer(WINDOW, width, height), [cx, cy] = at(0, 0);
+  context.setLineDash([3, 4]);
+  context.strokeStyle = colours.base;
+  context.lineWidth = 1.1;
+  for (const r of [1, 2]) {
+    context.beginPath();
+    context.arc(cx, cy, (r * width) / (2 * REACH), 0, 2 * Math.PI);
+    context.stroke();
+  }
+  context.setLineDash([]);
+}
+
+/** q at one and two standard deviations, and its mean; where it lies outside, an arrow to it. */
+function drawEllipses(context, mean, std, width, height, colours) {
+  const at = placer(WINDOW, width, height), scale = width / (2 * REACH), [cx, cy] = at(...mean);
+  context.strokeStyle = context.fillStyle = colours.ink;
+  if (Math.max(Math.abs(mean[0]), Math.abs(mean[1])) > REACH) { pointOutside(context, mean, width, height, colours); return; }
+  for (const [r, weight] of [[1, 2], [2, 1.2]]) {
+    context.lineWidth = weight;
+    context.beginPath();
+    context.ellipse(cx, cy, Math.max(1.5, r * std[0] * scale), Math.max(1.5, r * std[1] * scale), 0, 0, 2 * Math.PI);
+    context.stroke();
+  }
+  context.lineWidth = 1.4;
+  for (const [dx, dy] of [[4, 0], [0, 4]]) { trace(context, [[cx - dx, cy - dy], [cx + dx, cy + dy]]); context.stroke(); }
+}
+
+function pointOutside(context, mean, width, height, colours) {
+  const angle = Math.atan2(-mean[1], mean[0]), cx = width / 2, cy = height / 2;
+  const far = Math.min(cx, cy) / Math.max(Math.abs(Math.cos(angle)), Math.abs(Math.sin(angle))) - 8;
+  const tip = [cx + far * Math.cos(angle), cy + far * Math.sin(angle)];
+  const back = (turn) => [tip[0] - 14 * Math.cos(angle + turn), tip[1] - 14 * Math.sin(angle + turn)];
+  context.lineWidth = 2;
+  trace(context, [back(0.5), tip, back(-0.5)]);
+  context.stroke();
+  context.font = `12px ${getComputedStyle(context.canvas).fontFamily}`;
+  context.textAlign = "center";
+  context.fillStyle = colours.ink;
+  const text = `q lies outside: (${[...mean].map((v) => v.toFixed(1)).join(", ")})`.replaceAll("-", "\u2212");
+  context.fillText(text, width / 2, height - 26);
+}
+
+/** With one latent: p(z | x) filled, q as a line, the prior dashed. */
+function drawCurves(panel, { map, mean, std }, colours) {
+  const { context, width, height } = sharpen(panel.canvas);
+  const n = map.values.length, z = Float32Array.from({ length: n }, (_, i) => REACH * ((2 * i + 1) / n - 1));
+  const truth = map.values.map(Math.exp), [m] = mean.values, [s] = std.values;
+  const bell = (v, mu, sd) => Math.exp(-0.5 * ((v - mu) / sd) ** 2) / (sd * Math.sqrt(2 * Math.PI));
+  const top = 1.12 * Math.max(truth.reduce((a, b) => Math.max(a, b), 0), Math.abs(m) < REACH ? bell(m, m, s) : 0, 0.4);
+  const at = placer([-REACH, REACH, 0, top], width, height - 22);
+  const curve = (values) => Array.from(z, (v, i) => at(v, values[i]));
+  context.fillStyle = colours.panel;
+  context.fillRect(0, 0, width, height);
+  fillUnder(context, curve(truth), at(0, 0)[1], colours.model);
+  stroke(context, curve(truth), colours.model, 2);
+  context.setLineDash([3, 4]);
+  stroke(context, curve(z.map((v) => bell(v, 0, 1))), colours.base, 1.2);
+  context.setLineDash([]);
+  // q may be narrower than the map's cells: its own fine ticks around its mean.
+  const own = Array.from({ length: 121 }, (_, i) => m + s * (i / 12 - 5));
+  stroke(context, own.map((v) => at(v, bell(v, m, s))), colours.ink, 2);
+  if (Math.abs(m) > REACH) pointOutside(context, [m, 0], width, height, colours);
+  axis(context, at, width, height, colours);
+}
+
+function stroke(context, points, colour, weight) {
+  context.strokeStyle = colour;
+  context.lineWidth = weight;
+  trace(context, points);
+  context.stroke();
+}
+
+function fillUnder(context, points, floor, colour) {
+  trace(context, [[points[0][0], floor], ...points, [points.at(-1)[0], floor]]);
+  context.globalAlpha = 0.25;
+  context.fillStyle = colour;
+  context.fill();
+  context.globalAlpha = 1;
+}
+
+function axis(context, at, width, height, colours) {
+  context.font = `11px ${getComputedStyle(context.canvas).fontFamily}`;
+  context.fillStyle = context.strokeStyle = colours.soft;
+  context.textAlign = "center";
+  context.lineWidth = 1;
+  trace(context, [at(-REACH, 0), at(REACH, 0)]);
+  context.stroke();
+  for (let v = 1 - REACH; v < REACH; v++) context.fillText(String(v).replace("-", "\u2212"), at(v, 0)[0], height - 7);
+  axisNames(context, "z", "", width, colours);
+}
+
+function axisNames(context, across, up, width, colours) {
+  const height = context.canvas.clientHeight;
+  context.font = `italic 13px ${getComputedStyle(context.canvas).fontFamily}`;
+  context.fillStyle = colours.soft;
+  context.textAlign = "right";
+  context.fillText(across, width - 6, height - 7);
+  context.textAlign = "left";
+  context.fillText(up, 5, 15);
+}

@@ -1,0 +1,221 @@
+// The stage of a VAE in the plane: data, model, and the posterior of the point under the finger; under them, the bound.
+
+import { BoundLine, nats } from "./bound_line.js";
+import { drawPosterior, drawPrior, placer, trace } from "./latent_map.js";
+import { element, sharpen } from "./live.js";
+import { blend, card, klText, mountStage, Stage } from "./stage.js";
+
+const NUMBERS = ["total", "error", "bound", "rate", "distortion", "few", "fewError", "many", "manyError"];
+const EMPTY_MAP = new Float32Array(128 * 128);
+
+/** Streamlit calls this at each change of data or theme. */
+export function mount(component) {
+  component.parentElement.querySelector(".posterior_stage").classList.add("stage");
+  return mountStage(PosteriorStage, component);
+}
+
+class PosteriorStage extends Stage {
+  // ---- building ----
+
+  buildCards() {
+    const cards = {
+      data: card("data", "Data", "exact density", "entropy"),
+      model: card("model", "Model", "", "KL(data ‖ model)"),
+      posterior: card("", "Posterior of x", "", "reconstruction of x"),
+    };
+    const key = (kind, text) => element("span", { className: "key" }, element("i", { className: kind }), text);
+    cards.posterior.foot.append(element("div", { className: "cap" },
+      key("truth", "true p(z | x)"), key("ours", "encoder's q(z | x)"), key("prior", "prior")));
+    for (const [name, what] of [["data", "data"], ["model", "model's"]]) this.makeDraggable(cards[name].canvas, what);
+    cards.model.canvas.classList.add("scrolls"); // so that a phone can be scrolled
+    return cards;
+  }
+
+  buildExtras() {
+    this.line = new BoundLine();
+    return [this.line.root];
+  }
+
+  makeDraggable(canvas, what) {
+    canvas.classList.add("drags");
+    canvas.tabIndex = 0;
+    canvas.what = what;
+    canvas.setAttribute("role", "application");
+    canvas.onpointerdown = (event) => { canvas.setPointerCapture(event.pointerId); this.isDragging = true; this.dragTo(event); };
+    canvas.onpointermove = (event) => { if (this.isDragging) this.dragTo(event); };
+    canvas.onpointerup = canvas.onpointercancel = () => { this.isDragging = false; this.report(); };
+    canvas.onkeydown = (event) => this.onKey(event);
+  }
+
+  dragTo(event) {
+    const box = event.target.getBoundingClientRect(), [x0, x1, y0, y1] = this.numbers.window;
+    const share = (v) => Math.min(1, Math.max(0, v));
+    this.setPoint(x0 + share((event.clientX - box.left) / box.width) * (x1 - x0), y1 - share((event.clientY - box.top) / box.height) * (y1 - y0));
+  }
+
+  onKey(event) {
+    const by = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] }[event.key];
+    if (!by) return;
+    event.preventDefault();
+    const [x0, x1] = this.numbers.window, step = ((x1 - x0) / 100) * (event.shiftKey ? 5 : 1);
+    this.setPoint(this.x[0] + step * by[0], this.x[1] + step * by[1]);
+    clearTimeout(this.resting);
+    this.resting = setTimeout(() => this.report(), 400);
+  }
+
+  // ---- the point ----
+
+  update(blob) {
+    const { x, place } = blob.numbers;
+    const isNew = place !== this.place;
+    this.place = place;
+    if (isNew) { this.x = x; this.isChosen = blob.numbers.is_chosen; this.posterior = null; }
+    super.update(blob);
+    if (isNew) this.askPosterior();
+    this.showLine();
+  }
+
+  watch(digest, attempt) {
+    this.posterior = null;
+    super.watch(digest, attempt);
+  }
+
+  setPoint(x, y) {
+    this.x = [x, y].map((v) => Math.round(1000 * v) / 1000);
+    this.isChosen = true;
+    this.isDirty = this.isDataDirty = true;
+    this.askPosterior();
+    this.showLine();
+  }
+
+  aim(picture) {
+    super.aim(picture);
+    if (picture.sheet) this.target.sheet = picture.sheet;
+    if (this.nearestKept() !== this.askedStep) this.askPosterior();
+  }
+
+  askPosterior() {
+    const step = this.nearestKept();
+    this.askedStep = step;
+    if (step === null || !this.x) return;
+    const asked = performance.now(), x = this.x;
+    this.decoder.ask("posterior", { run: this.digest, step, what: "posterior", x }, (blob) => {
+      this.posterior = { map: blob.log_posterior, mean: blob.mean, std: blob.std, outline: blob.outline.values, reconstruction: blob.reconstruction.values, x, step,
+        numbers: Object.fromEntries(NUMBERS.map((name, i) => [name, blob.nats.values[i]])) };
+      this.posteriorLatency = performance.now() - asked;
+      this.posteriorAnswers = (this.posteriorAnswers ?? 0) + 1;
+      this.isDirty = true;
+      this.showLine();
+    }, (error) => error.message !== "lost" && this.say(error.message));
+  }
+
+  ownPlace() { return this.isChosen ? { x: this.x, place: this.place } : {}; }
+
+  ownLink() { return this.isChosen ? { x: this.x.join(",") } : {}; }
+
+  // ---- what is shown ----
+
+  read(blob) {
+    return { ...super.read(blob), sheet: blob.sheet?.values ?? null };
+  }
+
+  approach(dt) {
+    super.approach(dt);
+    const { sheet } = this.target;
+    if (!sheet) return;
+    if (this.shown.sheet?.length !== sheet.length) this.shown.sheet = Float32Array.from(sheet);
+    else if (blend(this.shown.sheet, sheet, 1 - Math.exp(-dt / 70), 1e-3)) this.isDirty = true;
+  }
+
+  get certainty() { return "by quadrature"; }
+
+  /** Only at β = 1 is the loss a bound on the entropy. */
+  get floor() { return this.numbers.is_bound ? this.numbers.entropy : undefined; }
+
+  showMetrics(metrics) { this.cards.model.value.textContent = klText(metrics); }
+
+  showLine() {
+    if (!this.colours || !this.x) return;
+    const view = this.posterior, { tag, value } = this.cards.posterior;
+    this.line.show(view?.numbers ?? null, view?.x ?? this.x, this.colours);
+    tag.textContent = view ? "by quadrature" + (view.step === this.aimed?.step ? "" : `, step ${view.step}`) : "";
+    value.textContent = view ? `(${[...view.reconstruction].map((v) => nats(v, 2)).join(", ")})` : "–";
+  }
+
+  describe(picture, metrics) {
+    super.describe(picture, metrics);
+    const { data, model, posterior } = this.cards;
+    for (const { canvas } of [data, model])
+      canvas.setAttribute("aria-label", `${canvas.getAttribute("aria-label")}. Click or drag to choose x, or move it by the arrow keys`);
+    posterior.canvas.setAttribute("aria-label", "Latent plane: the true posterior of x as a map, the encoder's as ellipses");
+  }
+
+  // ---- painting ----
+
+  paintData(common) {
+    super.paintData(common);
+    this.drawPoint(this.cards.data.canvas);
+  }
+
+  paintModel(common) {
+    super.paintModel(common);
+    const { canvas } = this.cards.model;
+    if (this.shown?.sheet) this.drawSheet(canvas, this.shown.sheet);
+    if (this.posterior) this.drawImage(canvas);
+    this.drawPoint(canvas);
+  }
+
+  paintThird() {
+    const { panel, canvas } = this.cards.posterior;
+    if (this.posterior) { drawPosterior(panel, this.posterior, this.tables, this.colours); this.showLine(); return; }
+    panel.paintDensity(EMPTY_MAP, this.tables.model, 1);
+    panel.show({ window: [-4, 4, -4, 4], tickColour: this.colours.soft });
+    const { context, width, height } = sharpen(canvas);
+    if (this.numbers.n_latents === 2) drawPrior(context, width, height, this.colours);
+    panel.write(this.digest ? "" : "Train first, then choose a point.", this.colours.soft);
+  }
+
+  /** Where the decoder puts the latents: a net of lines, or one curve. */
+  drawSheet(canvas, sheet) {
+    const { context, width, height } = sharpen(canvas), at = placer(this.numbers.window, width, height);
+    const n = this.numbers.n_latents === 1 ? sheet.length / 2 : Math.sqrt(sheet.length / 2), rows = sheet.length / 2 / n;
+    const spot = (r, c) => at(sheet[2 * (r * n + c)], sheet[2 * (r * n + c) + 1]);
+    const line = (length, spotAt) => { trace(context, Array.from({ length }, (_, i) => spotAt(i))); context.stroke(); };
+    context.strokeStyle = this.colours.ink;
+    context.lineWidth = rows === 1 ? 2 : 0.8;
+    context.globalAlpha = rows === 1 ? 0.75 : 0.3;
+    context.lineJoin = "round";
+    for (let r = 0; r < rows; r += 2) line(n, (c) => spot(r, c));
+    if (rows > 1) for (let c = 0; c < n; c += 2) line(rows, (r) => spot(r, c));
+    context.globalAlpha = 1;
+  }
+
+  /** Where the decoder puts q: its mean as a ring, one standard deviation as an outline. */
+  drawImage(canvas) {
+    const { outline, reconstruction } = this.posterior;
+    const { context, width, height } = sharpen(canvas), at = placer(this.numbers.window, width, height);
+    context.strokeStyle = this.colours.ink;
+    context.lineWidth = 2;
+    trace(context, Array.from({ length: outline.length / 2 }, (_, i) => at(outline[2 * i], outline[2 * i + 1])));
+    context.stroke();
+    context.beginPath();
+    context.arc(...at(...reconstruction), 4.5, 0, 2 * Math.PI);
+    context.fillStyle = this.colours.panel;
+    context.fill();
+    context.stroke();
+  }
+
+  /** The chosen point: a cross in a circle, with a rim so that it is seen on every ground. */
+  drawPoint(canvas) {
+    if (!this.x) return;
+    const { context, width, height } = sharpen(canvas), [x, y] = placer(this.numbers.window, width, height)(...this.x);
+    for (const [colour, weight] of [[this.colours.panel, 4.5], [this.colours.error, 2]]) {
+      context.strokeStyle = colour;
+      context.lineWidth = weight;
+      context.beginPath();
+      context.arc(x, y, 7, 0, 2 * Math.PI);
+      for (const [dx, dy] of [[1, 0], [-1, 0], [0, 1], [0, -1]]) { context.moveTo(x + 4 * dx, y + 4 * dy); context.lineTo(x + 12 * dx, y + 12 * dy); }
+      context.stroke();
+    }
+  }
+}
