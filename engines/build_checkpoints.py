@@ -53,6 +53,11 @@ SHIPPED = (
     ),
     Shipped("conditional_vae", "digits", rounds_weights=True),
     *(Shipped("plane_vae", dataset, rounds_weights=True) for dataset in ("moons", "ring", "spirals", "two_modes")),
+    *(
+        Shipped("plane_vae", "moons", variant, {"settings": settings}, rounds_weights=True)
+        for variant, settings in {"beta-0": {"beta": 0.0}, "beta-8": {"beta": 8.0}, "curve": {"n_latents": 1}}.items()
+    ),
+    *(Shipped("vq_vae", dataset, rounds_weights=True) for dataset in ("digits", "faces", "patches")),
     Shipped("name_vae", "names", rounds_weights=True),
     *(
         Shipped("name_vae", "names", name.replace(" ", "_"), {"settings": settings.to_dict()}, rounds_weights=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -14,6 +15,7 @@ RESOLUTION = 64
 N_SAMPLES = 1000
 N_EXAMPLES = 128
 N_PICTURES = 6
+LARGE_EVENT, N_LARGE_PICTURES = 1000, 4  # of more values than that, fewer are shown
 MOST_LATENTS = 64
 _NOISE_SEED = 20_240_229
 
@@ -88,10 +90,10 @@ def build_example_probe(
     examples: Examples,
     *,
     n_examples: int = N_EXAMPLES,
-    n_pictures: int = N_PICTURES,
     device: torch.device | str = "cpu",
 ) -> ExampleProbe:
     """A probe of the first test examples."""
+    n_pictures = N_PICTURES if math.prod(examples.event_shape) <= LARGE_EVENT else N_LARGE_PICTURES
     noise = torch.randn(n_pictures, MOST_LATENTS, generator=make_rng(_NOISE_SEED)).to(device)
     labels = None if examples.test_labels is None else examples.test_labels[:n_examples].to(device)
     return ExampleProbe(examples.test[:n_examples].float().to(device), labels, noise, n_pictures)

@@ -2,13 +2,15 @@
 
 import { element, sharpen } from "./live.js";
 
-const SPANS = [0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 1e4, 1e5, 1e6]; // nats shown left of log p(x)
+const NICE = [0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 1e4, 1e5, 1e6]; // nats
+const LEAST = 0.5; // nats that are shown left of log p(x), at least
 const HEIGHT = 74;
 const minus = (text) => text.replace("-", "\u2212");
 
 /** Nats with as many digits as fit. */
 export function nats(value, digits = 3) {
   if (!Number.isFinite(value)) return "–";
+  if (Math.abs(value) < 0.5 * 10 ** -digits) value = 0; // never a minus before nought
   return minus(Math.abs(value) >= 1e4 ? value.toExponential(1) : value.toFixed(Math.abs(value) >= 100 ? 1 : digits));
 }
 
@@ -27,7 +29,7 @@ export class BoundLine {
         element("div", { className: "equation" }, term("bound", "bound (ELBO)", ""), term("gap", "KL(q ‖ p(z | x))", element("i", {}, "+")), term("total", "log p(x), nats", element("i", {}, "="))),
         this.canvas),
       element("div", { className: "notes" }, this.notes.split, this.notes.few, this.notes.many, this.notes.error));
-    this.span = SPANS[2];
+    this.span = LEAST;
   }
 
   /** values: {total, error, bound, rate, distortion, few, fewError, many, manyError} in nats, or null; x: two numbers */
@@ -51,8 +53,8 @@ export class BoundLine {
 
   /** The span changes by steps, and not back at once, so that the line stays calm under a moving point. */
   rescale(gap) {
-    const least = SPANS.find((s) => s >= 1.15 * gap) ?? SPANS.at(-1);
-    if (least > this.span || 3 * gap < this.span) this.span = Math.max(least, SPANS[1]);
+    const least = Math.max(LEAST, NICE.find((s) => s >= 1.15 * gap) ?? NICE.at(-1));
+    if (least > this.span || 3 * gap < this.span) this.span = least;
   }
 
   paint() {
@@ -64,10 +66,10 @@ export class BoundLine {
     c.font = `12px ${getComputedStyle(this.canvas).fontFamily}`;
     this.bar(c, 0, at(bound), this.colours.model, 0.35);
     this.bar(c, at(bound), end, this.colours.error, 0.9);
-    this.mark(c, at(bound), "bound", 15, this.colours.ink, "bottom");
-    this.mark(c, end, "log p(x)", 15, this.colours.ink, "bottom", "left");
+    this.mark(c, at(bound), "bound", "above", "right");
+    this.mark(c, end, "log p(x)", "above", "left");
     const places = [[few, "10"], [many, "100"]].map(([v, name]) => [at(Math.min(v, total)), name]);
-    places.forEach(([x, name], i) => { if (i || places[1][0] - x > 24) this.mark(c, x, name, 0, this.colours.soft, "top"); });
+    places.forEach(([x, name], i) => { if (i || places[1][0] - x > 24) this.mark(c, x, name, "below", "center"); });
     this.ruler(c, end);
   }
 
@@ -78,17 +80,17 @@ export class BoundLine {
     c.globalAlpha = 1;
   }
 
-  mark(c, x, text, y, colour, side, align = "") {
-    c.fillStyle = colour;
-    c.fillRect(x - 0.75, side === "bottom" ? 18 : 22, 1.5, side === "bottom" ? 26 : 22);
-    const half = c.measureText(text).width / 2;
-    c.textAlign = align || "center";
-    c.fillText(text, align ? x + 5 : Math.max(half + 2, x), side === "bottom" ? 13 : 56);
+  mark(c, x, text, side, align) {
+    const isAbove = side === "above", shift = { left: 5, center: 0, right: -5 }[align], size = c.measureText(text).width;
+    c.fillStyle = isAbove ? this.colours.ink : this.colours.soft;
+    c.fillRect(x - 0.75, isAbove ? 3 : 22, 1.5, isAbove ? 37 : 22);
+    c.textAlign = align === "right" && x < size + 8 ? "left" : align; // at the left end there is room only on the right
+    c.fillText(text, x + (c.textAlign === align ? shift : -shift), isAbove ? 13 : 56);
   }
 
   /** How long a nat is. */
   ruler(c, end) {
-    const nice = SPANS.findLast((s) => s <= this.span / 3) ?? this.span / 2, length = (nice / this.span) * end;
+    const nice = NICE.findLast((s) => s <= this.span / 3), length = (nice / this.span) * end;
     c.strokeStyle = c.fillStyle = this.colours.soft;
     c.lineWidth = 1;
     c.beginPath();

@@ -3,8 +3,8 @@
 import { toGrid } from "./density.js";
 import { sharpen } from "./live.js";
 
-export const REACH = 4; // shown from -REACH to REACH, as the engine's map is
-const WINDOW = [-REACH, REACH, -REACH, REACH];
+export const REACH = 3.5; // shown from -REACH to REACH, as the engine's map is
+const AROUND = 4; // the same for the map around q, in standard deviations of q
 
 /** Pixels of a place in a window, y upwards. */
 export function placer([x0, x1, y0, y1], width, height) {
@@ -17,25 +17,28 @@ export function trace(context, points) {
   points.forEach(([x, y], i) => (i ? context.lineTo(x, y) : context.moveTo(x, y)));
 }
 
-/** Draw what is known of a point on a panel. view: { map, mean, std } as the server sent them. */
-export function drawPosterior(panel, view, tables, colours) {
-  if (view.mean.values.length === 1) drawCurves(panel, view, colours);
-  else drawMap(panel, view, tables, colours);
+/** Draw what is known of a point on a panel. view: { map, around, mean, std } as the server sent them. */
+export function drawPosterior(panel, view, zoomed, tables, colours) {
+  const flat = zoomed ? { map: view.around, mean: view.mean.values.map(() => 0), std: view.std.values.map(() => 1), reach: AROUND }
+    : { map: view.map, mean: view.mean.values, std: view.std.values, reach: REACH };
+  flat.density = view[zoomed ? "nearDensity" : "density"] ??= view.mean.values.length === 1 ? flat.map.values.map(Math.exp) : toGrid(flat.map);
+  (view.mean.values.length === 1 ? drawCurves : drawMap)(panel, flat, zoomed, tables, colours);
 }
 
-function drawMap(panel, { map, mean, std }, tables, colours) {
-  const density = toGrid(map);
+function drawMap(panel, { density, mean, std, reach }, zoomed, tables, colours) {
+  const window = [-reach, reach, -reach, reach];
   panel.paintDensity(density, tables.model, density.reduce((a, b) => Math.max(a, b), 1e-12));
-  panel.show({ window: WINDOW, tickColour: colours.soft });
+  panel.show({ window, tickColour: colours.soft });
   const { context, width, height } = sharpen(panel.canvas);
-  drawPrior(context, width, height, colours);
-  drawEllipses(context, mean.values, std.values, width, height, colours);
-  axisNames(context, "z₁", "z₂", width, colours);
+  if (!zoomed) drawPrior(context, width, height, colours);
+  drawEllipses(context, mean, std, reach, colours);
+  const names = zoomed ? ["(z₁ − μ₁) / σ₁", "(z₂ − μ₂) / σ₂"] : ["z₁", "z₂"];
+  axisNames(context, ...names, width, colours);
 }
 
 /** The prior's circles at one and two standard deviations. */
 export function drawPrior(context, width, height, colours) {
-  const at = placer(WINDOW, width, height), [cx, cy] = at(0, 0);
+  const at = placer([-REACH, REACH, -REACH, REACH], width, height), [cx, cy] = at(0, 0);
   context.setLineDash([3, 4]);
   context.strokeStyle = colours.base;
   context.lineWidth = 1.1;
@@ -48,10 +51,11 @@ export function drawPrior(context, width, height, colours) {
 }
 
 /** q at one and two standard deviations, and its mean; where it lies outside, an arrow to it. */
-function drawEllipses(context, mean, std, width, height, colours) {
-  const at = placer(WINDOW, width, height), scale = width / (2 * REACH), [cx, cy] = at(...mean);
+function drawEllipses(context, mean, std, reach, colours) {
+  const { clientWidth: width, clientHeight: height } = context.canvas, scale = width / (2 * reach);
+  const [cx, cy] = placer([-reach, reach, -reach, reach], width, height)(...mean);
   context.strokeStyle = context.fillStyle = colours.ink;
-  if (Math.max(Math.abs(mean[0]), Math.abs(mean[1])) > REACH) { pointOutside(context, mean, width, height, colours); return; }
+  if (Math.max(Math.abs(mean[0]), Math.abs(mean[1])) > reach) { pointOutside(context, mean, width, height, colours); return; }
   for (const [r, weight] of [[1, 2], [2, 1.2]]) {
     context.lineWidth = weight;
     context.beginPath();
@@ -78,26 +82,25 @@ function pointOutside(context, mean, width, height, colours) {
 }
 
 /** With one latent: p(z | x) filled, q as a line, the prior dashed. */
-function drawCurves(panel, { map, mean, std }, colours) {
-  const { context, width, height } = sharpen(panel.canvas);
-  const n = map.values.length, z = Float32Array.from({ length: n }, (_, i) => REACH * ((2 * i + 1) / n - 1));
-  const truth = map.values.map(Math.exp), [m] = mean.values, [s] = std.values;
+function drawCurves(panel, { density, mean: [m], std: [s], reach }, zoomed, tables, colours) {
+  const { context, width, height } = sharpen(panel.canvas), n = density.length;
+  const z = Array.from({ length: n }, (_, i) => reach * ((2 * i + 1) / n - 1));
   const bell = (v, mu, sd) => Math.exp(-0.5 * ((v - mu) / sd) ** 2) / (sd * Math.sqrt(2 * Math.PI));
-  const top = 1.12 * Math.max(truth.reduce((a, b) => Math.max(a, b), 0), Math.abs(m) < REACH ? bell(m, m, s) : 0, 0.4);
-  const at = placer([-REACH, REACH, 0, top], width, height - 22);
-  const curve = (values) => Array.from(z, (v, i) => at(v, values[i]));
+  const top = 1.12 * Math.max(density.reduce((a, b) => Math.max(a, b), 0), Math.abs(m) < reach ? bell(m, m, s) : 0, 0.4);
+  const at = placer([-reach, reach, 0, top], width, height - 22);
+  const truth = z.map((v, i) => at(v, density[i]));
   context.fillStyle = colours.panel;
   context.fillRect(0, 0, width, height);
-  fillUnder(context, curve(truth), at(0, 0)[1], colours.model);
-  stroke(context, curve(truth), colours.model, 2);
+  fillUnder(context, truth, at(0, 0)[1], colours.model);
+  stroke(context, truth, colours.model, 2);
   context.setLineDash([3, 4]);
-  stroke(context, curve(z.map((v) => bell(v, 0, 1))), colours.base, 1.2);
+  if (!zoomed) stroke(context, z.map((v) => at(v, bell(v, 0, 1))), colours.base, 1.2);
   context.setLineDash([]);
   // q may be narrower than the map's cells: its own fine ticks around its mean.
   const own = Array.from({ length: 121 }, (_, i) => m + s * (i / 12 - 5));
   stroke(context, own.map((v) => at(v, bell(v, m, s))), colours.ink, 2);
-  if (Math.abs(m) > REACH) pointOutside(context, [m, 0], width, height, colours);
-  axis(context, at, width, height, colours);
+  if (Math.abs(m) > reach) pointOutside(context, [m, 0], width, height, colours);
+  axis(context, at, reach, zoomed ? "(z − μ) / σ" : "z", width, height, colours);
 }
 
 function stroke(context, points, colour, weight) {
@@ -115,15 +118,15 @@ function fillUnder(context, points, floor, colour) {
   context.globalAlpha = 1;
 }
 
-function axis(context, at, width, height, colours) {
+function axis(context, at, reach, name, width, height, colours) {
   context.font = `11px ${getComputedStyle(context.canvas).fontFamily}`;
   context.fillStyle = context.strokeStyle = colours.soft;
   context.textAlign = "center";
   context.lineWidth = 1;
-  trace(context, [at(-REACH, 0), at(REACH, 0)]);
+  trace(context, [at(-reach, 0), at(reach, 0)]);
   context.stroke();
-  for (let v = 1 - REACH; v < REACH; v++) context.fillText(String(v).replace("-", "\u2212"), at(v, 0)[0], height - 7);
-  axisNames(context, "z", "", width, colours);
+  for (let v = 1 - Math.floor(reach); v < Math.floor(reach); v++) context.fillText(String(v).replace("-", "\u2212"), at(v, 0)[0], height - 7);
+  axisNames(context, name, "", width, colours);
 }
 
 function axisNames(context, across, up, width, colours) {
@@ -131,7 +134,7 @@ function axisNames(context, across, up, width, colours) {
   context.font = `italic 13px ${getComputedStyle(context.canvas).fontFamily}`;
   context.fillStyle = colours.soft;
   context.textAlign = "right";
-  context.fillText(across, width - 6, height - 7);
+  context.fillText(across, width - 6, height - 30);
   context.textAlign = "left";
   context.fillText(up, 5, 15);
 }

@@ -104,7 +104,7 @@ export class CodeCard {
     this.canvas = element("canvas", { className: "bars" });
     this.canvas.setAttribute("role", "img");
     this.facts = element("div", { className: "facts" });
-    this.root = element("div", {}, this.canvas, this.facts);
+    this.root = element("div", { className: "code" }, this.canvas, this.facts);
   }
 
   paint(kl, metrics, colours) {

@@ -23,9 +23,11 @@ export class NameMap {
     this.seen = -1;
   }
 
-  setPoints(points, keepsLabels = false) {
+  /** New points; where they are the same names moved on, those that were written out stay so if there is room. */
+  setPoints(points, areSame = false) {
     this.points = points;
-    if (!keepsLabels) this.labels = null;
+    this.before = areSame ? this.labels ?? this.before ?? [] : [];
+    this.labels = null;
   }
 
   drag(event) {
@@ -109,8 +111,9 @@ export class NameMap {
   /** Names that can be written without touching each other, nor those that must be free. */
   chooseLabels(c, width, avoid) {
     const taken = avoid.map((place) => { const [x, y] = this.at(width, place); return [x - 40, y - 20, x + 40, y + 12]; });
-    const chosen = [];
-    for (let i = 0; i < this.points.length && chosen.length < MOST_LABELS; i++) {
+    const chosen = [], wasChosen = new Set(this.before);
+    for (const i of [...wasChosen, ...this.points.keys()].filter((i, k) => i < this.points.length && (k < wasChosen.size || !wasChosen.has(i)))) {
+      if (chosen.length >= MOST_LABELS) break;
       const [x, y] = this.at(width, this.points[i]), half = c.measureText(this.points[i].name).width / 2 + 5;
       const box = [x - half, y - 18, x + half, y + 5];
       const isFree = box[0] > 2 && box[2] < width - 2 && box[1] > 2 && taken.every((t) => box[2] < t[0] || box[0] > t[2] || box[3] < t[1] || box[1] > t[3]);

@@ -12,6 +12,7 @@ const SHOWN = 12; // names of the prior, and names rebuilt
 const VARIANTS = 14;
 const NEAREST = 8;
 const GLIDE = 2600; // ms
+const COLLAPSED = 1; // nats: a code that carries less is out of use
 const REST = 160; // ms of rest before letters are drawn for a new place
 const labs = new WeakMap();
 const fixed = (v, digits = 2) => (Number.isFinite(v) ? v.toFixed(digits) : "–").replace("-", "−");
@@ -126,14 +127,14 @@ class NameLab {
 
   buildLower() {
     this.aroundTag = element("span", { className: "tag" });
-    this.off = element("div", { className: "told-off" });
     this.around = element("div", { className: "around" },
       element("div", {}, element("h4", {}, "real names with the nearest codes"), this.nearList.root),
       element("div", {}, this.heatTools, this.variants.root));
     this.codeTag = element("span", { className: "tag" });
-    return element("div", { className: "lower" },
-      element("section", { className: "card" }, heading("Around this place", this.aroundTag), this.off, this.around),
+    this.aroundCard = element("section", { className: "card" }, heading("Around this place", this.aroundTag), this.around);
+    this.lower = element("div", { className: "lower" }, this.aroundCard,
       element("section", { className: "card" }, heading("What the code carries", this.codeTag), this.code.root));
+    return this.lower;
   }
 
   // ---- what Python sends ----
@@ -394,7 +395,7 @@ class NameLab {
     const isAsked = this.canAsk && this.axes, place = (z) => this.placeOf(z);
     const ends = isAsked && this.ends ? this.ends.map(({ mean }, i) => ({ ...place(mean), name: titled([this.numbers.a, this.numbers.b][i]) })) : [];
     const paths = isAsked && this.steps ? (this.way === "round" ? [1, 0] : [0, 1]).map((k) => this.steps.ways[k].map(place)) : [];
-    const near = isAsked ? this.near.slice(0, 3).map(({ index, name }) => ({ ...place(this.codes.means[index]), name })) : [];
+    const near = isAsked ? this.near.filter(({ name }) => ends.every((end) => end.name !== name)).slice(0, 3).map(({ index, name }) => ({ ...place(this.codes.means[index]), name })) : [];
     this.map.paint({ place: isAsked && this.z ? place(this.z) : null, ends, paths, near, avoid: ends, colours: this.colours });
     const more = isAsked ? "drag the cross; double-click a name to go there" : this.picture ? "unseen names, where the encoder puts them now" : "";
     this.mapCap.replaceChildren(element("span", {}, more));
@@ -427,17 +428,18 @@ class NameLab {
     this.refreshWay();
     const isAsked = this.canAsk;
     this.stepsTitle.textContent = isAsked ? "Nine steps, two ways" : "Read, and written again";
-    this.stepsTag.textContent = isAsked ? "likeliest letters" : "unseen names, wrong letters marked";
+    this.stepsTag.textContent = isAsked ? "likeliest letters" : "wrong letters marked";
     this.stepsList.root.hidden = !isAsked;
     this.rebuilt.root.hidden = isAsked;
     if (isAsked) this.stepsList.show({ names: this.steps?.names, lengths: this.steps?.lengths, t: this.isOff ? null : this.t, way: this.way });
     else if (this.picture) this.rebuilt.show(this.probe, this.picture.rebuilt);
-    this.around.hidden = !isAsked;
-    this.off.hidden = isAsked;
-    this.off.textContent = this.whyNot();
+    this.aroundCard.hidden = !isAsked;
+    this.lower.classList.toggle("alone", !isAsked);
     this.nearList.show(this.near);
     this.showDraws();
-    this.codeTag.textContent = this.picture ? "KL of each latent" : "";
+    const rate = this.picture?.kl.reduce((sum, v) => sum + v, 0), isCollapsed = rate < COLLAPSED && this.picture.step > 0;
+    this.codeTag.textContent = !this.picture ? "" : isCollapsed ? "collapsed: the writer does without it" : "KL of each latent";
+    this.codeTag.classList.toggle("bad", isCollapsed);
     this.showPlayer();
   }
 
@@ -456,13 +458,14 @@ class NameLab {
     this.wordTag.textContent = !this.picture ? "" : isAsked ? (this.isOff ? "off the way: move the slider to come back" : "likeliest letters") : "the same noise at every step";
     const length = this.z ? norm(this.z) : 0, usual = Math.sqrt(this.z?.length ?? 1);
     const fact = (text, value) => element("span", {}, text, element("b", {}, value));
-    this.told.replaceChildren(...(isAsked && this.z ? [fact("|z| = ", fixed(length)), fact("usual ", fixed(usual, 1)), fact("p(name | z) = ", percent(this.logProb))] : []));
+    this.told.replaceChildren(...(isAsked && this.z ? [fact("|z| = ", fixed(length)), fact("usual ", fixed(usual, 1)), fact("p(name | z) = ", percent(this.logProb))] : [element("span", {}, this.whyNot())]));
   }
 
   showDraws() {
     const known = this.codes?.isWhole ? this.codes.known : null, isDrawn = this.drawn && this.canAsk;
     this.prior.show(isDrawn ? this.drawn : this.picture?.samples ?? [], known);
-    this.priorTag.textContent = isDrawn ? `new draws, temperature ${fixed(this.temperature)}` : this.picture ? "the same noise at every step" : "";
+    this.priorTag.textContent = isDrawn ? `temperature ${fixed(this.temperature)}` : this.picture ? "fixed noise" : "";
+    this.priorTag.title = isDrawn ? "New codes from the prior; letters are drawn at this temperature" : "The same codes at every step of the training, and the likeliest letters";
     this.drawButton.hidden = !this.canAsk;
     this.priorCap.textContent = known && this.canAsk ? "• stands in the list of real names; the others are invented" : "";
     this.variants.show(this.canAsk ? this.variantNames ?? [] : [], known);
@@ -470,9 +473,9 @@ class NameLab {
   }
 
   whyNot() {
-    if (!this.digest) return "Not trained yet: press Train.";
-    if (!this.standing?.ended) return "The model answers when its training has ended. Until then, watch how it learns to spell.";
-    return "Weights are kept for the last step: move the player to its end to ask the model.";
+    if (!this.digest || !this.standing) return "";
+    if (!this.standing.ended) return "The slider answers when the training has ended. Until then, watch how it learns to spell.";
+    return this.canAsk ? "" : "Weights are kept for the last step: move the player to its end, and the slider answers.";
   }
 
   lastMetrics() {
@@ -524,9 +527,11 @@ class NameLab {
 
 const heading = (title, ...tags) => element("h3", {}, element("span", {}, title), element("span", { className: "tags" }, ...tags));
 
+const superscript = (text) => Array.from(text, (c) => (c === "-" ? "⁻" : "⁰¹²³⁴⁵⁶⁷⁸⁹"[+c])).join("");
+
 /** A probability as people read it. */
 function percent(logProb) {
   if (!Number.isFinite(logProb)) return "–";
   const p = 100 * Math.exp(logProb);
-  return p >= 1 ? `${p.toFixed(0)} %` : p >= 0.01 ? `${p.toFixed(2)} %` : `10^${(logProb / Math.LN10).toFixed(0)}`.replace("-", "−");
+  return p >= 1 ? `${p.toFixed(0)} %` : p >= 0.01 ? `${p.toFixed(2)} %` : `10${superscript((logProb / Math.LN10).toFixed(0))}`;
 }

@@ -3,7 +3,7 @@
 import { element } from "./live.js";
 import { stamp, toBitmap } from "./pictures.js";
 
-const SHOWN = 168; // CSS pixels
+const SHOWN = 140; // CSS pixels
 const SWATCHES = ["#ffffff", "#f2c9a0", "#a86b3c", "#3b2a20", "#c0392b", "#e7b83c", "#3f8f4f", "#2f6fde", "#cfe3f2", "#101418"];
 
 /** handlers: encode(bytes). */

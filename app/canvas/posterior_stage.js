@@ -1,7 +1,7 @@
 // The stage of a VAE in the plane: data, model, and the posterior of the point under the finger; under them, the bound.
 
 import { BoundLine, nats } from "./bound_line.js";
-import { drawPosterior, drawPrior, placer, trace } from "./latent_map.js";
+import { drawPosterior, drawPrior, placer, REACH, trace } from "./latent_map.js";
 import { element, sharpen } from "./live.js";
 import { blend, card, klText, mountStage, Stage } from "./stage.js";
 
@@ -24,8 +24,7 @@ class PosteriorStage extends Stage {
       posterior: card("", "Posterior of x", "", "reconstruction of x"),
     };
     const key = (kind, text) => element("span", { className: "key" }, element("i", { className: kind }), text);
-    cards.posterior.foot.append(element("div", { className: "cap" },
-      key("truth", "true p(z | x)"), key("ours", "encoder's q(z | x)"), key("prior", "prior")));
+    cards.posterior.foot.append(element("div", { className: "cap" }, key("truth", "true p(z | x)"), key("ours", "encoder's q"), this.buildZoom()));
     for (const [name, what] of [["data", "data"], ["model", "model's"]]) this.makeDraggable(cards[name].canvas, what);
     cards.model.canvas.classList.add("scrolls"); // so that a phone can be scrolled
     return cards;
@@ -34,6 +33,19 @@ class PosteriorStage extends Stage {
   buildExtras() {
     this.line = new BoundLine();
     return [this.line.root];
+  }
+
+  /** Whole latent plane, or around q in its own standard deviations. */
+  buildZoom() {
+    const pick = (zoomed, text, title) => element("button", { type: "button", title, onclick: () => { this.zoom(zoomed); this.report(); } }, text);
+    this.zooms = [pick(false, "plane", "The whole latent plane, with the prior's circles"), pick(true, "around q", "Around q, in standard deviations of q")];
+    return element("span", { className: "zoom" }, ...this.zooms);
+  }
+
+  zoom(zoomed) {
+    this.zoomed = zoomed;
+    this.zooms.forEach((button, i) => button.setAttribute("aria-pressed", String(!!i === zoomed)));
+    this.isDirty = true;
   }
 
   makeDraggable(canvas, what) {
@@ -69,6 +81,7 @@ class PosteriorStage extends Stage {
     const { x, place } = blob.numbers;
     const isNew = place !== this.place;
     this.place = place;
+    if (isNew) this.zoom(blob.numbers.zoomed);
     if (isNew) { this.x = x; this.isChosen = blob.numbers.is_chosen; this.posterior = null; }
     super.update(blob);
     if (isNew) this.askPosterior();
@@ -76,7 +89,7 @@ class PosteriorStage extends Stage {
   }
 
   watch(digest, attempt) {
-    this.posterior = null;
+    this.posterior = this.askedStep = null;
     super.watch(digest, attempt);
   }
 
@@ -91,16 +104,18 @@ class PosteriorStage extends Stage {
   aim(picture) {
     super.aim(picture);
     if (picture.sheet) this.target.sheet = picture.sheet;
-    if (this.nearestKept() !== this.askedStep) this.askPosterior();
+    if (this.standing && this.nearestKept() !== this.askedStep) this.askPosterior(); // not while a stored run pours in
   }
 
   askPosterior() {
     const step = this.nearestKept();
     this.askedStep = step;
     if (step === null || !this.x) return;
-    const asked = performance.now(), x = this.x;
+    const asked = performance.now(), x = this.x, order = this.asks = (this.asks ?? 0) + 1;
     this.decoder.ask("posterior", { run: this.digest, step, what: "posterior", x }, (blob) => {
-      this.posterior = { map: blob.log_posterior, mean: blob.mean, std: blob.std, outline: blob.outline.values, reconstruction: blob.reconstruction.values, x, step,
+      if (order < (this.newest ?? 0)) return; // two may be under way, and come in any order
+      this.newest = order;
+      this.posterior = { map: blob.log_posterior, around: blob.around, mean: blob.mean, std: blob.std, outline: blob.outline.values, reconstruction: blob.reconstruction.values, x, step,
         numbers: Object.fromEntries(NUMBERS.map((name, i) => [name, blob.nats.values[i]])) };
       this.posteriorLatency = performance.now() - asked;
       this.posteriorAnswers = (this.posteriorAnswers ?? 0) + 1;
@@ -109,9 +124,9 @@ class PosteriorStage extends Stage {
     }, (error) => error.message !== "lost" && this.say(error.message));
   }
 
-  ownPlace() { return this.isChosen ? { x: this.x, place: this.place } : {}; }
+  ownPlace() { return { zoomed: this.zoomed, ...(this.isChosen ? { x: this.x, place: this.place } : {}) }; }
 
-  ownLink() { return this.isChosen ? { x: this.x.join(",") } : {}; }
+  ownLink() { return { view: this.zoomed ? "q" : null, x: this.isChosen ? this.x.join(",") : null }; }
 
   // ---- what is shown ----
 
@@ -167,9 +182,9 @@ class PosteriorStage extends Stage {
 
   paintThird() {
     const { panel, canvas } = this.cards.posterior;
-    if (this.posterior) { drawPosterior(panel, this.posterior, this.tables, this.colours); this.showLine(); return; }
+    if (this.posterior) { drawPosterior(panel, this.posterior, this.zoomed, this.tables, this.colours); this.showLine(); return; }
     panel.paintDensity(EMPTY_MAP, this.tables.model, 1);
-    panel.show({ window: [-4, 4, -4, 4], tickColour: this.colours.soft });
+    panel.show({ window: [-REACH, REACH, -REACH, REACH], tickColour: this.colours.soft });
     const { context, width, height } = sharpen(canvas);
     if (this.numbers.n_latents === 2) drawPrior(context, width, height, this.colours);
     panel.write(this.digest ? "" : "Train first, then choose a point.", this.colours.soft);
@@ -183,7 +198,7 @@ class PosteriorStage extends Stage {
     const line = (length, spotAt) => { trace(context, Array.from({ length }, (_, i) => spotAt(i))); context.stroke(); };
     context.strokeStyle = this.colours.ink;
     context.lineWidth = rows === 1 ? 2 : 0.8;
-    context.globalAlpha = rows === 1 ? 0.75 : 0.3;
+    context.globalAlpha = rows === 1 ? 0.75 : 0.22;
     context.lineJoin = "round";
     for (let r = 0; r < rows; r += 2) line(n, (c) => spot(r, c));
     if (rows > 1) for (let c = 0; c < n; c += 2) line(rows, (r) => spot(r, c));

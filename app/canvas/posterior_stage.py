@@ -23,6 +23,7 @@ class PosteriorStageView(StageView):
         x: The point whose posterior is shown, at first and whenever `place` changes.
         place: Name of the visit and target that x belongs to.
         is_chosen: Whether x was chosen by a visitor, and so stands in the link.
+        zoomed: Whether the posterior is at first shown around q, not on the whole latent plane.
         n_latents: 1 or 2.
         is_bound: Whether the loss is the bound itself, which the entropy limits.
     """
@@ -30,12 +31,13 @@ class PosteriorStageView(StageView):
     x: Point = (0.0, 0.0)
     place: str = ""
     is_chosen: bool = False
+    zoomed: bool = False
     n_latents: int = 2
     is_bound: bool = True
 
     def numbers(self) -> dict[str, Any]:
         """What goes into the blob's header."""
-        own = ("place", "is_chosen", "n_latents", "is_bound")
+        own = ("place", "is_chosen", "zoomed", "n_latents", "is_bound")
         return super().numbers() | {"x": list(self.x)} | {name: getattr(self, name) for name in own}
 
 
@@ -57,6 +59,13 @@ def read_point(state: object, place: str) -> Point | None:
     if not isinstance(moment, dict) or moment.get("place") != place:
         return None
     return checked_point(moment.get("x"))
+
+
+def read_zoomed(state: object) -> bool | None:
+    """Whether the stage's visitor looks around q; None if nothing was told."""
+    moment = state.get("moment") if isinstance(state, dict) else getattr(state, "moment", None)
+    zoomed = moment.get("zoomed") if isinstance(moment, dict) else None
+    return zoomed if isinstance(zoomed, bool) else None
 
 
 def checked_point(value: object) -> Point | None:

@@ -408,7 +408,7 @@ export class Stage {
   /** What else this kind of stage tells of where the visitor is. */
   ownPlace() { return {}; }
 
-  /** What else a copied link says: parameter -> text. */
+  /** What else a copied link says: parameter -> text, or null for none. */
   ownLink() { return {}; }
 
   /** The page's address with this very step and temperature in it. */
@@ -417,7 +417,7 @@ export class Stage {
     const step = this.following || this.player.isPlaying ? null : this.current?.step;
     if (step === null || step === undefined) url.searchParams.delete("at"); else url.searchParams.set("at", step);
     if (this.temperature === 1) url.searchParams.delete("temperature"); else url.searchParams.set("temperature", this.temperature);
-    for (const [name, text] of Object.entries(this.ownLink())) url.searchParams.set(name, text);
+    for (const [name, text] of Object.entries(this.ownLink())) if (text === null) url.searchParams.delete(name); else url.searchParams.set(name, text);
     try {
       await navigator.clipboard.writeText(url.href);
       this.player.flash("link copied");

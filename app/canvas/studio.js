@@ -229,10 +229,10 @@ class Studio {
       this.takeKl(this.portrait.kl);
       const order = [...this.kl.keys()].sort((a, b) => this.kl[b] - this.kl[a]);
       if (this.axes !== "pca") this.axes = order.length > 1 ? [order[0], order[1]] : [order[0], order[0]];
-      const start = this.wantedZ?.length === this.portrait.codes.z ? this.wantedZ : this.z?.length === this.portrait.codes.z ? this.z : this.portrait.mean(0);
+      const start = [this.wantedZ, this.z].find((z) => z?.length === this.portrait.codes.z);
       this.wantedZ = null;
       this.restorePortrait();
-      if (this.own) this.encode(this.own); else if (!this.z && !this.keepsPlace) this.pick(0); else this.setZ(Float32Array.from(start));
+      if (this.own) this.encode(this.own); else if (start) this.setZ(Float32Array.from(start)); else this.pick(0);
       this.settled();
     }, (error) => error.message !== "lost" && this.say(error.message));
   }
@@ -256,7 +256,6 @@ class Studio {
     this.portrait = this.ellipse = this.holes = this.chosen = null;
     this.names = [];
     this.strips.content = null;
-    this.keepsPlace = true;
     if (this.picture) { this.takeKl(this.picture.kl?.[member]); this.takeMeans(this.picture); }
     if (this.standing?.ended) this.openPortrait();
     this.refresh();

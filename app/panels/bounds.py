@@ -13,6 +13,7 @@ from app.theme import ROLES
 from engines.datasets import Examples
 from engines.training import Experiment, Snapshot
 from engines.training.run import Run
+from engines.vae.measures import MEASURED
 from engines.vae.objective import Objective
 
 FORMULA = (
@@ -44,7 +45,7 @@ def draw_bound_formula(run: Run | None, member: int, name: str, examples: Exampl
     is_binarised = _is_bernoulli(run.experiment)
     unit = "bits for each pixel of the binarised picture" if is_binarised else "bits per dimension"
     st.caption(
-        f"{name}, mean over {len(examples.test):,} held-out pictures, ± {measured['bound_error']:.2f}: a lower bound, "
+        f"{name}, mean over {min(MEASURED, len(examples.test)):,} held-out pictures, ± {measured['bound_error']:.2f}: a lower bound, "
         f"{measured['bits_per_dim']:.3f} {unit}.{tight}"
     )
 

@@ -27,7 +27,7 @@ from engines.training.snapshot import Snapshot, as_picture
 from engines.training.sources import build_source
 
 N_SNAPSHOTS = 40
-FEWEST_SNAPSHOTS = 12
+FEWEST_SNAPSHOTS = 8
 PICTURE_BYTES = 1_200_000  # of all snapshots together: large pictures are kept at fewer steps
 KEPT_WEIGHTS_BYTES = 600_000  # weights of as many snapshots as fit are kept, for forks and for other temperatures
 EXPLODED = 1e4  # times the first loss, for this many steps on end: training has diverged, even if it is still finite

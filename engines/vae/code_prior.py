@@ -89,7 +89,16 @@ class CodePrior(nn.Module):
         return -self._code_log_prob(codes, inputs).mean()
 
     @torch.no_grad()
-    def sample(self, n: int, *, rng: torch.Generator, temperature: float = 1.0, is_cached: bool = True) -> Tensor:
+    def sample(
+        self,
+        n: int,
+        *,
+        rng: torch.Generator,
+        temperature: float = 1.0,
+        prefix: Tensor | None = None,
+        length: int | None = None,
+        is_cached: bool = True,
+    ) -> Tensor:
         """Draw sequences, one code after the other: argmax of logits + temperature * Gumbel noise.
 
         Args:
@@ -97,16 +106,19 @@ class CodePrior(nn.Module):
             rng: Random source; all of its noise is drawn first, so that a slowly changing prior gives slowly
                 changing samples.
             temperature: 1 samples the prior itself, 0 takes the likeliest code each time.
+            prefix: Codes (n, t) that the sequences begin with, such as all coarse ones; None: nothing.
+            length: Codes of a sequence, t ... T; None: all T.
             is_cached: Whether keys and values of earlier positions are kept, not computed again.
 
         Returns:
-            Codes (n, T), int64.
+            Codes (n, length), int64.
         """
         device = self.start.device
         noise = gumbel_noise((n, self.n_positions, self.n_codes), rng).to(device) * temperature
-        codes, past = torch.zeros(n, 0, dtype=torch.long, device=device), None
-        for t in range(self.n_positions):
-            logits, past = self._logits(self._inputs(codes)[:, t if is_cached else 0 :], past if is_cached else None)
+        codes, past = torch.zeros(n, 0, dtype=torch.long, device=device) if prefix is None else prefix, None
+        for t in range(codes.shape[1], self.n_positions if length is None else length):
+            known = past if is_cached else None
+            logits, past = self._logits(self._inputs(codes)[:, t if known else 0 :], known)
             codes = torch.cat([codes, (logits[:, -1] + noise[:, t]).argmax(-1, keepdim=True)], dim=1)
         return codes
 

@@ -136,9 +136,9 @@ VAE = ModelSpec(
     on={
         "digits": _sweep(10, 128, "binomial", 3000),
         "small_shapes": _sweep(6, 128, "bernoulli", 2500),
-        "shapes": _sweep(10, 96, "bernoulli", 5000, rate=2e-3, betas="0 0.5 1 2 4 8 16 40"),
-        "faces": _sweep(12, 96, "bernoulli", 4000, rate=2e-3, betas="0 0.5 1 2 4 8 16 40"),
-        "patches": _sweep(12, 96, "logistic", 4000, rate=2e-3, betas="0 0.5 1 2 4 8 16 40"),
+        "shapes": _sweep(10, 64, "bernoulli", 5000, rate=2e-3, betas="0 0.5 1 2 4 8 16 40"),
+        "faces": _sweep(12, 64, "bernoulli", 5000, rate=2e-3, betas="0 0.5 1 2 4 8 16 40"),
+        "patches": _sweep(12, 64, "logistic", 4000, rate=2e-3, betas="0 0.5 1 2 4 8 16 40"),
     },
 )
 

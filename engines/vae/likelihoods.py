@@ -88,12 +88,13 @@ class _Located(Likelihood):
 
     def __init__(self, event_shape: tuple[int, ...], levels: int, n_models: int | None = None) -> None:
         super().__init__(event_shape, levels, n_models)
-        self.log_scale = nn.Parameter(torch.full((*self.lead, 1, event_shape[0]), math.log(0.1)))
+        # In tenths, so that Adam moves it ten times as fast: it has a long way to go from where all widths begin.
+        self.log_scale_tenths = nn.Parameter(torch.full((*self.lead, 1, event_shape[0]), math.log(0.1) / 10))
 
     def scale(self) -> Tensor:
         """Width in pixel values, between a tenth of a value and half of the range: (..., 1, D)."""
         low, high = math.log(0.1 / (self.levels - 1)), math.log(0.5)
-        per_channel = (self.levels - 1) * self.log_scale.clamp(low, high).exp()
+        per_channel = (self.levels - 1) * (10 * self.log_scale_tenths).clamp(low, high).exp()
         return per_channel.repeat_interleave(math.prod(self.event_shape[1:]), dim=-1)
 
     def mean(self, outputs: Tensor) -> Tensor:

@@ -58,7 +58,7 @@ class NameVaeSettings(Settings):
         "Share of the earlier letters that the decoder may not see in training, so that it needs the code: a cure for "
         "collapse.",
         low=0.0,
-        high=1.0,
+        high=0.9,
         step=0.05,
     )
     free_bits: float = setting(

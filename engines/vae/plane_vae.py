@@ -32,7 +32,7 @@ from engines.vae.latent_quadrature import (
 from engines.vae.objective import Objective, Prices
 from engines.vae.vae import Posterior
 
-REACH = 4.0  # the latent plane is shown from -REACH to REACH
+REACH = 3.5  # the latent plane is shown from -REACH to REACH
 HERMITE = 20  # nodes along each latent, for means over q
 HERMITE_IN_BULK = 10
 SHEET = {1: 441, 2: 21}  # latents along each axis of the lattice that is followed into the plane

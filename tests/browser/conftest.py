@@ -136,8 +136,12 @@ def lives(process: psutil.Process) -> bool:
 class Visitor:
     """A person at the page."""
 
-    def __init__(self, page: Page, server: Server) -> None:
+    def __init__(
+        self, page: Page, server: Server, path: str = "", ready: str = "globalThis.genlabStage?.truth"
+    ) -> None:
         self.page = page
+        self.path = path
+        self.ready = ready
         self.server = server
         self.errors: list[str] = []
         self.hosts: set[str] = set()
@@ -147,8 +151,10 @@ class Visitor:
         page.on("websocket", lambda socket: self._note(socket.url))
 
     def _hear(self, message: ConsoleMessage) -> None:
-        if message.type == "error":
-            self.errors.append(f"{message.text} {message.location.get('url', '')}")
+        url = message.location.get("url", "")
+        # Streamlit's own front end first looks for its server below the page's path; the 404 tells it to look above.
+        if message.type == "error" and not urlsplit(url).path.startswith(f"/{self.path}/_stcore/"):
+            self.errors.append(f"{message.text} {url}")
 
     def _note(self, url: str) -> None:
         if urlsplit(url).scheme in ("http", "https", "ws", "wss"):
@@ -156,7 +162,7 @@ class Visitor:
 
     def open(self, link: dict[str, str] | None = None) -> Visitor:
         """Go to the page by a link and wait until the stage stands."""
-        self.page.goto(f"{self.server.url}?{urlencode(link or {})}")
+        self.page.goto(f"{self.server.url}{self.path}?{urlencode(link or {})}")
         return self.settle()
 
     def reload(self) -> Visitor:
@@ -165,7 +171,7 @@ class Visitor:
 
     def settle(self) -> Visitor:
         """Wait until the script has run and the stage stands."""
-        self.wait("globalThis.genlabStage?.truth")
+        self.wait(self.ready)
         self.page.wait_for_selector(SETTLED, state="attached")
         return self
 
@@ -280,9 +286,11 @@ def visit(server: Server, chromium: Browser) -> Iterator[Callable[..., Visitor]]
     visitors: list[Visitor] = []
     contexts: list[BrowserContext] = []
 
-    def come(link: dict[str, str] | None = None, blocked: str = "", **options: Any) -> Visitor:
+    def come(
+        link: dict[str, str] | None = None, blocked: str = "", at: tuple[str, str] | None = None, **options: Any
+    ) -> Visitor:
         contexts.append(chromium.new_context(**{"viewport": {"width": 1440, "height": 900}, **options}))
-        visitors.append(Visitor(contexts[-1].new_page(), server))
+        visitors.append(Visitor(contexts[-1].new_page(), server, *(at or ())))
         if blocked:  # as a proxy would that lets no such WebSocket through
             contexts[-1].route_web_socket(blocked, lambda socket: socket.close())
         return visitors[-1].open(link)

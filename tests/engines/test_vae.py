@@ -298,7 +298,7 @@ def linear_vae(n_latents: int = 2, levels: int = 4001) -> tuple[Vae, Tensor, Any
     decoder.weight.data = (exact.W.T / scale)[None].float()
     decoder.bias.data = (exact.mean / scale - 0.5)[None, None].float()
     vae.encoder.body, vae.decoder.body = nn.Sequential(encoder), nn.Sequential(decoder)
-    vae.likelihood.log_scale.data.fill_(0.5 * math.log(exact.sigma2) - math.log(scale))
+    vae.likelihood.log_scale_tenths.data.fill_((0.5 * math.log(exact.sigma2) - math.log(scale)) / 10)
     return vae, x.view(-1, 1, 2, 3), exact
 
 

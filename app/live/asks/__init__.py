@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from app.live.asks.base import Ask
+from app.live.asks.codes import AtlasAsk, CodeDrawAsk, CodeEncodeAsk, CodesAsk, PaletteAsk
 from app.live.asks.latents import AggregateAsk, DecodeAsk, EncodeAsk, PortraitAsk
 from app.live.asks.names import NameCodeAsk, NameDrawAsk, NameMapAsk, SpellAsk
 from app.live.asks.plane import DensityAsk, SamplesAsk
@@ -24,6 +25,11 @@ ASKS: Mapping[str, type[Ask]] = {
     "portrait": PortraitAsk,
     "aggregate": AggregateAsk,
     "posterior": PosteriorAsk,
+    "codes": CodesAsk,
+    "palette": PaletteAsk,
+    "code_encode": CodeEncodeAsk,
+    "code_draw": CodeDrawAsk,
+    "atlas": AtlasAsk,
     "spell": SpellAsk,
     "name_code": NameCodeAsk,
     "name_draw": NameDrawAsk,

@@ -30,7 +30,7 @@ N_POINTS = 600  # examples on the latent plane
 N_SHOWN = 48  # of them as pictures
 N_AGGREGATE = 1000  # examples of the training that make the aggregate posterior
 AGGREGATE_SIDE = 48
-FOLLOWS_FROM = 0.1  # share of a factor's entropy that a latent must carry to be named after it
+FOLLOWS_FROM = 0.1  # nats of a factor that a latent must carry to be named after it
 
 
 @dataclass(frozen=True)
@@ -220,7 +220,8 @@ def _factor_arrays(model: Any, examples: Examples) -> Arrays:
     assert examples.train_factors is not None  # noqa: S101  (both parts have factors, or none)
     x, factors = examples.train[:2000].float(), to_numpy(examples.train_factors[:2000])
     information, entropies = mutual_information(to_numpy(model.encode(x).mean), factors), factor_entropies(factors)
-    follows = followed_factors(information, entropies, FOLLOWS_FROM)
+    # By nats, not by shares: a latent that says most of the hair and all of day or night follows the hair.
+    follows = followed_factors(information, np.ones_like(entropies), FOLLOWS_FROM)
     shares = information / np.maximum(entropies, 1e-9)
     return {"information": shares, "follows": np.array([-1 if f is None else f for f in follows], np.int16)}
 

@@ -16,13 +16,15 @@ from engines.errors import SettingError
 from engines.tensors import make_rng, to_numpy
 from engines.training.run import Run
 from engines.training.snapshot import as_picture
-from engines.vae.latent_quadrature import CHECK, FINE, LatentNodes, latent_lattice, log_normal
+from engines.vae.latent_quadrature import CHECK, LatentNodes, latent_lattice, log_normal
 from engines.vae.plane_vae import REACH, PlaneVae
 from engines.vae.vae import Posterior
 
 FARTHEST = 1000.0  # points beyond are cut to it
 SIDE = {1: 480, 2: 96}  # cells of the latent map along each latent, for so many latents
 FINER = {1: 1, 2: 2}  # points along each side of a cell, whose mean the map shows
+AROUND = 4.0  # standard deviations of q that the map around it reaches
+AROUND_SIDE = {1: 161, 2: 48}
 N_DRAWS = 2000  # of q, for the importance-weighted bounds
 FEW, MANY = 10, 100
 OUTLINE = 49  # points of the outline of q
@@ -83,7 +85,8 @@ def look_at(model: PlaneVae, x: Tensor) -> Arrays:
     """What a page shows of points (B, 2).
 
     log_posterior (B, S) or (B, S, S): log p(z given x) by quadrature on SIDE cells over -REACH ... REACH, half
-    precision; mean, std (B, Z) of q; reconstruction (B, 2): f of the mean; outline (B, OUTLINE, 2): f of the ellipse
+    precision; around, likewise: the same density around q, in standard deviations of q, -AROUND ... AROUND; mean,
+    std (B, Z) of q; reconstruction (B, 2): f of the mean; outline (B, OUTLINE, 2): f of the ellipse
     at one standard deviation of q; nats (B, 9): log p(x), its error, the bound, rate, distortion, and the
     bounds of FEW and of MANY samples with the standard error of each.
     """
@@ -94,8 +97,11 @@ def look_at(model: PlaneVae, x: Tensor) -> Arrays:
     log_prob = covered.fine.log_prob(x)
     rate, distortion = (part.sum(-1) if part.ndim > 1 else part for part in model.rate_and_distortion(x))
     exact = [log_prob, (log_prob - covered.check.log_prob(x)).abs(), -(rate + distortion), rate, distortion]
-    maps = _posterior_map(model, covered, x, log_prob)
-    return as_picture({"log_posterior": to_numpy(maps)}) | {
+    maps = {
+        "log_posterior": to_numpy(_posterior_map(model, covered, x, log_prob)),
+        "around": to_numpy(_map_around(model, x, q, log_prob)),
+    }
+    return as_picture(maps) | {
         "mean": to_numpy(q.mean),
         "std": to_numpy(q.std),
         "reconstruction": to_numpy(model.decode(q.mean)),
@@ -119,6 +125,16 @@ def _posterior_map(model: PlaneVae, covered: Covered, x: Tensor, log_prob: Tenso
     side, finer = SIDE[2], FINER[2]
     cells = log_posterior.view(-1, side, finer, side, finer)
     return cells.logsumexp((2, 4)) - 2 * math.log(finer)
+
+
+def _map_around(model: PlaneVae, x: Tensor, q: Posterior, log_prob: Tensor) -> Tensor:
+    """log p(z given x) where q is a standard normal, its density counted there: (B, S) or (B, S, S)."""
+    side = AROUND_SIDE[model.n_latents]
+    z = q.sample(latent_lattice(side, model.n_latents, AROUND)[:, None])  # (S^Z, B, Z)
+    images = model.decode(z.flatten(0, 1)).view(*z.shape[:2], 2)
+    log_prior = -0.5 * z.square().sum(-1) - 0.5 * model.n_latents * math.log(2 * math.pi)
+    found = log_prior + log_normal(x, images, float(model.noise)) - log_prob + q.std.log().sum(-1)
+    return found.T.reshape(len(x), *[side] * model.n_latents)
 
 
 def _importance_bounds(model: PlaneVae, x: Tensor) -> list[Tensor]:

@@ -1,0 +1,210 @@
+"""Codes that are discrete: a picture as two maps of numbers that can be changed by hand, and a prior that spells."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from functools import partial
+
+import numpy as np
+import streamlit as st
+
+from app.canvas.codebook import (
+    MAX_TEMPERATURE,
+    MOST_EXAMPLES,
+    TABS,
+    CodebookView,
+    CodePlace,
+    check_codes,
+    draw_codebook,
+    read_code_place,
+)
+from app.panels.bounds import draw_bound_charts
+from app.panels.codes import draw_code_formula, draw_codes_code
+from app.panels.experiment import ShownRun, open_link, settings_texts, use_usual
+from app.panels.lessons import draw_experiments
+from app.panels.pictures import draw_own_picture, draw_own_set, examples_of, own_picture, pick_pictures
+from app.panels.properties import draw_properties
+from app.panels.training import draw_controls
+from app.panels.visit import draw_problems, restart_with
+from app.state import PageKeys, keep_widgets, write_link
+from engines.datasets import DATASETS, Examples
+from engines.errors import DataError
+from engines.models import MODELS
+from engines.vae.vq_nets import count_halvings, padded_size
+from engines.vae.vq_vae import VqVaeSettings
+
+KEYS = PageKeys("codes")
+FIRST, MODEL = "faces", "vq_vae"
+N_ORIGINALS = 12
+Shapes = tuple[tuple[int, ...], tuple[int, ...]]
+
+
+def draw_page() -> None:
+    """The page from top to bottom."""
+    open_visit()
+    heading = st.empty()
+    st.caption(
+        "The encoder spells a picture in an alphabet of codes, a coarse map and a fine one, and the decoder reads it "
+        "back. Change a word and see what it said; a language model has learned which words follow each other."
+    )
+    dataset = choose_dataset()
+    draw_problems(KEYS)
+    draw_own_set(KEYS, dataset)
+    try:
+        examples = examples_of(KEYS, dataset)
+    except DataError as error:
+        heading.title("What can a picture say in a few words?", anchor=False)
+        st.info(str(error), icon=":material/image_not_supported:")
+        return
+    shapes = shapes_of(examples.event_shape)
+    heading.title(f"What can a picture say in {count_cells(shapes)} words?", anchor=False)
+    turn = ("Your picture", ":material/add_photo_alternate:", partial(draw_own_picture, KEYS))
+    shown = draw_controls(KEYS, MODEL, dataset, presets_of(dataset), turn=turn)
+    place = current_place(shown, shapes)
+    write_link(link_of(dataset, place))
+    draw_codebook(codebook_view(shown, examples, shapes, place), key=KEYS.own("codebook"))
+    draw_below(shown, examples)
+
+
+def open_visit() -> None:
+    """At the first run of a visit, set everything from the link; later, keep what the visitor set."""
+    keep_widgets(KEYS)
+    if KEYS.own("target") in st.session_state:
+        return
+    query = st.query_params.to_dict()
+    dataset, problems = open_link(KEYS, query, model=MODEL, target=FIRST)
+    if DATASETS[dataset].kind != "image":
+        problems.append(f"{DATASETS[dataset].title} is no set of pictures. The default, {FIRST}, is shown.")
+        dataset = FIRST
+        use_usual(KEYS, MODEL, dataset)
+    st.session_state[KEYS.own("place")] = place_of_link(query, problems)
+    st.session_state[KEYS.own("problems")] = problems
+    st.session_state[KEYS.own("target")] = dataset
+
+
+def place_of_link(query: dict[str, str], problems: list[str]) -> CodePlace:
+    """Where a link opens the workbench, and a sentence for each thing in it that is impossible."""
+    usual, tab = CodePlace(), query.get("tab", "")
+    whole = {
+        name: _whole(query, name, getattr(usual, name), end, problems)
+        for name, end in {"example": MOST_EXAMPLES, "level": 2, "cell": 1024, "seed": 10**6}.items()
+    }
+    try:
+        temperature = float(query.get("temperature", "1"))
+    except ValueError:
+        temperature = math.nan
+    if not 0 <= temperature <= MAX_TEMPERATURE:
+        problems.append(f"Expected a temperature from 0 to {MAX_TEMPERATURE}. The default, 1, is used.")
+        temperature = 1.0
+    tab = tab if tab in TABS else ""
+    return CodePlace(codes=query.get("codes", ""), tab=tab, temperature=temperature, **whole)
+
+
+def choose_dataset() -> str:
+    """The picker; another set starts with what is best there."""
+    before = st.session_state[KEYS.own("target")]
+    dataset = pick_pictures(KEYS, before)
+    if dataset != before:
+        st.session_state[KEYS.own("target")] = dataset
+        st.session_state[KEYS.own("place")] = CodePlace()
+        st.session_state.pop(KEYS.own("problems"), None)
+        use_usual(KEYS, MODEL, dataset)
+    return dataset
+
+
+def shapes_of(event_shape: tuple[int, ...]) -> Shapes:
+    """Rows and columns of the coarse and of the fine map of these pictures."""
+    halvings = count_halvings(event_shape)
+    fine = tuple(side >> halvings for side in padded_size(event_shape, halvings))
+    return tuple(side // 2 for side in fine), fine
+
+
+def count_cells(shapes: Shapes) -> int:
+    """Codes of a picture."""
+    return sum(math.prod(shape) for shape in shapes)
+
+
+def presets_of(dataset: str) -> dict[str, VqVaeSettings]:
+    """Named settings on this set, what is usual there first."""
+    usual = MODELS[MODEL].usual(dataset).settings
+    assert isinstance(usual, VqVaeSettings)  # noqa: S101
+    return {
+        f"{usual.n_codes} codes": usual,
+        "tiny codebook": replace(usual, n_codes=2 if usual.n_codes <= 8 else 4),
+        "large codebook": replace(usual, n_codes=256),
+        "dead codes": replace(usual, n_codes=256, keeps_codes_alive=False),
+        "no commitment": replace(usual, commitment=0.0),
+    }
+
+
+def current_place(shown: ShownRun, shapes: Shapes) -> CodePlace:
+    """Where the workbench says that the visitor is; before it has spoken, where the link says."""
+    attempt = st.session_state.get(KEYS.own("attempt"), 0)
+    told = read_code_place(st.session_state.get(KEYS.own("codebook")), shown.digest, attempt)
+    place: CodePlace = told or st.session_state[KEYS.own("place")]
+    n_codes = VqVaeSettings.from_dict(shown.experiment.settings).n_codes
+    if place.codes and (wrong := check_codes(place.codes, count_cells(shapes), n_codes)):
+        place = replace(place, codes="")
+        if told is None:
+            st.session_state[KEYS.own("place")] = place
+            st.warning(f"{wrong} The picture is shown with its own codes.", icon=":material/info:")
+    if place.cell >= math.prod(shapes[place.level]):
+        place = replace(place, cell=0)
+    return place
+
+
+def link_of(dataset: str, place: CodePlace) -> dict[str, str]:
+    """What the address bar should say."""
+    usual = vars(CodePlace())
+    texts = {name: f"{value:g}" if isinstance(value, float) else str(value) for name, value in vars(place).items()}
+    return {"target": dataset} | settings_texts(KEYS, MODEL, dataset) | {
+        name: text for name, text in texts.items() if getattr(place, name) != usual[name]
+    }
+
+
+def codebook_view(shown: ShownRun, examples: Examples, shapes: Shapes, place: CodePlace) -> CodebookView:
+    """What the workbench shows of this run."""
+    shape = examples.event_shape
+    own = own_picture(KEYS, shape)
+    bright = examples.test[:N_ORIGINALS].float() * (255 / (examples.levels - 1))
+    return CodebookView(
+        run=shown.digest,
+        attempt=st.session_state.get(KEYS.own("attempt"), 0),
+        steps=shown.experiment.steps,
+        event_shape=shape,
+        padded=padded_size(shape, count_halvings(shape)),
+        shapes=shapes,
+        n_codes=VqVaeSettings.from_dict(shown.experiment.settings).n_codes,
+        originals=bright.round().numpy().astype(np.uint8),
+        place=place,
+        own=None if own is None else own.pixels,
+        own_id="" if own is None else own.name,
+    )
+
+
+def draw_below(shown: ShownRun, examples: Examples) -> None:
+    """Under the workbench: numbers, properties, experiments, charts, code."""
+    left, right = st.columns([1.15, 1])
+    with left:
+        st.subheader("In numbers", anchor=False)
+        draw_code_formula(shown.run, shown.experiment, examples)
+    with right:
+        draw_properties(MODEL)
+    chosen = draw_experiments("codes", KEYS.own("lesson"))
+    draw_bound_charts(shown.run, 0, MODELS[MODEL].title, key=KEYS.own("charts"))
+    with st.expander("The code that made this picture", icon=":material/code:"):
+        draw_codes_code(shown.experiment)
+    if chosen:
+        restart_with(KEYS, chosen)
+
+
+def _whole(query: dict[str, str], name: str, default: int, end: int, problems: list[str]) -> int:
+    text = query.get(name, str(default))
+    if text.isascii() and text.isdigit() and len(text) < 9 and int(text) < end:
+        return int(text)
+    problems.append(f"Expected a whole number from 0 to {end - 1} after {name}=, got {text[:20]!r}.")
+    return default
+
+
+draw_page()

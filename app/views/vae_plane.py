@@ -1,0 +1,186 @@
+"""Autoencoders in the plane: the bound of a VAE beside the integral that it bounds, at every point."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import replace
+from typing import cast
+
+import streamlit as st
+
+from app.canvas.posterior_stage import (
+    Point,
+    PosteriorStageView,
+    checked_point,
+    draw_posterior_stage,
+    read_point,
+    read_zoomed,
+)
+from app.canvas.stage import Moment, is_lane_blocked, read_moment
+from app.house import house
+from app.panels.experiment import ShownRun, link_parameters
+from app.panels.lessons import draw_experiments
+from app.panels.plane_bound import draw_plane_charts, draw_plane_code, draw_plane_formula
+from app.panels.properties import draw_properties
+from app.panels.targets import TargetView, draw_own_target, pick_target, target_view
+from app.panels.training import draw_controls
+from app.panels.visit import draw_problems, open_visit, restart_with
+from app.state import PageKeys, write_link
+from engines.datasets import DATASETS
+from engines.errors import DataError
+from engines.models import MODELS
+from engines.vae.plane_vae import PlaneVaeSettings
+
+KEYS = PageKeys("vae_plane")
+MODEL = "plane_vae"
+PRESETS = {"two latents": MODELS[MODEL].settings(), **MODELS[MODEL].presets}
+
+
+def draw_page() -> None:
+    """The page from top to bottom."""
+    open_here()
+    st.title("How far is the bound from the truth?", anchor=False)
+    st.caption(
+        "A VAE is trained on a lower bound of log p(x), never on log p(x) itself. With one or two latents the integral "
+        "behind it can be computed, so the gap is known at every point: drag x, and compare what the encoder believes "
+        "with the true posterior."
+    )
+    target = choose_target()
+    draw_problems(KEYS)
+    draw_own_target(KEYS, target)
+    shown = draw_controls(KEYS, MODEL, target, PRESETS)
+    moment, point = current_moment(shown), current_point(target)
+    link = link_parameters(KEYS, MODEL, target, shown, moment)
+    link |= {} if point is None else {"x": f"{point[0]:g},{point[1]:g}"}
+    write_link(link | ({"view": "q"} if is_zoomed() else {}))
+    try:
+        view = target_view(target, DATASETS[target].settings.from_dict(shown.experiment.dataset_settings))
+    except DataError as error:
+        st.error(str(error), icon=":material/draw:")
+        return
+    stage = stage_view(target, view, shown, point)
+    if is_lane_blocked(st.session_state.get(KEYS.own("stage"))):
+        draw_without_lane(stage, shown)
+    else:
+        draw_posterior_stage(stage, key=KEYS.own("stage"))
+    draw_below(shown, view, stage.x, moment)
+
+
+def open_here() -> None:
+    """At the first run of a visit, set everything from the link, the point too."""
+    is_new = KEYS.own("target") not in st.session_state
+    open_visit(KEYS, model=MODEL, target="moons")
+    if not is_new:
+        return
+    st.session_state[KEYS.own("opened")] = secrets.token_hex(4)
+    text = st.query_params.get("x", "")
+    point = point_of_text(text)
+    if text and point is None:
+        st.session_state[KEYS.own("problems")].append(
+            f"Expected two numbers for x, such as 0.5,-1, got {text[:20]!r}. A point of the data is shown."
+        )
+    st.session_state[KEYS.own("point")] = point
+    st.session_state[KEYS.own("zoomed")] = st.query_params.get("view") == "q"
+
+
+def point_of_text(text: str) -> Point | None:
+    """The point that a link means by "0.5,-1"; None if it means none."""
+    try:
+        return checked_point([float(part) for part in text.split(",")])
+    except ValueError:
+        return None
+
+
+def choose_target() -> str:
+    """The picker; another target starts afresh."""
+    before = st.session_state[KEYS.own("target")]
+    target = pick_target(KEYS, before)
+    if target != before:
+        st.session_state[KEYS.own("target")] = target
+        st.session_state[KEYS.own("moment")] = st.session_state[KEYS.own("point")] = None
+        st.session_state.pop(KEYS.own("problems"), None)
+    return target
+
+
+def current_moment(shown: ShownRun) -> Moment | None:
+    """Where the stage says that the visitor is; before it has spoken, where the link says."""
+    attempt = st.session_state.get(KEYS.own("attempt"), 0)
+    told = read_moment(st.session_state.get(KEYS.own("stage")), shown.digest, attempt)
+    return told or st.session_state.get(KEYS.own("moment"))
+
+
+def current_point(target: str) -> Point | None:
+    """The point that the visitor or the link chose on this target; None if nobody did."""
+    told = read_point(st.session_state.get(KEYS.own("stage")), place_of(target))
+    return told or st.session_state.get(KEYS.own("point"))
+
+
+def is_zoomed() -> bool:
+    """Whether the posterior is shown around q."""
+    told = read_zoomed(st.session_state.get(KEYS.own("stage")))
+    return st.session_state[KEYS.own("zoomed")] if told is None else told
+
+
+def place_of(target: str) -> str:
+    """Name of this visit and target: a point that was chosen elsewhere says nothing here."""
+    return f"{st.session_state[KEYS.own('opened')]} {target}"
+
+
+def stage_view(target: str, view: TargetView, shown: ShownRun, point: Point | None) -> PosteriorStageView:
+    """What the stage shows of this target, run and point."""
+    moment: Moment | None = st.session_state.get(KEYS.own("moment"))
+    settings = cast(PlaneVaeSettings, MODELS[MODEL].settings.from_dict(shown.experiment.settings))
+    dataset_settings = shown.experiment.dataset_settings
+    first = view.samples[0]
+    return PosteriorStageView(
+        target=f"{target} {sorted(dataset_settings.items())}",
+        target_title=DATASETS[target].title,
+        target_note=f"{view.n_components} Gaussian{'s' if view.n_components > 1 else ''}, known exactly",
+        truth=view.truth,
+        samples=view.samples,
+        window=view.window,
+        entropy=view.entropy,
+        run=shown.digest,
+        attempt=st.session_state.get(KEYS.own("attempt"), 0),
+        steps=shown.experiment.steps,
+        temperature=moment.temperature if moment else 1.0,
+        at=moment.step if moment else None,
+        autoplay=True,
+        x=point or (round(float(first[0]), 3), round(float(first[1]), 3)),
+        place=place_of(target),
+        is_chosen=point is not None,
+        zoomed=is_zoomed(),
+        n_latents=settings.n_latents,
+        is_bound=settings.beta == 1 and settings.free_bits == 0 and settings.warm_up == 0,
+    )
+
+
+def draw_without_lane(stage: PosteriorStageView, shown: ShownRun) -> None:
+    """The stage where a proxy blocks WebSockets: the snapshots come with the page's own data, once a second."""
+
+    def draw() -> None:
+        replay, standing = house().hub.replay(shown.digest)
+        if standing.get("ended") and shown.run is None:
+            st.rerun()  # it has just ended: the whole page takes it up as a stored run
+        draw_posterior_stage(replace(stage, replay=replay, standing=standing), key=KEYS.own("stage"))
+
+    st.fragment(draw, run_every=1.0 if shown.run is None else None)()
+
+
+def draw_below(shown: ShownRun, view: TargetView, x: Point, moment: Moment | None) -> None:
+    """Under the stage: numbers, properties, experiments, charts, code."""
+    left, right = st.columns([1.15, 1])
+    with left:
+        st.subheader("In numbers", anchor=False)
+        draw_plane_formula(shown.run, x, moment.step if moment else None)
+    with right:
+        draw_properties(MODEL)
+    chosen = draw_experiments("vae_plane", KEYS.own("lesson"))
+    draw_plane_charts(shown.run, view.entropy, key=KEYS.own("charts"))
+    with st.expander("The code that made this picture", icon=":material/code:"):
+        draw_plane_code(shown.experiment)
+    if chosen:
+        restart_with(KEYS, chosen)
+
+
+draw_page()

@@ -1,0 +1,231 @@
+"""The page of names in a browser: the slider morphs a name while it moves, the map answers, bad letters are told."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Locator
+
+from tests.browser.conftest import SETTLED, Server, Visitor
+from tests.browser.test_look import CUT_OFF, FRAMES, OVERFLOW, VIEWS
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+READY = "globalThis.genlabNames?.canAsk && genlabNames.steps && genlabNames.codes?.isWhole && genlabNames.isSpelt"
+CLICKED = {"t": "0.0"}  # opens at the first name, without showing the way by itself
+
+
+class NameVisitor(Visitor):
+    """A person at the page of names."""
+
+    def _hear(self, message: ConsoleMessage) -> None:
+        if "_stcore" not in str(message.location.get("url", "")):  # Streamlit looks for itself below the page's path
+            super()._hear(message)
+
+    def open(self, link: dict[str, str] | None = None) -> NameVisitor:
+        self.page.goto(f"{self.server.url}autoencoders-names?{urlencode(link or {})}")
+        self.settle()
+        return self
+
+    def settle(self) -> NameVisitor:
+        self.wait("globalThis.genlabNames?.numbers", 40)
+        self.page.wait_for_selector(SETTLED, state="attached")
+        return self
+
+    def ready(self) -> NameVisitor:
+        """Wait until the stored model has answered everything."""
+        self.wait(READY, 60)
+        return self
+
+    def ask(self, expression: str) -> Any:
+        return self.page.evaluate(f"genlabNames.{expression}")
+
+    @property
+    def word(self) -> str:
+        return self.ask("word.name")
+
+    def slider(self, name: str = "From the first name to the second") -> Locator:
+        return self.page.get_by_role("slider", name=name)
+
+
+@pytest.fixture
+def come(server: Server, chromium: Browser) -> Iterator[Callable[..., NameVisitor]]:
+    """Lets a visitor come to the page of names; at the end nobody may have seen an error or a foreign host."""
+    visitors: list[NameVisitor] = []
+    contexts: list[BrowserContext] = []
+
+    def open_page(link: dict[str, str] | None = None, **options: Any) -> NameVisitor:
+        contexts.append(chromium.new_context(**{"viewport": {"width": 1440, "height": 900}, **options}))
+        visitors.append(NameVisitor(contexts[-1].new_page(), server))
+        return visitors[-1].open(link)
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    for visitor in visitors:
+        assert visitor.errors == []
+        assert visitor.hosts == {"localhost"}
+
+
+def test_the_slider_morphs_the_name_while_it_is_dragged(come: Callable[..., NameVisitor]) -> None:
+    visitor = come(CLICKED).ready()
+    assert visitor.word == "Berlin"
+    box = visitor.slider().bounding_box()
+    assert box
+    y = box["y"] + box["height"] / 2
+    visitor.page.mouse.move(box["x"] + 11, y)
+    visitor.page.mouse.down()
+    seen = []
+    for i in range(1, 41):
+        visitor.page.mouse.move(box["x"] + 11 + (box["width"] - 22) * i / 40, y)
+        visitor.page.wait_for_timeout(40)
+        seen.append(visitor.word)
+    visitor.wait("genlabNames.word.name === 'New York'")  # the hand has not let go yet
+    assert len(set(seen)) >= 5
+    assert visitor.page.locator(".word").get_attribute("aria-label") == "The decoder writes New York"
+    visitor.page.mouse.up()
+    visitor.wait_for_link(t="1")
+    print(f"slider to name: {visitor.ask('latency'):.0f} ms")
+
+
+def test_letters_fade_into_each_other_frame_by_frame(come: Callable[..., NameVisitor]) -> None:
+    visitor = come(CLICKED).ready()
+    pixels = (
+        "document.querySelector('[data-testid=stMainBlockContainer]') && genlabNames.word.canvas.toDataURL().length"
+    )
+    rate = visitor.page.evaluate(FRAMES)
+    visitor.slider().focus()
+    visitor.page.keyboard.press("End")
+    sizes = set()
+    for _ in range(12):
+        sizes.add(visitor.page.evaluate(pixels))
+        visitor.page.wait_for_timeout(15)
+    visitor.wait("genlabNames.word.name === 'New York' && !genlabNames.word.isMoving")
+    assert len(sizes) > 3
+    print(f"at rest: {rate:.0f} frames/s")
+    assert rate >= 20
+
+
+def test_the_cross_can_be_dragged_anywhere(come: Callable[..., NameVisitor]) -> None:
+    visitor = come(CLICKED).ready()
+    map_ = visitor.page.get_by_role("application", name="Map of names")
+    box = map_.bounding_box()
+    assert box
+    answers = visitor.ask("answers")
+    visitor.page.mouse.move(box["x"] + box["width"] * 0.3, box["y"] + box["height"] * 0.3)
+    visitor.page.mouse.down()
+    for i in range(20):
+        visitor.page.mouse.move(box["x"] + box["width"] * (0.3 + 0.02 * i), box["y"] + box["height"] * (0.3 + 0.02 * i))
+        visitor.page.wait_for_timeout(30)
+    visitor.wait(f"genlabNames.answers > {answers} + 4")
+    visitor.page.mouse.up()
+    assert visitor.ask("isOff")
+    place = visitor.ask("placeOf(genlabNames.z)")
+    assert place["p"] == pytest.approx((0.68 * 2 - 1) * 3.2, abs=0.1)
+    visitor.page.wait_for_timeout(300)
+    assert len(visitor.link["z"].split()) == 16
+    visitor.page.keyboard.press("ArrowLeft")
+    assert visitor.ask("placeOf(genlabNames.z)")["p"] == pytest.approx(place["p"] - 0.1, abs=0.01)
+    visitor.slider().focus()
+    visitor.page.keyboard.press("ArrowRight")
+    assert not visitor.ask("isOff")
+
+
+def test_bad_letters_are_told_and_the_name_stays(come: Callable[..., NameVisitor]) -> None:
+    visitor = come(CLICKED).ready()
+    field = visitor.page.get_by_role("textbox", name="From this name")
+    for typed, part in (
+        ("R2-D2", "'2'"),
+        ("Llanfairpwllgwyngyll", "shorten it"),
+        ("", "at least one letter"),
+        ("🙂", "🙂"),
+    ):
+        field.fill(typed)
+        field.press("Enter")
+        visitor.page.get_by_text("Berlin stays.").wait_for()
+        assert part in visitor.page.get_by_test_id("stAlert").inner_text()
+        assert visitor.word == "Berlin"
+    visitor.keep("names-bad-letters")
+    field.fill("Zürich")
+    field.press("Enter")
+    visitor.wait("genlabNames.numbers.a === 'zurich' && genlabNames.word.name === 'Zurich'")
+    assert visitor.page.get_by_text("stays.").count() == 0
+    visitor.wait_for_link(a="zurich")
+
+
+def test_a_link_restores_names_place_and_way(come: Callable[..., NameVisitor]) -> None:
+    link = {"a": "bogota", "b": "heidelberg", "t": "0.5", "way": "round"}
+    visitor = come(link).ready()
+    assert visitor.slider().input_value() == "0.5"
+    assert visitor.page.get_by_role("button", name="round", exact=True).get_attribute("aria-pressed") == "true"
+    assert visitor.word == visitor.ask("steps.names.round[4]")
+    assert visitor.link == link
+    off = come({"a": "oslo", "b": "lagos", "z": " ".join(["0"] * 16)}).ready()
+    assert off.ask("isOff") and off.ask("z.every((v) => v === 0)")
+
+
+def test_draws_follow_the_temperature(come: Callable[..., NameVisitor]) -> None:
+    visitor = come(CLICKED).ready()
+    heat = visitor.slider("Temperature of the letters")
+    heat.focus()
+    visitor.page.keyboard.press("Home")
+    visitor.wait("genlabNames.variantNames?.length && new Set(genlabNames.variantNames).size === 1")
+    visitor.page.keyboard.press("End")
+    visitor.wait("new Set(genlabNames.variantNames).size > 6")
+    fixed = visitor.ask("picture.samples[0]")
+    visitor.page.get_by_role("button", name="draw others").click()
+    visitor.wait("genlabNames.drawn")
+    assert visitor.ask("drawn[0]") != fixed
+
+
+def test_a_collapsed_model_says_so(come: Callable[..., NameVisitor]) -> None:
+    collapsed = {"model.beta": "1.0", "model.warm_up": "0.0", "model.word_dropout": "0.0"}
+    visitor = come(CLICKED | collapsed).ready()
+    assert visitor.page.get_by_text("collapsed: the writer does without it").is_visible()
+    assert len(set(visitor.ask("steps.names.straight"))) <= 3
+    visitor.keep_whole("names-collapsed")
+
+
+def test_names_improve_while_it_trains(come: Callable[..., NameVisitor]) -> None:
+    visitor = come({"plan.seed": "77", "plan.steps": "100", "model.width": "32"})
+    visitor.page.get_by_test_id("stBaseButton-primary").first.click()
+    visitor.wait("genlabNames.standing?.state === 'running' && genlabNames.snapshots.length", 30)
+    first = visitor.ask("snapshots[0].samples")
+    assert visitor.slider().is_disabled()
+    visitor.wait("genlabNames.picture.step > 5 && genlabNames.tail.length", 60)
+    visitor.keep_whole("names-training")
+    visitor.wait("genlabNames.standing.ended", 90)
+    assert visitor.ask("picture.samples") != first
+    visitor.ready()
+    assert not visitor.slider().is_disabled()
+
+
+def test_scrubbing_shows_the_past_and_comes_back(come: Callable[..., NameVisitor]) -> None:
+    visitor = come(CLICKED).ready()
+    visitor.page.get_by_role("slider", name="Training step").focus()
+    visitor.page.keyboard.press("Home")
+    assert not visitor.ask("canAsk") and visitor.slider().is_disabled()
+    assert visitor.word == visitor.ask("snapshots[0].samples[0]")
+    visitor.page.keyboard.press("End")
+    visitor.wait("genlabNames.word.name === 'Berlin'")
+
+
+@pytest.mark.parametrize("name", VIEWS)
+def test_the_page_fits_each_screen_and_theme(name: str, come: Callable[..., NameVisitor]) -> None:
+    visitor = come({"t": "0.5"}, **VIEWS[name]).ready()
+    visitor.wait("!genlabNames.word.isMoving")
+    visitor.keep(f"names-{name}")
+    assert visitor.page.evaluate(OVERFLOW) <= 0
+    assert visitor.page.evaluate(CUT_OFF) == []
+    visitor.keep_whole(f"names-{name}-whole")
+
+
+def test_it_shows_the_way_by_itself_unless_stillness_is_wanted(come: Callable[..., NameVisitor]) -> None:
+    visitor = come().ready()
+    visitor.wait("genlabNames.t > 0.05")
+    assert "t" not in visitor.link
+    still = come(None, reduced_motion="reduce").ready()
+    still.page.wait_for_timeout(800)
+    assert still.ask("t") == 0
