@@ -21,4 +21,5 @@ NAVIGATION = (
     PageEntry("Autoencoders", "vae.py", "Latent space and β", ":material/face:", "autoencoders"),
     PageEntry("Autoencoders", "names.py", "Between two names", ":material/abc:", "autoencoders-names"),
     PageEntry("Autoencoders", "vae_plane.py", "Bound and posterior", ":material/target:", "autoencoders-plane"),
+    PageEntry("Autoencoders", "codes.py", "Codes that are discrete", ":material/grid_view:", "autoencoders-codes"),
 )

@@ -1,14 +1,15 @@
 // The studio of a latent space: a plane to drag in, what is decoded there, what each latent carries, what a sweep trades.
 
+import { DecodedCard } from "./decoded_card.js";
 import { Decoder, element, themeColours, unpack, watchRun } from "./live.js";
 import { DEAD, LatentList } from "./latent_list.js";
 import { LatentPlane, REACH, SIDE } from "./latent_plane.js";
 import { PaintPad } from "./paint_pad.js";
-import { memberOf, difference, stamp, toBase64, toBitmap, toBitmaps } from "./pictures.js";
+import { difference, toBase64, toBitmap, toBitmaps } from "./pictures.js";
 import { Player } from "./player.js";
+import { namesOf, readPortrait, rowsOf } from "./portrait.js";
 import { Strips } from "./strips.js";
 import { Tradeoff } from "./tradeoff.js";
-import { sharpen } from "./live.js";
 
 const studios = new WeakMap();
 const round = (rows) => rows.map((row) => Array.from(row, (v) => Math.round(v * 1000) / 1000));
@@ -58,22 +59,16 @@ class Studio {
     this.tradeoff = new Tradeoff({ choose: (k) => this.choose(k) });
     this.pad = new PaintPad({ encode: (pixels) => this.encode(pixels) });
     this.strips = new Strips(this);
-    this.big = element("canvas", { className: "square" });
-    this.big.setAttribute("role", "img");
+    this.decoded = new DecodedCard(this);
     this.slider = element("input", { type: "range", min: 0, max: 0, step: 1 });
     this.slider.oninput = () => this.choose(+this.slider.value);
     this.sliderName = element("b", { className: "num" });
     this.stops = element("div", { className: "stops" });
     this.dialTitle = element("span", { className: "soft" });
     this.dial = element("label", { className: "dial card" }, this.dialTitle, element("div", { className: "rail" }, this.slider, this.stops), this.sliderName);
-    this.classes = element("div", { className: "classes" });
     this.planeTag = element("button", { type: "button", className: "tag", onclick: () => this.toggleAxes() });
     this.holesButton = element("button", { type: "button", className: "tag", title: "Where the codes of the data are denser (blue) and thinner (red) than the prior", onclick: () => this.toggleHoles() }, "holes");
     this.planeCap = element("div", { className: "cap" });
-    this.bigTag = element("span", { className: "tag" });
-    this.bigCap = element("div", { className: "cap" });
-    this.resample = element("button", { type: "button", className: "quiet", onclick: () => this.drawPosterior() }, "draw from its posterior");
-    this.home = element("button", { type: "button", className: "quiet", title: "z = 0, the middle of the prior", onclick: () => { this.setZ(new Float32Array(this.z?.length ?? 0)); this.settled(); } }, "to z = 0");
     this.note = element("div", { className: "note", hidden: true });
     this.note.setAttribute("role", "status");
     this.player = new Player({
@@ -86,7 +81,7 @@ class Studio {
       this.dial,
       element("div", { className: "cards" },
         element("section", { className: "card" }, heading("Latent plane", this.holesButton, this.planeTag), this.plane.canvas, this.planeCap),
-        element("section", { className: "card" }, heading("Decoded", this.bigTag), this.big, this.bigCap, this.classes, element("div", { className: "tools" }, this.home, this.resample)),
+        element("section", { className: "card" }, heading("Decoded", this.decoded.tag), this.decoded.canvas, this.decoded.caption, this.decoded.classes, this.decoded.tools),
         element("section", { className: "card" }, heading("Latents by what they carry", element("span", { className: "tag" }, "KL, nats")), this.list.root)),
       this.note, this.player.root,
       element("div", { className: "lower" }, this.tradeoff.root, this.strips.root));
@@ -110,7 +105,7 @@ class Studio {
     this.ticks();
     if (isNew) this.watch(numbers, old);
     if (blob.own && numbers.own_id !== this.ownId) { this.ownId = numbers.own_id; this.own = blob.own.values; this.pad.load(this.own); this.strips.open("yours"); this.encode(this.own); }
-    this.buildClasses();
+    this.decoded.buildClasses();
     this.isDirty = true;
   }
 
@@ -223,7 +218,7 @@ class Studio {
     this.decoder.ask("portrait", { run, step: null, member, what: "portrait" }, (blob) => {
       if (run !== this.digest || member !== this.member) return;
       this.portrait = readPortrait(blob);
-      this.names = this.namesOf(this.portrait);
+      this.names = namesOf(this.portrait, this.numbers.factors, DEAD);
       this.strips.ends = [0, this.portrait.farthest(0)];
       this.pca = [...Array(2).keys()].map((i) => blob.axes.values.subarray(i * this.portrait.codes.z, (i + 1) * this.portrait.codes.z));
       this.takeKl(this.portrait.kl);
@@ -235,18 +230,6 @@ class Studio {
       if (this.own) this.encode(this.own); else if (start) this.setZ(Float32Array.from(start)); else this.pick(0);
       this.settled();
     }, (error) => error.message !== "lost" && this.say(error.message));
-  }
-
-  /** Each latent's name: the factor that it follows, if it carries anything; a second one of the same factor is marked. */
-  namesOf({ follows, kl }) {
-    const seen = {}, names = new Array(follows.length).fill("");
-    for (const d of [...kl.keys()].sort((a, b) => kl[b] - kl[a])) {
-      if (follows[d] < 0 || kl[d] < DEAD) continue;
-      const name = this.numbers.factors[follows[d]];
-      seen[name] = (seen[name] ?? 0) + 1;
-      names[d] = seen[name] > 1 ? `${name} (${seen[name]})` : name;
-    }
-    return names;
   }
 
   /** Open another model of the sweep at the place where the visitor is. */
@@ -342,11 +325,23 @@ class Studio {
     this.isDirty = true;
   }
 
+  goHome() {
+    this.setZ(new Float32Array(this.z?.length ?? 0));
+    this.settled();
+  }
+
+  /** Tell the decoder another class; the code stays. */
+  setClass(label) {
+    this.label = label;
+    this.decoded.buildClasses();
+    if (this.z) { this.setZ(this.z); this.settled(); }
+  }
+
   /** Open the code of a held-out example: the cross, its posterior, its pictures. */
   pick(i) {
     const { portrait } = this;
     if (!portrait) return;
-    if (this.numbers.is_conditional && portrait.labels) { this.label = portrait.labels[i]; this.buildClasses(); }
+    if (this.numbers.is_conditional && portrait.labels) { this.label = portrait.labels[i]; this.decoded.buildClasses(); }
     this.setZ(portrait.mean(i));
     this.chosen = i < portrait.originals.length ? i : null;
     this.openEllipse(portrait.mean(i), portrait.std(i));
@@ -483,7 +478,7 @@ class Studio {
   paint() {
     this.isDirty = false;
     this.paintPlane();
-    this.paintBig();
+    this.decoded.paint();
     this.tradeoff.paint({
       members: this.members, member: this.member, metrics: this.lastMetrics(), scores: this.numbers.scores, axisTitle: this.numbers.axis_title,
       kl: this.picture?.kl, information: this.canDecode ? this.portrait.information : null, factors: this.numbers.factors, names: this.names, colours: this.colours,
@@ -507,42 +502,6 @@ class Studio {
       element("span", { className: "num" }, `(${this.along(z, u).toFixed(2)}, ${this.along(z, v).toFixed(2)})`));
   }
 
-  paintBig() {
-    const { context: c, width } = sharpen(this.big);
-    if (!width) return;
-    c.clearRect(0, 0, width, width);
-    const fallback = this.picture?.reconstructions && !this.canDecode ? toBitmap(memberOf(this.picture.reconstructions, this.member).values, this.picture.reconstructions.shape) : null;
-    const bitmap = fallback ?? this.bigBitmap;
-    if (bitmap) stamp(c, bitmap, 0, 0, width);
-    const original = fallback ? this.originals?.[0] : this.chosen !== null && this.canDecode ? this.portrait.originals[this.chosen] : null;
-    if (original) {
-      const side = width * 0.24;
-      stamp(c, original, width - side - 8, width - side - 8, side);
-      c.strokeStyle = this.colours.data;
-      c.lineWidth = 2;
-      c.strokeRect(width - side - 8, width - side - 8, side, side);
-    }
-    if (!bitmap) { c.fillStyle = this.colours.soft; c.textAlign = "center"; c.font = `14px ${getComputedStyle(this.big).fontFamily}`; c.fillText(this.digest ? "opening the run …" : "Not trained yet: press Train.", width / 2, width / 2); }
-    this.bigTag.textContent = fallback ? "reconstruction, original in the corner" : original ? "expected picture, original in the corner" : "expected picture";
-    const length = this.z ? Math.sqrt(this.z.reduce((sum, v) => sum + v * v, 0)) : 0, dims = this.z?.length ?? 1;
-    const said = this.chosen !== null && this.portrait && this.canDecode ? `distortion ${this.portrait.distortions[this.chosen].toFixed(1)} · KL ${this.portrait.rates[this.chosen].toFixed(1)} nats` : `|z| = ${length.toFixed(2)}, usual ${Math.sqrt(dims).toFixed(1)}`;
-    const right = this.chosen !== null && this.portrait && this.canDecode ? `bound −${(this.portrait.distortions[this.chosen] + this.portrait.rates[this.chosen]).toFixed(1)}` : length > 1.6 * Math.sqrt(dims) + 1 ? "outside of what was trained" : "";
-    this.bigCap.replaceChildren(element("span", {}, this.canDecode ? said : ""), element("span", { className: "num" }, this.canDecode ? right : ""));
-    this.resample.disabled = !this.posterior || !this.canDecode;
-    this.home.disabled = !this.canDecode;
-    this.big.setAttribute("aria-label", `Decoded picture. ${said}`);
-  }
-
-  buildClasses() {
-    this.classes.hidden = !this.numbers.is_conditional;
-    if (!this.numbers.is_conditional) return;
-    this.classes.replaceChildren(element("span", { className: "soft" }, "class"), ...this.numbers.classes.map((name, k) => {
-      const button = element("button", { type: "button", onclick: () => { this.label = k; this.buildClasses(); if (this.z) { this.setZ(this.z); this.settled(); } } }, name);
-      button.setAttribute("aria-pressed", String(k === this.label));
-      return button;
-    }));
-  }
-
   /** Tell Python where the visitor is, for the link; called when a hand lets go, never while it moves. */
   report() {
     this.tell.state("moment", { of: `${this.digest}/${this.attempt}`, member: this.member, z: this.z ? round([this.z])[0] : null, tab: this.strips.tab });
@@ -563,28 +522,4 @@ class Studio {
     this.socket?.close();
     this.decoder.close();
   }
-}
-
-/** The rows of a (K, Z) array. */
-function rowsOf(array) {
-  if (!array) return null;
-  const [rows, columns] = array.shape;
-  return Array.from({ length: rows }, (_, i) => array.values.subarray(i * columns, (i + 1) * columns));
-}
-
-const apart = (a, b) => a.reduce((sum, v, d) => sum + (v - b[d]) ** 2, 0);
-
-function readPortrait(blob) {
-  const [count, z] = blob.means.shape, row = (array, i) => array.values.subarray(i * z, (i + 1) * z);
-  const originals = toBitmaps(blob.originals), shape = blob.originals.shape.slice(1);
-  const noise = (i) => Math.sqrt(-2 * Math.log((((i * 2654435761) >>> 0) % 99991 + 1) / 99993)) * Math.cos(2 * Math.PI * ((((i + 7) * 2246822519) >>> 0) % 99989) / 99989);
-  const sampleNorms = Array.from({ length: count }, (_, i) => Math.sqrt(Array.from({ length: z }, (_, d) => (row(blob.means, i)[d] + row(blob.stds, i)[d] * noise(i * z + d)) ** 2).reduce((a, b) => a + b, 0)));
-  return {
-    codes: { values: blob.means.values, z, count }, mean: (i) => row(blob.means, i), std: (i) => row(blob.stds, i), kl: blob.kl.values, originals,
-    reconstructions: toBitmaps(blob.reconstructions),
-    errors: originals.map((_, i) => toBitmap(difference(blob.originals.values, blob.reconstructions.values, shape, i).values, [1, shape[1], shape[2]])),
-    distortions: blob.distortions.values, rates: blob.rates.values, labels: blob.labels?.values ?? null, information: blob.information ?? null,
-    farthest: (i) => originals.reduce((best, _, j) => (apart(row(blob.means, i), row(blob.means, j)) > apart(row(blob.means, i), row(blob.means, best)) ? j : best), 0),
-    follows: blob.follows ? Array.from(blob.follows.values) : new Array(z).fill(-1), sampleNorms,
-  };
 }

@@ -108,7 +108,7 @@ def choose_dataset() -> str:
     if dataset != before:
         st.session_state[KEYS.own("target")] = dataset
         st.session_state[KEYS.own("place")] = CodePlace()
-        st.session_state.pop(KEYS.own("problems"), None)
+        st.session_state[KEYS.own("problems")] = []
         use_usual(KEYS, MODEL, dataset)
     return dataset
 
@@ -143,12 +143,16 @@ def current_place(shown: ShownRun, shapes: Shapes) -> CodePlace:
     attempt = st.session_state.get(KEYS.own("attempt"), 0)
     told = read_code_place(st.session_state.get(KEYS.own("codebook")), shown.digest, attempt)
     place: CodePlace = told or st.session_state[KEYS.own("place")]
+    if told is None and shown.experiment.digest != st.session_state.setdefault(KEYS.own("of"), shown.experiment.digest):
+        place = replace(place, codes="")  # codes of the link mean nothing to another model
     n_codes = VqVaeSettings.from_dict(shown.experiment.settings).n_codes
     if place.codes and (wrong := check_codes(place.codes, count_cells(shapes), n_codes)):
         place = replace(place, codes="")
-        if told is None:
-            st.session_state[KEYS.own("place")] = place
-            st.warning(f"{wrong} The picture is shown with its own codes.", icon=":material/info:")
+        st.session_state[KEYS.own("place")] = place
+        st.session_state.setdefault(KEYS.own("problems"), []).append(
+            f"{wrong} The picture is shown with its own codes."
+        )
+        st.rerun()
     if place.cell >= math.prod(shapes[place.level]):
         place = replace(place, cell=0)
     return place
@@ -158,9 +162,11 @@ def link_of(dataset: str, place: CodePlace) -> dict[str, str]:
     """What the address bar should say."""
     usual = vars(CodePlace())
     texts = {name: f"{value:g}" if isinstance(value, float) else str(value) for name, value in vars(place).items()}
-    return {"target": dataset} | settings_texts(KEYS, MODEL, dataset) | {
-        name: text for name, text in texts.items() if getattr(place, name) != usual[name]
-    }
+    return (
+        {"target": dataset}
+        | settings_texts(KEYS, MODEL, dataset)
+        | {name: text for name, text in texts.items() if getattr(place, name) != usual[name]}
+    )
 
 
 def codebook_view(shown: ShownRun, examples: Examples, shapes: Shapes, place: CodePlace) -> CodebookView:

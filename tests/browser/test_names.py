@@ -4,39 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from typing import Any
-from urllib.parse import urlencode
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Locator
+from playwright.sync_api import Browser, BrowserContext, Locator
 
-from tests.browser.conftest import SETTLED, Server, Visitor
+from tests.browser.conftest import Server, Visitor
 from tests.browser.test_look import CUT_OFF, FRAMES, OVERFLOW, VIEWS
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
-READY = "globalThis.genlabNames?.canAsk && genlabNames.steps && genlabNames.codes?.isWhole && genlabNames.isSpelt"
+AT = ("autoencoders-names", "globalThis.genlabNames?.numbers")
+ANSWERED = "globalThis.genlabNames?.canAsk && genlabNames.steps && genlabNames.codes?.isWhole && genlabNames.isSpelt"
 CLICKED = {"t": "0.0"}  # opens at the first name, without showing the way by itself
 
 
 class NameVisitor(Visitor):
     """A person at the page of names."""
 
-    def _hear(self, message: ConsoleMessage) -> None:
-        if "_stcore" not in str(message.location.get("url", "")):  # Streamlit looks for itself below the page's path
-            super()._hear(message)
-
-    def open(self, link: dict[str, str] | None = None) -> NameVisitor:
-        self.page.goto(f"{self.server.url}autoencoders-names?{urlencode(link or {})}")
-        self.settle()
-        return self
-
-    def settle(self) -> NameVisitor:
-        self.wait("globalThis.genlabNames?.numbers", 40)
-        self.page.wait_for_selector(SETTLED, state="attached")
-        return self
-
-    def ready(self) -> NameVisitor:
+    def answered(self) -> NameVisitor:
         """Wait until the stored model has answered everything."""
-        self.wait(READY, 60)
+        self.wait(ANSWERED, 60)
         return self
 
     def ask(self, expression: str) -> Any:
@@ -58,8 +44,9 @@ def come(server: Server, chromium: Browser) -> Iterator[Callable[..., NameVisito
 
     def open_page(link: dict[str, str] | None = None, **options: Any) -> NameVisitor:
         contexts.append(chromium.new_context(**{"viewport": {"width": 1440, "height": 900}, **options}))
-        visitors.append(NameVisitor(contexts[-1].new_page(), server))
-        return visitors[-1].open(link)
+        visitors.append(NameVisitor(contexts[-1].new_page(), server, *AT))
+        visitors[-1].open(link)
+        return visitors[-1]
 
     yield open_page
     for context in contexts:
@@ -70,7 +57,7 @@ def come(server: Server, chromium: Browser) -> Iterator[Callable[..., NameVisito
 
 
 def test_the_slider_morphs_the_name_while_it_is_dragged(come: Callable[..., NameVisitor]) -> None:
-    visitor = come(CLICKED).ready()
+    visitor = come(CLICKED).answered()
     assert visitor.word == "Berlin"
     box = visitor.slider().bounding_box()
     assert box
@@ -91,7 +78,7 @@ def test_the_slider_morphs_the_name_while_it_is_dragged(come: Callable[..., Name
 
 
 def test_letters_fade_into_each_other_frame_by_frame(come: Callable[..., NameVisitor]) -> None:
-    visitor = come(CLICKED).ready()
+    visitor = come(CLICKED).answered()
     pixels = (
         "document.querySelector('[data-testid=stMainBlockContainer]') && genlabNames.word.canvas.toDataURL().length"
     )
@@ -109,7 +96,7 @@ def test_letters_fade_into_each_other_frame_by_frame(come: Callable[..., NameVis
 
 
 def test_the_cross_can_be_dragged_anywhere(come: Callable[..., NameVisitor]) -> None:
-    visitor = come(CLICKED).ready()
+    visitor = come(CLICKED).answered()
     map_ = visitor.page.get_by_role("application", name="Map of names")
     box = map_.bounding_box()
     assert box
@@ -134,7 +121,7 @@ def test_the_cross_can_be_dragged_anywhere(come: Callable[..., NameVisitor]) -> 
 
 
 def test_bad_letters_are_told_and_the_name_stays(come: Callable[..., NameVisitor]) -> None:
-    visitor = come(CLICKED).ready()
+    visitor = come(CLICKED).answered()
     field = visitor.page.get_by_role("textbox", name="From this name")
     for typed, part in (
         ("R2-D2", "'2'"),
@@ -157,17 +144,17 @@ def test_bad_letters_are_told_and_the_name_stays(come: Callable[..., NameVisitor
 
 def test_a_link_restores_names_place_and_way(come: Callable[..., NameVisitor]) -> None:
     link = {"a": "bogota", "b": "heidelberg", "t": "0.5", "way": "round"}
-    visitor = come(link).ready()
+    visitor = come(link).answered()
     assert visitor.slider().input_value() == "0.5"
     assert visitor.page.get_by_role("button", name="round", exact=True).get_attribute("aria-pressed") == "true"
     assert visitor.word == visitor.ask("steps.names.round[4]")
     assert visitor.link == link
-    off = come({"a": "oslo", "b": "lagos", "z": " ".join(["0"] * 16)}).ready()
+    off = come({"a": "oslo", "b": "lagos", "z": " ".join(["0"] * 16)}).answered()
     assert off.ask("isOff") and off.ask("z.every((v) => v === 0)")
 
 
 def test_draws_follow_the_temperature(come: Callable[..., NameVisitor]) -> None:
-    visitor = come(CLICKED).ready()
+    visitor = come(CLICKED).answered()
     heat = visitor.slider("Temperature of the letters")
     heat.focus()
     visitor.page.keyboard.press("Home")
@@ -182,7 +169,7 @@ def test_draws_follow_the_temperature(come: Callable[..., NameVisitor]) -> None:
 
 def test_a_collapsed_model_says_so(come: Callable[..., NameVisitor]) -> None:
     collapsed = {"model.beta": "1.0", "model.warm_up": "0.0", "model.word_dropout": "0.0"}
-    visitor = come(CLICKED | collapsed).ready()
+    visitor = come(CLICKED | collapsed).answered()
     assert visitor.page.get_by_text("collapsed: the writer does without it").is_visible()
     assert len(set(visitor.ask("steps.names.straight"))) <= 3
     visitor.keep_whole("names-collapsed")
@@ -198,12 +185,12 @@ def test_names_improve_while_it_trains(come: Callable[..., NameVisitor]) -> None
     visitor.keep_whole("names-training")
     visitor.wait("genlabNames.standing.ended", 90)
     assert visitor.ask("picture.samples") != first
-    visitor.ready()
+    visitor.answered()
     assert not visitor.slider().is_disabled()
 
 
 def test_scrubbing_shows_the_past_and_comes_back(come: Callable[..., NameVisitor]) -> None:
-    visitor = come(CLICKED).ready()
+    visitor = come(CLICKED).answered()
     visitor.page.get_by_role("slider", name="Training step").focus()
     visitor.page.keyboard.press("Home")
     assert not visitor.ask("canAsk") and visitor.slider().is_disabled()
@@ -214,7 +201,7 @@ def test_scrubbing_shows_the_past_and_comes_back(come: Callable[..., NameVisitor
 
 @pytest.mark.parametrize("name", VIEWS)
 def test_the_page_fits_each_screen_and_theme(name: str, come: Callable[..., NameVisitor]) -> None:
-    visitor = come({"t": "0.5"}, **VIEWS[name]).ready()
+    visitor = come({"t": "0.5"}, **VIEWS[name]).answered()
     visitor.wait("!genlabNames.word.isMoving")
     visitor.keep(f"names-{name}")
     assert visitor.page.evaluate(OVERFLOW) <= 0
@@ -223,9 +210,9 @@ def test_the_page_fits_each_screen_and_theme(name: str, come: Callable[..., Name
 
 
 def test_it_shows_the_way_by_itself_unless_stillness_is_wanted(come: Callable[..., NameVisitor]) -> None:
-    visitor = come().ready()
+    visitor = come().answered()
     visitor.wait("genlabNames.t > 0.05")
     assert "t" not in visitor.link
-    still = come(None, reduced_motion="reduce").ready()
+    still = come(None, reduced_motion="reduce").answered()
     still.page.wait_for_timeout(800)
     assert still.ask("t") == 0

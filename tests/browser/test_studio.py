@@ -40,7 +40,7 @@ def studio(visit: Callable, sweep: Run) -> Callable:
 
 
 def picture(visitor: Any) -> str:
-    return visitor.page.evaluate("genlabStudio.big.toDataURL()")
+    return visitor.page.evaluate("genlabStudio.decoded.canvas.toDataURL()")
 
 
 def drag(visitor: Any, begin: tuple[float, float], end: tuple[float, float], steps: int = 25) -> None:

@@ -152,7 +152,9 @@ class AggregateAsk:
     def answer(model: Any, run: Run, asks: Sequence[AggregateAsk]) -> dict[AggregateAsk, Arrays]:
         """One map after the other."""
         examples = _examples(run)
-        labels = examples.train_labels[:N_AGGREGATE] if model.uses_labels and examples.train_labels is not None else None
+        labels = (
+            examples.train_labels[:N_AGGREGATE] if model.uses_labels and examples.train_labels is not None else None
+        )
         posterior = model.encode(examples.train[:N_AGGREGATE].float(), labels=labels)
         return {ask: aggregate_map(posterior.mean, posterior.std, ask) for ask in asks}
 

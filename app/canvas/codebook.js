@@ -1,0 +1,399 @@
+// The workbench of discrete codes: a picture, its two maps of codes, what else could stand in a cell, and how codes are used.
+
+import { Decoder, element, themeColours, unpack, watchRun } from "./live.js";
+import { CodeMap } from "./code_map.js";
+import { CodePicture, readAtlas, same } from "./code_picture.js";
+import { CodePalette } from "./code_palette.js";
+import { CodeRows } from "./code_rows.js";
+import { CodeUsage } from "./code_usage.js";
+import { PaintPad } from "./paint_pad.js";
+import { difference, toBase64, toBitmap, toBitmaps } from "./pictures.js";
+import { Player } from "./player.js";
+
+const benches = new WeakMap();
+const LEVELS = ["coarse", "fine"];
+const toText = (maps) => maps.flat().map((code) => code.toString(36).padStart(2, "0")).join("");
+
+/** Streamlit calls this at each change of data or theme; the workbench itself lives as long as the page. */
+export function mount({ parentElement, data, setStateValue, setTriggerValue }) {
+  let bench = benches.get(parentElement);
+  if (!bench) {
+    bench = new Bench(parentElement);
+    benches.set(parentElement, bench);
+  }
+  bench.tell = { state: setStateValue, trigger: setTriggerValue };
+  bench.update(unpack(data));
+  return () => { bench.close(); benches.delete(parentElement); };
+}
+
+class Bench {
+  constructor(parent) {
+    this.root = parent.querySelector(".codebook");
+    this.decoder = new Decoder();
+    this.level = 1;
+    this.cell = 0;
+    this.reset();
+    this.build();
+    this.loop = (now) => { this.player.tick(now); if (this.isDirty && this.colours) this.paint(); this.raf = requestAnimationFrame(this.loop); };
+    this.raf = requestAnimationFrame(this.loop);
+    this.resizing = new ResizeObserver(() => { this.isDirty = true; });
+    this.resizing.observe(this.root);
+    this.onKey = (event) => this.key(event);
+    document.addEventListener("keydown", this.onKey);
+    globalThis.genlabCodes = this; // for measuring latency from outside
+  }
+
+  reset() {
+    this.snapshots = [];
+    this.tail = [];
+    this.index = 0;
+    this.following = true;
+    this.live = this.standing = this.picture = this.atlas = this.maps = this.origin = this.original = this.bitmap = this.preview = this.options = this.rate = null;
+    this.past = [];
+    this.example = 0;
+    this.hovered = null;
+  }
+
+  build() {
+    this.map = new CodeMap({ choose: (cell) => this.choose(cell), hover: (cell) => this.hover(cell) });
+    this.palette = new CodePalette({ choose: (code) => this.put(code), hover: (code) => this.tryCode(code) });
+    this.usage = new CodeUsage();
+    this.pad = new PaintPad({ encode: (pixels) => this.encode(pixels) });
+    this.rows = new CodeRows(this);
+    this.show = new CodePicture(this);
+    const quiet = (text, title, action) => element("button", { type: "button", className: "quiet", title, onclick: action }, text);
+    this.undoButton = quiet("undo", "Take the last change back (Ctrl-Z)", () => this.undo());
+    this.resetButton = quiet("reset", "Back to the codes that the encoder chose", () => this.change(this.origin));
+    this.mapCap = element("div", { className: "cap" });
+    this.view = element("button", { type: "button", className: "tag", title: "Show what the codes draw, or their numbers", onclick: () => { this.numbersShown = !this.numbersShown; this.isDirty = true; } });
+    this.levelButtons = LEVELS.map((_, level) => element("button", { type: "button", className: "tag", onclick: () => this.setLevel(level) }));
+    this.note = element("div", { className: "note", hidden: true });
+    this.note.setAttribute("role", "status");
+    this.player = new Player({
+      seek: (index) => { this.following = false; this.index = index; this.showPicture(this.snapshots[index]); },
+      follow: () => { this.following = true; this.showPicture(this.live); },
+      command: (word) => this.socket?.send({ do: word }), settled: () => this.report(), copyLink: () => this.copyLink(),
+    });
+    const heading = (title, ...tags) => element("h3", {}, element("span", {}, title), element("span", { className: "tags" }, ...tags));
+    this.root.replaceChildren(
+      element("div", { className: "cards" },
+        element("section", { className: "card" }, heading("Decoded", this.show.tag), ...this.show.parts),
+        element("section", { className: "card" }, heading("Its codes", ...this.levelButtons, this.view), this.map.canvas, this.mapCap, element("div", { className: "tools" }, this.undoButton, this.resetButton)),
+        element("section", { className: "card" }, heading("How the codes are used", element("span", { className: "tag" }, "all held-out pictures")), this.usage.root)),
+      this.note, this.palette.root, this.player.root, this.rows.root);
+  }
+
+  // ---- what Python sends ----
+
+  update(blob) {
+    const { numbers } = blob, isNew = numbers.run !== this.digest || numbers.attempt !== this.attempt;
+    this.colours = themeColours(this.root, numbers.themes);
+    this.root.style.cssText = Object.entries(this.colours).map(([k, v]) => `--${k}:${v}`).join(";");
+    const isFirst = !this.numbers;
+    this.numbers = numbers;
+    this.originals = toBitmaps(blob.originals);
+    this.pad.setShape(numbers.event_shape);
+    if (isNew) this.watch(numbers, isFirst);
+    if (blob.own && numbers.own_id !== this.ownId) { this.ownId = numbers.own_id; this.pad.load(blob.own.values); this.encode(blob.own.values); }
+    this.refresh();
+  }
+
+  watch(numbers, isFirst) {
+    this.socket?.close();
+    this.digest = numbers.run;
+    this.attempt = numbers.attempt;
+    const { example } = this;
+    this.reset();
+    this.say("");
+    const { place } = numbers;
+    if (isFirst) {
+      [this.example, this.level, this.cell, this.wanted] = [place.example, place.level, place.cell, place.codes];
+      if (place.tab) { this.rows.tab = place.tab; this.rows.isUserChoice = true; }
+      this.rows.seed = place.seed;
+      this.rows.setTemperature(place.temperature);
+    } else this.example = Math.max(0, example);
+    this.cell = Math.min(this.cell, this.cells(this.level) - 1);
+    if (!this.digest) return;
+    this.socket = watchRun(this.digest, {
+      opened: () => { this.wasOpen = true; this.snapshots = []; this.tail = []; this.say(""); },
+      blob: (blob_) => this.take(blob_), text: (message) => this.hear(message), lost: (code, reason) => this.onLost(code, reason),
+    });
+  }
+
+  onLost(code, reason) {
+    if (code === 4404) this.say("This run is not stored here. Press Train to compute it.");
+    else if (code >= 4400) this.say(`${reason || "The live lane refused this page."} Reload to try again.`);
+    else this.say("The connection to the live lane is lost; trying again. If a proxy is in between, it must let WebSockets through.");
+  }
+
+  say(text) { [this.note.textContent, this.note.hidden] = [text, !text]; }
+
+  cells(level) { const [rows, columns] = this.numbers.shapes[level]; return rows * columns; }
+
+  // ---- what the run sends ----
+
+  take(blob) {
+    const { numbers } = blob, list = (array) => array && Array.from(array.values);
+    const picture = {
+      step: numbers.step, seconds: numbers.seconds, loss: numbers.losses.codes_loss, metrics: numbers.metrics, keeps: numbers.has_weights,
+      reconstructions: blob.reconstructions, samples: blob.samples, usages: blob.top_usage && [list(blob.top_usage), list(blob.bottom_usage)],
+      maps: blob.top_codes && [list(blob.top_codes).slice(0, this.cells(0)), list(blob.bottom_codes).slice(0, this.cells(1))],
+    };
+    if (numbers.is_frame) this.tail.push(picture);
+    else { if (this.snapshots.at(-1)?.step === picture.step) this.snapshots.pop(); this.snapshots.push(picture); this.tail = []; }
+    this.updates = (this.updates ?? 0) + 1;
+    this.live = picture;
+    if (this.following) this.showPicture(picture); else this.refresh();
+  }
+
+  hear(message) {
+    const before = this.standing;
+    if (message.type === "shared") { this.say("Others watch this run, so it goes on."); return; }
+    this.standing = message;
+    if (message.ended && before && !before.ended && !message.stored) this.tell.trigger("ended", `${this.digest}/${message.state}`);
+    if (message.ended) { this.following = false; this.index = this.snapshots.length - 1; this.showPicture(this.snapshots.at(-1)); this.openAtlas(); }
+    if (message.reason) this.say(message.reason);
+    else if (message.state === "queued") this.say(message.ahead ? `Waiting for a free worker: ${message.ahead} run${message.ahead > 1 ? "s" : ""} ahead of yours.` : "Waiting for a worker …");
+    else if (before && (before.reason || before.state === "queued")) this.say("");
+    if (!message.ended && !before && !this.rows.isUserChoice) this.rows.tab = "live";
+    this.refresh();
+  }
+
+  showPicture(picture) {
+    if (!picture) return;
+    this.picture = picture;
+    this.refresh();
+  }
+
+  /** The model can be asked at the end of a run that has ended. */
+  get canAsk() { return !!this.atlas && !!this.standing?.ended && this.index === this.snapshots.length - 1; }
+
+  whyNot() {
+    if (!this.digest) return "Not trained yet: press Train.";
+    if (!this.standing?.ended) return "The model can be asked when its training has ended; until then see This step.";
+    if (this.index < this.snapshots.length - 1) return "Weights are kept for the last step: move the player to its end to ask the model.";
+    return "asking the model …";
+  }
+
+  // ---- questions to the model ----
+
+  ask(channel, request, use) {
+    const run = this.digest;
+    this.decoder.ask(channel, { run, step: null, ...request }, (blob) => { if (run === this.digest) use(blob); },
+      (error) => error.message !== "lost" && this.say(error.message));
+  }
+
+  openAtlas() {
+    this.ask("atlas", { what: "atlas" }, (blob) => {
+      this.atlas = readAtlas(blob);
+      this.example = Math.min(this.example, this.atlas.originals.length - 1);
+      if (this.rows.tab === "live" && !this.rows.isUserChoice) this.rows.tab = "drawn";
+      this.openExample(this.example, this.wanted);
+      this.wanted = null;
+      if (this.own) this.encode(this.own);
+    });
+  }
+
+  // ---- the maps under the hand ----
+
+  /** Open a held-out example, with its own codes or those of a link. */
+  openExample(i, text = "") {
+    if (!this.atlas) return;
+    const maps = [this.atlas.tops[i], this.atlas.bottoms[i]], codes = text && text.match(/../g).map((two) => parseInt(two, 36));
+    this.example = i;
+    this.openCodes(maps, this.atlas.originals[i], this.atlas.rates[i]);
+    if (codes) this.change([codes.slice(0, maps[0].length), codes.slice(maps[0].length)]);
+  }
+
+  /** Start anew with these maps; without an original they are a draw, and belong to no example. */
+  openCodes(maps, original, rate = null) {
+    this.origin = maps;
+    this.original = original;
+    this.maps = maps.map((map) => [...map]);
+    this.past = [];
+    this.firstRate = rate;
+    this.changed();
+  }
+
+  /** Change the maps in a way that can be taken back. */
+  change(maps) {
+    if (!this.maps || !maps || same(maps, this.maps)) return;
+    this.past.push(this.maps);
+    this.maps = maps.map((map) => [...map]);
+    this.changed();
+  }
+
+  undo() {
+    if (!this.past.length) return;
+    this.maps = this.past.pop();
+    this.changed();
+  }
+
+  put(code) {
+    if (!this.canAsk || !this.maps) return;
+    const maps = this.maps.map((map) => [...map]);
+    maps[this.level][this.cell] = code;
+    this.change(maps);
+  }
+
+  changed() {
+    this.preview = null;
+    this.askPicture();
+    this.askPalette();
+    this.refresh();
+    this.report();
+  }
+
+  choose(cell) {
+    this.cell = cell;
+    this.options = null;
+    if (this.canAsk) this.askPalette();
+    this.isDirty = true;
+    this.report();
+  }
+
+  setLevel(level) {
+    if (level === this.level) return;
+    const [from, to] = [this.numbers.shapes[this.level], this.numbers.shapes[level]];
+    const [row, column] = [Math.floor(this.cell / from[1]), this.cell % from[1]];
+    this.level = level;
+    this.hovered = null;
+    this.choose(Math.floor((row * to[0]) / from[0]) * to[1] + Math.floor((column * to[1]) / from[1]));
+  }
+
+  hover(cell) {
+    if (cell === this.hovered) return;
+    this.hovered = cell;
+    this.isDirty = true;
+  }
+
+  key(event) {
+    const tag = event.composedPath()[0]?.tagName;
+    if (!(event.ctrlKey || event.metaKey) || event.key.toLowerCase() !== "z" || tag === "INPUT" || tag === "TEXTAREA" || !this.past.length) return;
+    event.preventDefault();
+    this.undo();
+  }
+
+  askPicture() {
+    const asked = performance.now(), isFirst = same(this.maps, this.origin);
+    this.ask("picture", { what: "codes", top: [this.maps[0]], bottom: [this.maps[1]] }, (blob) => {
+      this.bitmap = toBitmap(blob.pictures.values, blob.pictures.shape);
+      this.rate = blob.rates.values[0];
+      if (isFirst) this.firstRate = this.rate;
+      this.answers = (this.answers ?? 0) + 1;
+      this.latency = performance.now() - asked;
+      this.isDirty = true;
+    });
+  }
+
+  askPalette() {
+    const { level, cell } = this;
+    this.ask("palette", { what: "palette", top: this.maps[0], bottom: this.maps[1], level, cell }, (blob) => {
+      if (level !== this.level || cell !== this.cell) return;
+      this.options = { patches: toBitmaps(blob.patches), shares: Array.from(blob.shares.values) };
+      this.isDirty = true;
+    });
+  }
+
+  /** Show the whole picture with another code, as long as the pointer rests on it. */
+  tryCode(code) {
+    this.preview = null;
+    this.isDirty = true;
+    this.tried = code;
+    if (code === null || !this.canAsk || code === this.maps[this.level][this.cell]) return;
+    const maps = this.maps.map((map) => [...map]);
+    maps[this.level][this.cell] = code;
+    this.ask("preview", { what: "codes", top: [maps[0]], bottom: [maps[1]] }, (blob) => {
+      if (this.tried === code) { this.preview = toBitmap(blob.pictures.values, blob.pictures.shape); this.isDirty = true; }
+    });
+  }
+
+  encode(pixels) {
+    this.own = pixels;
+    if (!this.canAsk) { if (this.digest) this.say("Your picture is kept; it is encoded when the run has ended."); return; }
+    const shape = this.numbers.event_shape;
+    this.ask("encode", { what: "code_encode", pixels: toBase64(pixels) }, (blob) => {
+      this.say("");
+      this.example = -1;
+      this.openCodes([Array.from(blob.top.values), Array.from(blob.bottom.values)], toBitmap(pixels, shape), blob.rate.values[0]);
+      const error = toBitmap(difference(pixels, blob.reconstruction.values, shape).values, [1, shape[1], shape[2]]);
+      this.pad.answer(toBitmap(blob.reconstruction.values, shape), error, blob.distortion.values[0], blob.rate.values[0]);
+      this.pad.words.textContent = `distortion ${blob.distortion.values[0].toFixed(1)} · rate ${blob.rate.values[0].toFixed(1)} nats`;
+    });
+  }
+
+  // ---- what is shown ----
+
+  refresh() {
+    if (!this.colours) return;
+    const { picture, standing: s } = this;
+    this.rows.refresh();
+    this.player.show({
+      snapshots: this.snapshots, tail: this.tail, index: this.index, step: picture?.step ?? 0, steps: (s?.ended && this.snapshots.at(-1)?.step) || s?.steps || this.numbers.steps,
+      live: !!s && !s.stored, ended: s?.ended ?? false, following: this.following, paused: s?.state === "paused", status: this.status(), colours: this.colours,
+    });
+    this.isDirty = true;
+  }
+
+  status() {
+    const s = this.standing;
+    if (!s) return this.digest ? "opening the run" : "press Train to begin";
+    const words = { running: this.following ? "training" : "training goes on · play to catch up", queued: "waiting in the queue", paused: "training is paused", finished: `${(this.snapshots.at(-1)?.seconds ?? 0).toFixed(1)} s of training`, stopped: "stopped", diverged: "diverged", failed: "failed" };
+    const kind = s.stored ? `stored ${new Date(1000 * s.started).toISOString().slice(0, 10)} · ` : "";
+    return `${kind}${words[s.state]} · ${s.device || "no device yet"}${s.watchers > 1 ? ` · ${s.watchers} watching` : ""}`;
+  }
+
+  /** Maps on show: those under the hand, or those that a snapshot brings of its first picture. */
+  get shownMaps() { return this.canAsk ? this.maps : this.picture?.maps ?? null; }
+
+  paint() {
+    this.isDirty = false;
+    const { level, cell, numbers, canAsk, colours } = this, shape = numbers.shapes[level], maps = this.shownMaps;
+    this.levelButtons.forEach((button, k) => { button.textContent = `${LEVELS[k]} ${numbers.shapes[k].join(" × ")}`; button.setAttribute("aria-pressed", String(k === level)); });
+    this.view.textContent = this.numbersShown ? "numbers" : "patches";
+    this.map.paint({
+      shape, codes: maps?.[level], origin: canAsk ? this.origin[level] : null, cell, hovered: this.hovered, patches: canAsk ? this.atlas.patches[level] : this.show.patches(this.picture), isByCell: !canAsk,
+      numbers: this.numbersShown, angles: this.atlas?.angles[level], count: numbers.n_codes, colours, title: `Map of ${LEVELS[level]} codes`,
+    });
+    this.show.paint();
+    this.palette.paint({
+      title: `What could stand in row ${Math.floor(cell / shape[1]) + 1}, column ${(cell % shape[1]) + 1} of the ${LEVELS[level]} map`, patches: canAsk ? this.options?.patches : null, shares: this.options?.shares,
+      usage: this.atlas?.usages[level], current: canAsk ? maps[level][cell] : null, why: this.whyNot(), colours,
+    });
+    const metrics = this.snapshots.filter((s) => s.step <= (this.picture?.step ?? -1) && s.metrics.rate).at(-1)?.metrics;
+    this.usage.paint({ usages: canAsk ? this.atlas.usages : this.picture?.usages, patches: canAsk ? this.atlas.patches : null, metrics, colours, current: maps && [maps[level][cell], level] });
+    this.undoButton.disabled = !canAsk || !this.past.length;
+    this.resetButton.disabled = !canAsk || same(this.maps, this.origin);
+    const count = canAsk ? this.maps.reduce((n, map, l) => n + map.reduce((m, code, i) => m + (code !== this.origin[l][i]), 0), 0) : 0;
+    const at = this.hovered ?? cell;
+    this.mapCap.replaceChildren(element("span", {}, maps ? `row ${Math.floor(at / shape[1]) + 1}, column ${(at % shape[1]) + 1}: code ${maps[level][at]}` : ""), element("span", { className: "num" }, count ? `${count} of ${maps.flat().length} changed` : "click a cell"));
+    if (this.paintedWidth !== this.root.clientWidth || this.paintedColours !== colours) this.rows.paint();
+    [this.paintedWidth, this.paintedColours] = [this.root.clientWidth, colours];
+  }
+
+  /** Where the visitor is, for the link; codes stand in it only if they are not those of the example. */
+  where() {
+    const own = this.atlas && this.example >= 0 ? [this.atlas.tops[this.example], this.atlas.bottoms[this.example]] : null;
+    const codes = this.maps && !same(this.maps, own) ? toText(this.maps) : "";
+    return { example: Math.max(0, this.example), codes, level: this.level, cell: this.cell, tab: this.rows.tab, seed: this.rows.seed, temperature: this.rows.temperature };
+  }
+
+  report() {
+    if (this.atlas || this.rows.isUserChoice) this.tell.state("moment", { of: `${this.digest}/${this.attempt}`, ...this.where(), ...(this.atlas ? {} : { codes: this.wanted ?? "" }) });
+  }
+
+  async copyLink() {
+    this.report();
+    const url = new URL(location.href);
+    for (const [name, value] of Object.entries(this.where())) if (value !== "") url.searchParams.set(name, value);
+    try { await navigator.clipboard.writeText(url.href); this.player.flash("link copied"); } catch { prompt("Copy this link:", url.href); }
+  }
+
+  close() {
+    cancelAnimationFrame(this.raf);
+    document.removeEventListener("keydown", this.onKey);
+    this.resizing.disconnect();
+    this.socket?.close();
+    this.decoder.close();
+  }
+}
