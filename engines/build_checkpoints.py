@@ -20,6 +20,9 @@ from engines.training.storing import train_and_store
 ROOT = Path(__file__).resolve().parents[1] / "checkpoints"
 TARGETS = "moons ring spirals pinwheel checkerboard rings heart two_modes letters drawn picture"
 
+FREE_BITS = {"betas": "20", "free_bits": "0 0.1 0.3 1"}
+BEST = {"betas": "1", "n_latents": 16, "width": 384}
+
 
 @dataclass(frozen=True)
 class Shipped:
@@ -51,6 +54,9 @@ SHIPPED = (
         Shipped("vae", dataset, rounds_weights=True)
         for dataset in ("small_shapes", "digits", "faces", "shapes", "patches")
     ),
+    Shipped("vae", "small_shapes", "free_bits", {"settings": FREE_BITS}, rounds_weights=True),
+    Shipped("vae", "digits", "best", {"settings": BEST}, rounds_weights=True),
+    Shipped("vae", "digits", "two_latents", {"settings": {"betas": "1", "n_latents": 2}}, rounds_weights=True),
     Shipped("conditional_vae", "digits", rounds_weights=True),
     *(Shipped("plane_vae", dataset, rounds_weights=True) for dataset in ("moons", "ring", "spirals", "two_modes")),
     *(

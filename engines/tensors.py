@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
+import sys
 
 import numpy as np
 import torch
@@ -60,6 +62,17 @@ def use_threads(count: int | None = None) -> int:
     chosen = count or int(os.environ.get("GENLAB_THREADS", "1"))
     torch.set_num_threads(chosen)
     return chosen
+
+
+def release_memory() -> None:
+    """Hand free memory back to the system, where the C library keeps it (glibc).
+
+    The temporaries of thousands of training steps leave holes in its heap: 0.3 MB a step for a sweep of 16 x 16
+    pictures, gigabytes in the end.
+    """
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if sys.platform == "linux" else None
+    if trim is not None:
+        trim(0)
 
 
 def make_rng(seed: int, device: torch.device | str = "cpu") -> torch.Generator:

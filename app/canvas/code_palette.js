@@ -3,7 +3,7 @@
 import { element, sharpen } from "./live.js";
 import { stamp } from "./pictures.js";
 
-const SIDE = 46, GAP = 6, LINE = 16, FEW_ROWS = 3;
+const SMALL = 46, LARGE = 84, GAP = 6, LINE = 16, FEW_ROWS = 3;
 const percent = (share) => (share >= 0.0995 ? `${(100 * share).toFixed(0)} %` : share >= 0.001 ? `${(100 * share).toFixed(1)} %` : "< 0.1 %");
 
 /** handlers: choose(code), hover(code or null). */
@@ -27,8 +27,9 @@ export class CodePalette {
   }
 
   codeAt(event) {
+    const { side } = this;
     const box = this.canvas.getBoundingClientRect(), x = event.clientX - box.left, y = event.clientY - box.top;
-    return this.spots.find((s) => x >= s.x && x < s.x + SIDE + GAP && y >= s.y && y < s.y + SIDE + LINE)?.code ?? null;
+    return this.spots.find((s) => x >= s.x && x < s.x + side + GAP && y >= s.y && y < s.y + side + LINE)?.code ?? null;
   }
 
   point(code) {
@@ -60,31 +61,33 @@ export class CodePalette {
     this.sort.textContent = { prior: "likeliest first", use: "most used first", number: "by number" }[this.order];
     const width = this.canvas.clientWidth;
     if (!width) return;
-    this.columns = Math.max(1, Math.floor((width + GAP) / (SIDE + GAP)));
+    const room = Math.floor(width / Math.max(1, state.shares?.length ?? 1)) - GAP;
+    const side = this.side = Math.max(SMALL, Math.min(LARGE, room));
+    this.columns = Math.max(1, Math.floor((width + GAP) / (side + GAP)));
     const order = state.patches ? this.sorted(state) : [], most = this.columns * FEW_ROWS;
     this.more.hidden = order.length <= most;
     this.more.textContent = this.isOpen ? "show fewer" : `show all ${order.length}`;
     const codes = this.isOpen ? order : order.slice(0, most), rows = Math.max(1, Math.ceil(codes.length / this.columns));
-    this.canvas.style.height = `${rows * (SIDE + LINE + 2)}px`;
+    this.canvas.style.height = `${rows * (side + LINE + 2)}px`;
     const { context: c } = sharpen(this.canvas), { colours } = state;
-    c.clearRect(0, 0, width, rows * (SIDE + LINE + 2));
+    c.clearRect(0, 0, width, rows * (side + LINE + 2));
     c.font = `11px ${getComputedStyle(this.canvas).fontFamily}`;
-    this.spots = codes.map((code, i) => ({ code, x: (i % this.columns) * (SIDE + GAP), y: Math.floor(i / this.columns) * (SIDE + LINE + 2) }));
+    this.spots = codes.map((code, i) => ({ code, x: (i % this.columns) * (side + GAP), y: Math.floor(i / this.columns) * (side + LINE + 2) }));
     for (const { code, x, y } of this.spots) this.paintOne(c, code, x, y, state);
     if (!state.patches) { c.fillStyle = colours.soft; c.font = `13px ${getComputedStyle(this.canvas).fontFamily}`; c.textAlign = "left"; c.fillText(state.why, 2, 30); }
     this.say(state);
   }
 
   paintOne(c, code, x, y, { patches, shares, usage, current, colours }) {
-    const isDead = !(usage[code] > 0);
-    stamp(c, patches[code], x + 2, y + 2, SIDE - 4, SIDE - 4, isDead ? 0.55 : 1);
+    const isDead = !(usage[code] > 0), side = this.side;
+    stamp(c, patches[code], x + 2, y + 2, side - 4, side - 4, isDead ? 0.55 : 1);
     c.lineWidth = code === current ? 3 : 1.5;
     c.strokeStyle = code === current ? colours.data : code === this.focused ? colours.ink : colours.line;
-    c.strokeRect(x + 2, y + 2, SIDE - 4, SIDE - 4);
-    if (isDead) { c.strokeStyle = colours.error; c.lineWidth = 1.5; c.beginPath(); c.moveTo(x + 4, y + SIDE - 4); c.lineTo(x + SIDE - 4, y + 4); c.stroke(); }
+    c.strokeRect(x + 2, y + 2, side - 4, side - 4);
+    if (isDead) { c.strokeStyle = colours.error; c.lineWidth = 1.5; c.beginPath(); c.moveTo(x + 4, y + side - 4); c.lineTo(x + side - 4, y + 4); c.stroke(); }
     c.fillStyle = code === current ? colours.ink : colours.soft;
     c.textAlign = "center";
-    c.fillText(isDead ? "dead" : percent(shares[code]), x + SIDE / 2, y + SIDE + 11);
+    c.fillText(isDead ? "dead" : percent(shares[code]), x + side / 2, y + side + 11);
   }
 
   say({ patches, shares, usage, current }) {

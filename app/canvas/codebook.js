@@ -375,7 +375,7 @@ class Bench {
   where() {
     const own = this.atlas && this.example >= 0 ? [this.atlas.tops[this.example], this.atlas.bottoms[this.example]] : null;
     const codes = this.maps && !same(this.maps, own) ? toText(this.maps) : "";
-    return { example: Math.max(0, this.example), codes, level: this.level, cell: this.cell, tab: this.rows.tab, seed: this.rows.seed, temperature: this.rows.temperature };
+    return { example: Math.max(0, this.example), codes, level: this.level, cell: this.cell, tab: this.rows.isUserChoice ? this.rows.tab : "", seed: this.rows.seed, temperature: this.rows.temperature };
   }
 
   report() {

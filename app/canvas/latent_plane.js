@@ -5,6 +5,7 @@ import { stamp } from "./pictures.js";
 
 export const REACH = 3.2; // the plane is shown from -REACH to REACH, in standard deviations of the prior
 export const SIDE = 9; // pictures along each axis
+const N_SPREADS = 60;
 const CLASS_HUES = [215, 28, 165, 340, 95, 275, 50, 190, 310, 130];
 
 /** handlers: move(p, q) while the cross is dragged, settled() when let go, pick(index) for a code of the data. */
@@ -21,7 +22,7 @@ export class LatentPlane {
     this.canvas.onkeydown = (event) => this.onKey(event);
     this.place = { p: 0, q: 0 };
     this.bitmaps = null; // SIDE * SIDE pictures, lowest q first
-    this.points = null; // {p, q} of each code
+    this.points = null; // {p, q, sp, sq} of each code: where it lies, and its spread where that is known
   }
 
   press(event) {
@@ -67,6 +68,7 @@ export class LatentPlane {
     c.fillRect(0, 0, width, width);
     if (state.holes) this.paintHoles(c, width, state); else this.paintGrid(c, width);
     this.paintPrior(c, width, state.colours);
+    this.paintSpreads(c, width, state.colours);
     this.paintPoints(c, width, state);
     if (state.ellipse) this.paintEllipse(c, width, state);
     this.paintCross(c, width, state);
@@ -121,6 +123,20 @@ export class LatentPlane {
       if (labels) { c.font = "600 10px sans-serif"; c.textAlign = "center"; c.fillText(this.marks?.[labels[i]] ?? labels[i], x, y + 3.5); } // never colour alone
       else c.fillRect(x - 1.4, y - 1.4, 2.8, 2.8);
     });
+    c.globalAlpha = 1;
+  }
+
+  /** One standard deviation of the first codes' posteriors, faintly: how much of the prior each code takes. */
+  paintSpreads(c, width, colours) {
+    c.strokeStyle = colours.data;
+    c.globalAlpha = 0.22;
+    for (const { p, q, sp, sq } of this.points?.slice(0, N_SPREADS) ?? []) {
+      if (!sp) continue;
+      const [x, y] = this.at(width, p, q);
+      c.beginPath();
+      c.ellipse(x, y, sp * this.scale, sq * this.scale, 0, 0, 2 * Math.PI);
+      c.stroke();
+    }
     c.globalAlpha = 1;
   }
 

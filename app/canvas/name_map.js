@@ -76,7 +76,12 @@ export class NameMap {
     this.paintPrior(c, width, state.colours);
     this.paintPoints(c, width, state);
     this.paintPaths(c, width, state);
-    for (const near of state.near) this.paintName(c, width, near, state.colours.data, true, state.colours);
+    const free = [...state.ends];
+    for (const near of state.near) {
+      const isFree = free.every((other) => Math.abs(other.q - near.q) * this.scale > 26 || Math.abs(other.p - near.p) * this.scale > 74);
+      if (isFree) free.push(near);
+      this.paintName(c, width, { ...near, name: isFree ? near.name : "" }, state.colours.data, true, state.colours);
+    }
     for (const end of state.ends) this.paintEnd(c, width, end, state.colours);
     if (this.seen >= 0 && this.points[this.seen]) this.paintName(c, width, this.points[this.seen], state.colours.ink, true, state.colours);
     if (state.place) this.paintCross(c, width, state);
@@ -141,6 +146,9 @@ export class NameMap {
     const [x, y] = this.at(width, { p, q });
     c.font = `${isStrong ? 600 : 400} 12px ${this.family}`;
     const half = c.measureText(name).width / 2, middle = Math.max(half + 5, Math.min(width - half - 5, x));
+    c.fillStyle = colour;
+    c.fillRect(x - 2, y - 2, 4, 4);
+    if (!name) return;
     c.fillStyle = colours.panel;
     c.globalAlpha = 0.82;
     c.beginPath();
@@ -150,7 +158,6 @@ export class NameMap {
     c.fillStyle = colour;
     c.textAlign = "center";
     c.fillText(name, middle, y - 8);
-    c.fillRect(x - 2, y - 2, 4, 4);
   }
 
   paintEnd(c, width, end, colours) {

@@ -80,7 +80,7 @@ export class BigWord {
     c.clearRect(0, 0, width, height);
     if (note) { c.font = `15px ${family}`; c.fillStyle = colours.soft; c.textAlign = "center"; c.fillText(note, width / 2, height / 2); return; }
     this.place(c, width, family);
-    const base = Math.min(height * 0.52, 96);
+    const base = Math.min(height * 0.46, 90);
     this.slots.forEach((slot, i) => this.paintSlot(c, slot, i, base, family, colours));
     if (this.hover >= 0) this.paintHover(c, this.hover, base, width, family, colours);
   }
@@ -114,13 +114,13 @@ export class BigWord {
     c.globalAlpha = 1;
     const isThere = this.target[i].glyph !== "", others = slot.others;
     if (!others.length || right - left < 6) return;
-    if (isThere) { c.globalAlpha = 0.9; c.fillRect(middle - ((right - left) * 0.42 * slot.sure), base + 13, (right - left) * 0.84 * slot.sure, 2.5); c.globalAlpha = 1; }
+    if (isThere) { c.globalAlpha = 0.9; c.fillRect(middle - ((right - left) * 0.42 * slot.sure), base + 0.26 * this.size, (right - left) * 0.84 * slot.sure, 2.5); c.globalAlpha = 1; }
     c.font = `${SMALL}px ${family}`;
     c.fillStyle = colours.ink;
     const chosen = this.target[i].glyph.toLowerCase();
     others.filter((o) => o.letter !== chosen && o.share >= SHOWN_FROM).slice(0, 3).forEach((other, k) => {
       c.globalAlpha = Math.min(1, 0.3 + 1.2 * other.share);
-      c.fillText(shown(other.letter), middle, base + 36 + k * 19);
+      c.fillText(shown(other.letter), middle, base + 0.26 * this.size + 22 + k * 19);
     });
     c.globalAlpha = 1;
   }
@@ -129,7 +129,7 @@ export class BigWord {
     const others = this.slots[i]?.others.filter((o) => o.share >= 0.005) ?? [];
     if (!others.length) return;
     const [left, right] = this.edges[i], w = 116, h = others.length * 20 + 12;
-    const x = Math.max(4, Math.min(width - w - 4, (left + right) / 2 - w / 2)), y = base + 20;
+    const x = Math.max(4, Math.min(width - w - 4, (left + right) / 2 - w / 2)), y = base + 0.26 * this.size + 6;
     c.fillStyle = colours.panel;
     c.strokeStyle = colours.line;
     c.beginPath();

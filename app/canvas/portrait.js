@@ -18,7 +18,7 @@ export function readPortrait(blob) {
   const noise = (i) => Math.sqrt(-2 * Math.log((((i * 2654435761) >>> 0) % 99991 + 1) / 99993)) * Math.cos(2 * Math.PI * ((((i + 7) * 2246822519) >>> 0) % 99989) / 99989);
   const sampleNorms = Array.from({ length: count }, (_, i) => Math.sqrt(Array.from({ length: z }, (_, d) => (row(blob.means, i)[d] + row(blob.stds, i)[d] * noise(i * z + d)) ** 2).reduce((a, b) => a + b, 0)));
   return {
-    codes: { values: blob.means.values, z, count }, mean: (i) => row(blob.means, i), std: (i) => row(blob.stds, i), kl: blob.kl.values, originals,
+    codes: { values: blob.means.values, stds: blob.stds.values, z, count }, mean: (i) => row(blob.means, i), std: (i) => row(blob.stds, i), kl: blob.kl.values, originals,
     reconstructions: toBitmaps(blob.reconstructions),
     errors: originals.map((_, i) => toBitmap(difference(blob.originals.values, blob.reconstructions.values, shape, i).values, [1, shape[1], shape[2]])),
     distortions: blob.distortions.values, rates: blob.rates.values, labels: blob.labels?.values ?? null, information: blob.information ?? null,

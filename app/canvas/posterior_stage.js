@@ -187,7 +187,8 @@ class PosteriorStage extends Stage {
     panel.show({ window: [-REACH, REACH, -REACH, REACH], tickColour: this.colours.soft });
     const { context, width, height } = sharpen(canvas);
     if (this.numbers.n_latents === 2) drawPrior(context, width, height, this.colours);
-    panel.write(this.digest ? "" : "Train first, then choose a point.", this.colours.soft);
+    const blocked = this.failures > 1 ? "The posterior needs the live lane." : "";
+    panel.write(this.digest ? blocked : "Train first, then choose a point.", this.colours.soft);
   }
 
   /** Where the decoder puts the latents: a net of lines, or one curve. */

@@ -12,6 +12,7 @@ import { Strips } from "./strips.js";
 import { Tradeoff } from "./tradeoff.js";
 
 const studios = new WeakMap();
+const spreadAlong = (std, direction) => Math.sqrt(std.reduce((sum, s, d) => sum + (s * direction[d]) ** 2, 0));
 const round = (rows) => rows.map((row) => Array.from(row, (v) => Math.round(v * 1000) / 1000));
 
 /** Streamlit calls this at each change of data or theme; the studio itself lives as long as the page. */
@@ -258,8 +259,11 @@ class Studio {
 
   project() {
     if (!this.codes) return;
-    const { values, z, count } = this.codes, [u, v] = this.directions();
-    this.plane.points = Array.from({ length: count }, (_, i) => { const row = values.subarray(i * z, (i + 1) * z); return { p: this.along(row, u), q: this.along(row, v) }; });
+    const { values, stds, z, count } = this.codes, [u, v] = this.directions();
+    this.plane.points = Array.from({ length: count }, (_, i) => {
+      const row = values.subarray(i * z, (i + 1) * z), std = stds?.subarray(i * z, (i + 1) * z);
+      return { p: this.along(row, u), q: this.along(row, v), sp: std && spreadAlong(std, u), sq: std && spreadAlong(std, v) };
+    });
     this.isDirty = true;
   }
 
@@ -350,8 +354,8 @@ class Studio {
 
   openEllipse(mean, std) {
     this.posterior = { mean, std };
-    const [u, v] = this.directions(), spread = (w) => Math.sqrt(std.reduce((sum, s, d) => sum + (s * w[d]) ** 2, 0));
-    this.ellipse = { p: this.along(mean, u), q: this.along(mean, v), sp: spread(u), sq: spread(v) };
+    const [u, v] = this.directions();
+    this.ellipse = { p: this.along(mean, u), q: this.along(mean, v), sp: spreadAlong(std, u), sq: spreadAlong(std, v) };
     this.isDirty = true;
   }
 

@@ -66,7 +66,11 @@ def draw_pairs(keys: PageKeys) -> None:
     """Pairs to try, one press each."""
     for index, (a, b) in enumerate(PAIRS):
         title = f"{titled(a)} → {titled(b)}"
-        st.button(title, key=keys.own(f"pair/{index}"), on_click=partial(open_names, keys, a, b), width="stretch")
+        st.button(title, key=keys.own(f"pair/{index}"), on_click=partial(_take, keys, a, b), width="stretch")
+
+
+def _take(keys: PageKeys, a: str, b: str) -> None:
+    open_names(keys, a, b)
 
 
 @lru_cache(maxsize=64)

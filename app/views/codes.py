@@ -31,6 +31,7 @@ from app.state import PageKeys, keep_widgets, write_link
 from engines.datasets import DATASETS, Examples
 from engines.errors import DataError
 from engines.models import MODELS
+from engines.settings import Settings
 from engines.vae.vq_nets import count_halvings, padded_size
 from engines.vae.vq_vae import VqVaeSettings
 
@@ -125,7 +126,7 @@ def count_cells(shapes: Shapes) -> int:
     return sum(math.prod(shape) for shape in shapes)
 
 
-def presets_of(dataset: str) -> dict[str, VqVaeSettings]:
+def presets_of(dataset: str) -> dict[str, Settings]:
     """Named settings on this set, what is usual there first."""
     usual = MODELS[MODEL].usual(dataset).settings
     assert isinstance(usual, VqVaeSettings)  # noqa: S101

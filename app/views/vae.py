@@ -117,9 +117,10 @@ def presets_of(model: str, dataset: str) -> dict[str, Settings]:
     if model == "conditional_vae":
         return {"told the class": usual, "one style number": replace(usual, n_latents=1)}
     one = {"betas": "1", "free_bits": "0", "capacities": "0"}
+    large = {"n_latents": 16, "width": 384} if dataset == "digits" else {}
     return {
         "eight β at once": replace(usual, **one | {"betas": usual.betas}),
-        "β = 1": replace(usual, **one),
+        "β = 1": replace(usual, **one | large),
         "two latents": replace(usual, **one | {"n_latents": 2}),
         "collapsed, and free bits as a cure": replace(usual, **one | {"betas": "20", "free_bits": "0 0.1 0.3 1"}),
         "a capacity in nats": replace(usual, **one | {"capacities": "2 5 10 20"}),

@@ -21,7 +21,7 @@ from engines.datasets import DATASETS
 from engines.errors import RunFormatError, TrainingDiverged
 from engines.model_spec import Phase
 from engines.models import MODELS, build_model
-from engines.tensors import make_rng, pick_device, to_numpy
+from engines.tensors import make_rng, pick_device, release_memory, to_numpy
 from engines.training.experiment import Experiment
 from engines.training.snapshot import Snapshot, as_picture
 from engines.training.sources import build_source
@@ -131,6 +131,7 @@ class Trainer:
         if not any(self._exploded_steps.values()):
             self.last_good, self.last_good_step = self.weights(), self.step
         weights = self.weights() if self.step in self._keeps else None
+        release_memory()
         return Snapshot(self.step, self._seconds, self._mean_losses(), self.measure(), as_picture(arrays), weights)
 
     def observe(self, probe: Any) -> dict[str, np.ndarray]:

@@ -16,6 +16,7 @@ MOST_NODES = 64  # of a cell, along each latent
 BUDGET = 250_000  # nodes; a decoder that needs more is covered less finely, and the error tells
 BLOCK = 100_000  # point-node pairs at once: what a processor's cache holds
 DARKEST = 1e-30  # densities below are shown as this: single precision knows no less
+FAINTEST = -80.0  # nats below which a term counts as this: exp takes ten times as long where it underflows
 Decode = Callable[[Tensor], Tensor]
 
 
@@ -67,9 +68,10 @@ class LatentNodes:
 
         Differences, not products, so that single precision is enough.
         """
-        squares = (x[0, :, None] - means[0]).square_()
-        squares += (x[1, :, None] - means[1]).square_()
-        return squares.mul_(-0.5).add_(self.log_weights).logsumexp(1)
+        across, down = (x[axis, :, None] - means[axis] for axis in (0, 1))
+        terms = torch.add(self.log_weights, across.square_().addcmul_(down, down), alpha=-0.5)
+        top = terms.amax(1, keepdim=True)
+        return terms.sub_(top).clamp_(min=FAINTEST).exp_().sum(1).log_() + top[:, 0]
 
     def log_prob_on_grid(self, xs: Tensor, ys: Tensor) -> Tensor:
         """log p on all pairs of ticks: (Y, X) nats, float32, at least log DARKEST.
@@ -83,7 +85,7 @@ class LatentNodes:
     def _bells(self, ticks: Tensor, axis: int) -> Tensor:
         """One-dimensional normal densities of all nodes at ticks: (M, T)."""
         offset = (ticks - self.means[:, axis, None]) / self.noise
-        return offset.square_().mul_(-0.5).exp_().div_(self.noise * math.sqrt(2 * math.pi))
+        return offset.square_().mul_(-0.5).clamp_(min=FAINTEST).exp_().div_(self.noise * math.sqrt(2 * math.pi))
 
 
 def log_normal(x: Tensor, mean: Tensor, std: float) -> Tensor:

@@ -9,6 +9,7 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
 _SMALLEST_UNIFORM = 1e-30
+_CELL = ("weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0")
 END = 0  # the token that ends and fills up a text
 
 
@@ -36,17 +37,17 @@ class NameEncoder(nn.Module):
 
     def __init__(self, n_symbols: int, *, n_features: int, width: int, n_latents: int) -> None:
         super().__init__()
-        self.half = 2 * width // 3
+        self.reader_width = 2 * width // 3
         self.embedding = nn.Embedding(n_symbols, n_features)
-        self.gru = nn.GRU(n_features, self.half, batch_first=True, bidirectional=True)
-        self.head = nn.Linear(2 * self.half, 2 * n_latents)
+        self.gru = nn.GRU(n_features, self.reader_width, batch_first=True, bidirectional=True)
+        self.head = nn.Linear(2 * self.reader_width, 2 * n_latents)
 
     def forward(self, tokens: Tensor) -> tuple[Tensor, Tensor]:
         """Clean tokens (B, T) -> mean and log std, each (B, Z)."""
         states = self.gru(self.embedding(tokens))[0]  # (B, T, 2 * half)
         ends = (tokens != END).sum(1).clamp(max=tokens.shape[1] - 1)
-        forwards = states[torch.arange(len(tokens), device=tokens.device), ends, : self.half]
-        backwards = states[:, 0, self.half :]
+        forwards = states[torch.arange(len(tokens), device=tokens.device), ends, : self.reader_width]
+        backwards = states[:, 0, self.reader_width :]
         mean, log_std = self.head(torch.cat([forwards, backwards], 1)).chunk(2, dim=1)
         return mean, log_std.clamp(-7, 3)
 
@@ -105,7 +106,7 @@ class NameDecoder(nn.Module):
         """
         noise = None if rng is None else temperature * gumbel_noise((len(z), self.length - 1, self.n_symbols), rng)
         token, state = torch.full((len(z),), self.start, device=z.device), torch.tanh(self.first(z))
-        weights = (self.gru.weight_ih_l0, self.gru.weight_hh_l0, self.gru.bias_ih_l0, self.gru.bias_hh_l0)
+        weights: list[Tensor] = [getattr(self.gru, name) for name in _CELL]
         tokens, logits = [], []
         for t in range(self.length - 1):
             state = torch.gru_cell(torch.cat([self.embedding(token), z], 1), state, *weights)

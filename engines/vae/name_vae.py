@@ -261,21 +261,20 @@ class NameVae(nn.Module):
         exact_share: names that are rebuilt letter for letter from the mean of their code; bound_50: at the end, the
         importance-weighted bound with 50 samples.
         """
-        n = None if is_last else MEASURED
-        x = held_out.x[:n]
-        rate, distortion = self._rates(x)
-        bound, seen_bound = -(rate + distortion), -sum(self._rates(seen.x[:MEASURED]))
-        means, letters = self.encode(x).mean, float((self._clean(x) != END).sum() + len(x))
+        x = self._clean(held_out.x[: None if is_last else MEASURED])
+        rate, distortion, means = self._look(x)
+        seen_rate, seen_distortion, seen_means = self._look(seen.x[:MEASURED])
+        bound, letters = -(rate + distortion), float((x != END).sum() + len(x))
         measures = {
             "bound": float(bound.mean()),
             "bound_error": float(bound.std() / math.sqrt(len(bound))),
             "rate": float(rate.mean()),
             "distortion": float(distortion.mean()),
-            "seen_bound": float(seen_bound.mean()),
-            "active_units": float(active_units(to_numpy(self.encode(seen.x[:MEASURED]).mean)).sum()),
+            "seen_bound": -float((seen_rate + seen_distortion).mean()),
+            "active_units": float(active_units(to_numpy(seen_means)).sum()),
             "nats_per_letter": -float(bound.sum()) / letters,
             "bits_per_letter": -float(bound.sum()) / letters / math.log(2),
-            "exact_share": float((self.decode(means) == self._clean(x)).all(1).float().mean()),
+            "exact_share": float((self.decode(means) == x).all(1).float().mean()),
         }
         if is_last:
             measures["bound_50"] = float(self.log_prob_bound(x, N_IMPORTANCE).mean())
@@ -304,11 +303,12 @@ class NameVae(nn.Module):
         log_p = self.decoder.log_prob(tokens.repeat(n, 1), z.flatten(0, 1)).view(n, -1)
         return log_prior - log_q + log_p
 
-    def _rates(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Rate and distortion of each name, nats, each (B,)."""
+    def _look(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Rate and distortion of each name, nats, each (B,), and the means of their codes (B, Z)."""
+        posterior = self.encode(x)
         noise = torch.randn(len(x), self.n_latents, generator=make_rng(_NOISE_SEED)).to(x.device)
-        kl, distortion = self.rate_and_distortion(x, noise)
-        return kl[0].sum(-1), distortion[0]
+        distortion = -self.decoder.log_prob(self._clean(x), posterior.sample(noise))
+        return posterior.kl().sum(-1), distortion, posterior.mean
 
     def _fixed_noise(self, probe: ExampleProbe) -> Tensor:
         """As many rows of latents as the probe's noise gives, at most N_SHOWN."""

@@ -188,10 +188,13 @@ def test_the_bound_is_the_same_at_each_call() -> None:
 
 
 @cache
-def short_run(preset: str, steps: int = 250) -> tuple[dict[str, float], dict[str, np.ndarray]]:
+def short_run(preset: str, steps: int = 200) -> tuple[dict[str, float], dict[str, np.ndarray]]:
     settings = NAME_VAE.presets[preset].to_dict() | {"width": 32}
     experiment = Experiment.default("name_vae", "names", settings=settings, steps=steps, batch_size=32)
-    *_, last = train(experiment, device="cpu")
+    trainer = Trainer(experiment, device="cpu")
+    while not trainer.is_done:
+        trainer.advance()
+    last = trainer.snapshot()
     return {name: values[0] for name, values in last.metrics.items()}, dict(last.arrays)
 
 

@@ -13,7 +13,7 @@ from engines.tensors import to_numpy
 from engines.vae.quantizer import count_codes
 
 CHUNK = 250
-N_PATCHES = 500  # examples whose patches are averaged
+N_PATCHES = 250  # examples whose patches are averaged
 N_SHOWN = 48
 NAMES = ("top", "bottom")
 

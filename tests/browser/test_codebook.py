@@ -1,0 +1,147 @@
+"""The workbench of discrete codes in a real browser: a cell is changed, the picture follows; undo, upload, training."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from engines.training import Experiment, Trainer
+from engines.training.run import Run
+from engines.training.storing import train_and_store
+from tests.browser.conftest import Server
+from tests.browser.test_look import CUT_OFF, OVERFLOW, VIEWS
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+AT = ("autoencoders-codes", "globalThis.genlabCodes?.numbers")
+SMALL = {"n_codes": 6, "n_channels": 8, "prior_width": 16, "prior_layers": 1}
+LINK = {"target": "digits"} | {f"model.{name}": str(value) for name, value in SMALL.items()}
+MAPS = "JSON.stringify(genlabCodes.maps)"
+
+
+@pytest.fixture(scope="session")
+def stored_codes(server: Server) -> Run:
+    """A small model of digits in the server's store."""
+    experiment = Experiment.default("vq_vae", "digits", steps=40, settings=SMALL)
+    return train_and_store(Trainer(experiment, device="cpu"), server.store.root / experiment.digest)
+
+
+@pytest.fixture
+def bench(visit: Callable, stored_codes: Run) -> Callable:
+    """Opens the small model."""
+
+    def come(link: dict[str, str] | None = None, **options: Any) -> Any:
+        steps = str(stored_codes.experiment.steps)
+        visitor = visit(LINK | {"plan.steps": steps} | (link or {}), at=AT, **options)
+        visitor.wait("genlabCodes.canAsk && genlabCodes.bitmap && genlabCodes.options")
+        return visitor
+
+    return come
+
+
+def picture(visitor: Any) -> str:
+    visitor.page.wait_for_timeout(400)
+    return visitor.page.evaluate("genlabCodes.show.canvas.toDataURL()")
+
+
+def click(visitor: Any, canvas: str, place: tuple[float, float]) -> None:
+    found = visitor.page.locator(f"canvas.{canvas}").first
+    found.scroll_into_view_if_needed()
+    box = found.bounding_box()
+    visitor.page.mouse.click(box["x"] + place[0] * box["width"], box["y"] + place[1] * box["height"])
+
+
+def choose_code(visitor: Any) -> None:
+    """Put another code than the present one into the chosen cell by a click in the palette."""
+    spot = visitor.page.evaluate(
+        "(() => { const b = genlabCodes, now = b.maps[b.level][b.cell];"
+        " const s = b.palette.spots.findLast((s) => s.code !== now);"
+        " return [s.x + 20, s.y + 20, b.palette.canvas.clientWidth, b.palette.canvas.clientHeight]; })()"
+    )
+    click(visitor, "palette", (spot[0] / spot[2], spot[1] / spot[3]))
+
+
+def test_a_changed_code_changes_the_picture_and_can_be_taken_back(bench: Callable) -> None:
+    visitor = bench()
+    click(visitor, "map", (0.6, 0.4))
+    assert visitor.page.evaluate("genlabCodes.cell") == 6
+    visitor.wait("genlabCodes.options")
+    before, maps = picture(visitor), visitor.page.evaluate(MAPS)
+    choose_code(visitor)
+    visitor.wait(f"({MAPS}) !== {maps!r}")
+    visitor.page.mouse.move(5, 5)
+    after = picture(visitor)
+    assert after != before
+    assert visitor.page.evaluate("genlabCodes.latency") < 1000
+    visitor.wait_for_link(codes=visitor.page.evaluate("genlabCodes.where().codes"), cell="6")
+    changed = visitor.page.evaluate(MAPS)
+    visitor.reload().wait(f"genlabCodes.canAsk && ({MAPS}) === {changed!r}")
+    visitor.page.keyboard.press("Control+z")
+    visitor.wait(f"({MAPS}) === {maps!r}")
+    assert visitor.page.get_by_role("button", name="undo").is_disabled()
+    visitor.page.locator("canvas.map").focus()
+    visitor.page.keyboard.press("ArrowDown")
+    assert visitor.page.evaluate("genlabCodes.cell") == 10
+    visitor.page.get_by_role("button", name="coarse 2 × 2").click()
+    assert visitor.page.evaluate("[genlabCodes.level, genlabCodes.cell]") == [0, 3]
+    visitor.wait_for_link(level="0", cell="3")
+
+
+def test_another_picture_a_mixture_and_draws(bench: Callable) -> None:
+    visitor = bench({"tab": "swap"})
+    click(visitor, "originals", (0.35, 0.5))
+    visitor.wait("genlabCodes.example === 1 && genlabCodes.rows.swaps")
+    visitor.wait_for_link(example="1")
+    maps = visitor.page.evaluate(MAPS)
+    visitor.wait("JSON.parse(genlabCodes.rows.swaps.key)[1].toString() === genlabCodes.maps.toString()")
+    other = "genlabCodes.rows.swaps.tops.findIndex((top) => top.toString() !== genlabCodes.maps[0].toString())"
+    visitor.page.evaluate(f"(() => {{ const k = {other}; genlabCodes.rows.spots[3 * k + 1].use(); }})()")
+    visitor.wait(f"({MAPS}) !== {maps!r}")
+    assert visitor.page.evaluate("genlabCodes.maps[1].toString() === genlabCodes.origin[1].toString()")
+    visitor.page.get_by_role("button", name="reset").click()
+    visitor.wait(f"({MAPS}) === {maps!r}")
+    visitor.page.get_by_role("tab", name="Drawn from the prior").click()
+    visitor.wait("genlabCodes.rows.draws")
+    slider = visitor.page.get_by_label("Temperature of the prior over codes")
+    slider.press("Home")
+    visitor.wait("JSON.parse(genlabCodes.rows.draws.key)[2] === 0")
+    bottoms = visitor.page.evaluate("genlabCodes.rows.draws.bottoms.map(String)")
+    assert len(set(bottoms)) == 1  # cold: always the likeliest
+    visitor.wait_for_link(temperature="0", tab="drawn")
+    visitor.page.get_by_role("button", name="draw again").click()
+    visitor.wait_for_link(seed="2")
+
+
+def test_an_upload_is_encoded_and_a_bad_one_told(bench: Callable) -> None:
+    visitor = bench()
+    held, maps = io.BytesIO(), visitor.page.evaluate(MAPS)
+    Image.new("RGB", (30, 30), (255, 255, 255)).save(held, "PNG")
+    visitor.page.get_by_role("button", name="Your picture").click()
+    chooser = visitor.page.locator("[data-testid=stFileUploaderDropzoneInput]").first
+    chooser.set_input_files({"name": "no.png", "mimeType": "image/png", "buffer": b"nonsense"})
+    visitor.page.get_by_text("this file is no picture").wait_for()
+    assert visitor.page.evaluate(MAPS) == maps
+    chooser.set_input_files({"name": "white.png", "mimeType": "image/png", "buffer": held.getvalue()})
+    visitor.wait(f"genlabCodes.example === -1 && ({MAPS}) !== {maps!r}")
+
+
+def test_a_training_shows_its_codes_live(visit: Callable) -> None:
+    visitor = visit(LINK | {"plan.steps": "600", "plan.seed": "77"}, at=AT)
+    visitor.page.get_by_test_id("stBaseButton-primary").first.click()
+    visitor.wait("genlabCodes.standing?.state === 'running' && genlabCodes.updates > 5", 40)
+    assert visitor.page.evaluate("genlabCodes.rows.tab") == "live"
+    visitor.wait("genlabCodes.shownMaps && genlabCodes.usage.state.usages")
+    visitor.press("Stop the training")
+    visitor.wait("genlabCodes.standing.ended && genlabCodes.canAsk && genlabCodes.bitmap", 40)
+
+
+@pytest.mark.parametrize("name", VIEWS)
+def test_the_workbench_fits_each_screen_and_theme(name: str, bench: Callable) -> None:
+    visitor = bench(**VIEWS[name])
+    visitor.page.wait_for_timeout(600)
+    assert visitor.page.evaluate(OVERFLOW) <= 0
+    assert visitor.page.evaluate(CUT_OFF) == []
+    visitor.keep_whole(f"codebook-{name}-whole")
