@@ -30,8 +30,9 @@ def ends_by_seed() -> list[dict[str, float]]:
 
 
 def shipped() -> dict[str, Run]:
-    """The stored runs by data set."""
-    return {each.dataset: Run.load(each.folder) for each in SHIPPED if each.model == "vq_vae"}
+    """The finished stored runs by data set."""
+    runs = {each.dataset: Run.load(each.folder) for each in SHIPPED if each.model == "vq_vae"}
+    return {name: run for name, run in runs.items() if run.info.state == "finished"}
 
 
 def collapsed() -> dict[str, float]:
@@ -61,9 +62,9 @@ def speeds(run: Run) -> dict[str, float]:
 def main() -> None:
     """Measure, keep the numbers, and write the card."""
     use_threads(1)
-    runs = shipped()
+    seeds, alive, runs = ends_by_seed(), collapsed(), shipped()
     ends = {name: {k: v[0] for k, v in run.snapshots[-1].metrics.items()} for name, run in runs.items()}
-    seeds, alive, speed = ends_by_seed(), collapsed(), speeds(runs["faces"])
+    speed = speeds(runs["faces"])
     keep("properties_codes", {"by_seed": seeds, "stored": ends, "alive_of_256": alive, "per_second": speed})
     bounds, faces, where = [end["bound"] for end in seeds], ends["faces"], machine()
     bits = ", ".join(f"{name} {end['bits_per_dim']:.3f}" for name, end in ends.items())

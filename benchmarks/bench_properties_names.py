@@ -20,7 +20,7 @@ from engines.vae.name_vae import COLLAPSED
 
 SEEDS = range(4)
 STEPS = 400
-IN_USE = 5.0  # nats: a code that carries as much is in use
+IN_USE = 1.0  # nats: a code that carries less is out of use
 CARD = ROOT / "assets" / "properties" / "name_vae.json"
 TRIES: Mapping[str, Mapping[str, Any]] = {  # the lessons that train
     "annealing": {"beta": 1.0, "warm_up": 0.5, "word_dropout": 0.0},
@@ -94,11 +94,11 @@ def card(found: dict[str, Any]) -> dict[str, dict[str, str]]:
     bare_used = sum(rate > IN_USE for rate in bare)
     return {
         "stability": {
-            "value": f"{used} of {len(rates)} seeds keep more than {IN_USE:g} nats in the code; without the cures "
-            f"{bare_used} of {len(bare)} do",
-            "how": f"{STEPS} steps, seeds 0 to {len(rates) - 1}: rate {min(rates):.1f} to {max(rates):.1f} nats "
-            f"(median {statistics.median(rates):.1f}); with β = 1, no annealing and no dropout {min(bare):.2f} to "
-            f"{max(bare):.2f} nats.",
+            "value": f"{used} of {len(rates)} seeds keep the code in use (median {statistics.median(rates):.1f} nats); "
+            f"without the cures {bare_used} of {len(bare)} do (median {statistics.median(bare):.2f})",
+            "how": f"Short trainings of {STEPS} steps, seeds 0 to {len(rates) - 1}; in use: more than {IN_USE:g} nat. "
+            f"Rate {min(rates):.1f} to {max(rates):.1f} nats ({best['rate']:.1f} in the stored run of 2,000 steps); "
+            f"with β = 1, no annealing and no dropout {min(bare):.2f} to {max(bare):.2f} nats.",
         },
         "capacity": {
             "value": f"{best['rate']:.1f} nats in a code; {100 * best['exact_share']:.0f} % of unseen names rebuilt "

@@ -156,7 +156,7 @@ export class Strips {
     const { picture, members, member, originals } = this.studio;
     if (!picture?.reconstructions) { this.wait("The pictures of all models come with the first snapshot."); return; }
     const [models, count] = picture.reconstructions.shape, columns = count * 2, left = 78;
-    const size = Math.min(64, (width - left - 20) / columns - 3), c = this.tall((models + 1) * (size + 3) + 26);
+    const size = Math.min(54, (width - left - 20) / columns - 3), c = this.tall((models + 1) * (size + 3) + 26);
     c.textAlign = "left";
     c.fillText("reconstructions", left, 12);
     c.fillText("drawn from the prior", left + count * (size + 3) + 18, 12);

@@ -98,6 +98,9 @@ export class Tradeoff {
       if (!isHere && taken.some(([tx, ty]) => Math.abs(tx - at[0]) < 60 && Math.abs(ty - at[1]) < 13)) continue;
       taken.push(at);
       c.textAlign = isRight ? "right" : "left";
+      c.lineWidth = 4;
+      c.strokeStyle = colours.panel;
+      c.strokeText(text, ...at); // a rim in the panel's colour, so that the curve does not run through the words
       c.fillStyle = isHere ? colours.ink : colours.soft;
       c.fillText(text, ...at);
     }
