@@ -106,8 +106,8 @@ def _write_card(
         },
         "density": {
             "value": "a lower bound, never the density itself",
-            "how": "Distortion by one draw of the posterior for each picture, KL in closed form; the importance-weighted "
-            "bound comes closer. On points of the plane the gap is measured: see Bound and posterior.",
+            "how": "Distortion by one draw of the posterior for each picture, KL in closed form; the "
+            "importance-weighted bound comes closer. In the plane the gap is measured: see Bound and posterior.",
         },
         "constraints": {
             "value": "none on the nets; the code may have any length",
@@ -116,8 +116,8 @@ def _write_card(
         "speed": {
             "value": f"{rates['decodes']:,.0f} pictures decoded a second; eight β cost as much as "
             f"{8 / costs['small_shapes']['ratio']:.1f} single models",
-            "how": f"One thread of {where['cores']} cores, torch {where['torch']}; the sweep's step against eight single "
-            f"ones in the same run: {cheaper}.",
+            "how": f"One thread of {where['cores']} cores, torch {where['torch']}; the sweep's step against eight "
+            f"single ones in the same run: {cheaper}.",
         },
     }
     Path(CARD).write_text(json.dumps(card, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")

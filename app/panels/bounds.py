@@ -44,8 +44,9 @@ def draw_bound_formula(run: Run | None, member: int, name: str, examples: Exampl
     )
     is_binarised = _is_bernoulli(run.experiment)
     unit = "bits for each pixel of the binarised picture" if is_binarised else "bits per dimension"
+    n = min(MEASURED, len(examples.test))
     st.caption(
-        f"{name}, mean over {min(MEASURED, len(examples.test)):,} held-out pictures, ± {measured['bound_error']:.2f}: a lower bound, "
+        f"{name}, mean over {n:,} held-out pictures, ± {measured['bound_error']:.2f}: a lower bound, "
         f"{measured['bits_per_dim']:.3f} {unit}.{tight}"
     )
 
@@ -68,7 +69,7 @@ def draw_bound_charts(run: Run | None, member: int, name: str, *, key: str) -> N
         info = run.info
         st.caption(
             f"{name}. Trained on {info.device} in {info.seconds:.1f} s, seed {run.experiment.seed}, "
-            f"{info.n_parameters:,} parameters in all models, torch {info.versions.get('torch', '?')}."
+            f"{info.n_parameters:,} parameters in all, torch {info.versions.get('torch', '?')}."
         )
 
 

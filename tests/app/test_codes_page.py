@@ -30,7 +30,7 @@ from tests.app.pages import another, checked, link_of, press, sentences, turn
 
 PAGE = Path(__file__).resolve().parents[2] / "app" / "views" / "codes.py"
 SMALL = {"n_codes": 6, "n_channels": 8, "prior_width": 16, "prior_layers": 1}
-LINK = {f"model.{name}": str(value) for name, value in SMALL.items()} | {"plan.steps": "30"}
+LINK = {f"model.{name}": str(value) for name, value in SMALL.items()} | {"plan.steps": "16"}
 CODES = "".join(f"{i % 6:02d}" for i in range(20))
 Open = Callable[..., AppTest]
 
@@ -49,8 +49,8 @@ def come(home: House) -> Open:
 
 @pytest.fixture(scope="session")
 def small_run(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """A small model of digits after 30 steps, its weights rounded as those that ship."""
-    experiment = Experiment.default("vq_vae", "digits", steps=30, settings=SMALL)
+    """A small model of digits after 16 steps, its weights rounded as those that ship."""
+    experiment = Experiment.default("vq_vae", "digits", steps=16, settings=SMALL)
     folder = tmp_path_factory.mktemp("codes") / "run"
     return train_and_store(Trainer(experiment, device="cpu"), folder, rounds_weights=True)
 

@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from engines.errors import RunFormatError
 from engines.training import Experiment, Snapshot, Trainer
 from engines.training.run import Run, RunInfo, RunWriter, State, read_blobs, write_atomically
+from engines.training.sources import PlaneSource
 from engines.training.store import RunStore, Shelves
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -81,6 +82,7 @@ def test_a_trained_model_comes_back(store: RunStore) -> None:
     writer.add(trainer.snapshot())
     trainer.advance()
     run = writer.end("stopped", trainer.weights(), "Because.")
+    assert isinstance(trainer.source, PlaneSource)
     points = trainer.source.density.sample(20, rng=trainer._rng)
     assert np.array_equal(run.model().log_prob(points), trainer.model.log_prob(points).detach())
     assert not np.array_equal(run.model(0).log_prob(points), run.model().log_prob(points))

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from engines.errors import RunFormatError, SettingError, TrainingDiverged, UnknownKeyError
 from engines.probes import build_probe
 from engines.training import Experiment, Plan, Snapshot, Trainer, train
+from engines.training.sources import PlaneSource
 from engines.training.trainer import snapshot_steps
 from engines.training.worker import FramePump
 
@@ -33,6 +34,11 @@ def small(steps: int = 40, **changes: Any) -> Experiment:
 def diverging() -> Experiment:
     """Deep, with a loose cap, at the highest learning rate: it explodes within a few steps."""
     return small(50, learning_rate=1.0, settings={"n_couplings": 24, "scale_cap": 5.0})
+
+
+def plane_source(trainer: Trainer) -> PlaneSource:
+    assert isinstance(trainer.source, PlaneSource)
+    return trainer.source
 
 
 def same_weights(first: Trainer, other: Trainer) -> bool:
@@ -165,7 +171,7 @@ def test_a_loss_that_explodes_but_stays_finite_is_told_too() -> None:
     trainer.snapshot()
     good = trainer.weights()
     trainer.advance()
-    trainer.source._batches = [torch.full((32, 2), 1e7) for _ in range(200)]
+    plane_source(trainer)._batches = [torch.full((32, 2), 1e7) for _ in range(200)]
     with pytest.raises(TrainingDiverged, match="exploded"):
         finish(trainer)
     assert trainer.step < 100
@@ -183,7 +189,7 @@ def test_a_number_that_is_none_ends_with_the_last_good_snapshot(where: str) -> N
         with torch.no_grad():
             next(trainer.model.parameters()).fill_(float("nan"))
     else:
-        trainer.source._batches = [torch.full((32, 2), float("nan"))]
+        plane_source(trainer)._batches = [torch.full((32, 2), float("nan"))]
     with pytest.raises(TrainingDiverged, match="At step 10 the loss is no longer a finite number") as caught:
         trainer.advance()
     assert caught.value.step == 10
