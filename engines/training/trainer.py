@@ -142,12 +142,12 @@ class Trainer:
         return seen
 
     def measure(self) -> Measures:
-        """The measures of the model as it is now."""
+        """The finite ones of the measures of the model as it is now."""
         self.model.eval()
         with torch.no_grad():
             measures = self.source.measure(self.model, is_last=self.is_done)
         self.model.train()
-        return measures
+        return {name: value for name, value in measures.items() if np.isfinite(value).all()}  # JSON knows no infinity
 
     def weights(self) -> dict[str, np.ndarray]:
         """A copy of the model's state, by name."""

@@ -138,7 +138,7 @@ def test_a_blob_brings_back_what_was_packed(parts: dict[str, np.ndarray], number
 
 def test_an_infinite_kl_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
     """A browser's JSON knows neither NaN nor Infinity: the whole picture would be lost."""
-    monkeypatch.setattr("engines.training.trainer.kl_from_data", lambda *_: (float("inf"), float("nan")))
+    monkeypatch.setattr("engines.training.sources.kl_from_data", lambda *_: (float("inf"), float("nan")))
     blob = Trainer(Experiment.default("realnvp", "gaussian", steps=1), device="cpu").snapshot().to_bytes()
     assert b"NaN" not in blob[:2000] and b"Infinity" not in blob[:2000]
     assert unpack(blob)[1]["metrics"].keys() == {"integral"}
