@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from dataclasses import dataclass
 from functools import lru_cache
+from textwrap import dedent
 
 import streamlit as st
 import torch
@@ -80,9 +81,10 @@ def draw_plane_formula(run: Run | None, x: Point, step: int | None) -> None:
     )
     st.latex(rf"\begin{{aligned}} {FORMULA} \\ {numbers} \end{{aligned}}")
     st.caption(
-        f"At x = ({x[0]:.2f}, {x[1]:.2f}), weights of {'the end' if kept is None else f'step {kept:,}'}. The left side "
-        f"is an integral over the latents, by quadrature to within {max(terms.error, 1e-5):.0e} nats; the expectation "
-        "is a Gauss-Hermite sum, so no noise is in any of the numbers."
+        f"At x = ({_minus(x[0], 2)}, {_minus(x[1], 2)}), weights of "
+        f"{'the end' if kept is None else f'step {kept:,}'}. The left side is an integral over the latents, by "
+        f"quadrature to within {max(terms.error, 1e-5):.5f} nats; the expectation is a Gauss-Hermite sum, so no noise "
+        "is in any of the numbers."
     )
 
 
@@ -105,11 +107,17 @@ def draw_plane_charts(run: Run | None, entropy: tuple[float, float], *, key: str
         show_drawing(right, draw_kl_curve(steps, rows["kl"], rows["kl_error"]), f"{key}/kl")
         last, info = measured[-1].metrics, run.info
         st.caption(
-            f"At the end: gap {last['bound_gap']:.3f}, rate {last['rate']:.3f}, distortion {last['distortion']:.3f} "
-            f"nats, {last['active_units']:.0f} latents in use, decoder noise {last['noise']:.3f}. Trained on "
-            f"{info.device} in {info.seconds:.1f} s, seed {run.experiment.seed}, {info.n_parameters:,} parameters, "
-            f"torch {info.versions.get('torch', '?')}. log p by quadrature over the latents, on held-out points."
+            f"At the end: gap {last['bound_gap']:.3f}, rate {last['rate']:.3f}, distortion "
+            f"{_minus(last['distortion'])} nats, {last['active_units']:.0f} latents in use, decoder noise "
+            f"{last['noise']:.3f}. Trained on {info.device} in {info.seconds:.1f} s, seed {run.experiment.seed}, "
+            f"{info.n_parameters:,} parameters, torch {info.versions.get('torch', '?')}. "
+            "log p by quadrature over the latents, on held-out points."
         )
+
+
+def _minus(value: float, digits: int = 3) -> str:
+    """A number in running text, with a true minus."""
+    return f"{value:.{digits}f}".replace("-", "\u2212")
 
 
 def draw_plane_code(experiment: Experiment) -> None:
@@ -117,4 +125,4 @@ def draw_plane_code(experiment: Experiment) -> None:
     st.code(script_of(experiment), language="python")
     st.caption("The bound, from engines/vae/plane_vae.py, and log p(x), from engines/vae/latent_quadrature.py:")
     parts = (PlaneVae.rate_and_distortion, PlaneVae.log_prob_estimate, LatentNodes)
-    st.code("\n".join(inspect.getsource(part) for part in parts), language="python")
+    st.code("\n".join(dedent(inspect.getsource(part)) for part in parts), language="python")

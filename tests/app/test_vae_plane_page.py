@@ -152,7 +152,7 @@ def test_a_stored_run_shows_its_numbers_at_the_point(come: Open, stored_vae: Run
     terms = terms_at(stored_vae.experiment.digest, stored_vae.info.started, None, (0.3, -0.7))
     assert f"{terms.log_prob:.3f}" in page.latex[0].value
     assert f"{terms.gap:.3f}" in page.latex[0].value
-    assert any("(0.30, -0.70)" in caption.value for caption in page.caption)
+    assert any("(0.30, \u22120.70)" in caption.value for caption in page.caption)
 
 
 def test_the_formula_adds_up_to_the_density_of_the_model(stored_vae: Run) -> None:
