@@ -196,7 +196,8 @@ def test_shapes_have_the_area_and_the_middle_that_geometry_gives(key: str) -> No
         shape = at.get("shape", "square")
         if min(x, y, white.shape[-1] - x, white.shape[-1] - y) < 0.75 * radius:
             continue  # cut by the border
-        assert float(picture.sum()) == pytest.approx(AREA[shape] * radius**2, rel=0.06, abs=0.8), at
+        # A share read off the distance errs by up to a quarter of a pixel at each of four corners.
+        assert float(picture.sum()) == pytest.approx(AREA[shape] * radius**2, rel=0.06, abs=1.0), at
         if shape in ("square", "ellipse"):
             assert float((picture.sum(0) * centres).sum() / picture.sum()) == pytest.approx(x, abs=0.15), at
             assert float((picture.sum(1) * centres).sum() / picture.sum()) == pytest.approx(y, abs=0.15), at
