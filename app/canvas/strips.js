@@ -67,7 +67,7 @@ export class Strips {
 
   /** Ask for what the open tab shows; called when z, model or portrait changed. */
   refresh() {
-    for (const [key, button] of Object.entries(this.buttons)) button.setAttribute("aria-selected", String(key === this.tab));
+    this.refreshTabs();
     this.tools.replaceChildren(...this.toolsOf());
     const { studio } = this, ask = (rows, use) => studio.ask("strip", rows, (bitmaps) => { this.content = { tab: this.tab, bitmaps, ...use }; this.paint(); });
     this.paint();
@@ -77,6 +77,10 @@ export class Strips {
     else if (this.tab === "prior") { const z = studio.z.length, noise = normals(N_PRIOR * z, this.seed); ask(Array.from({ length: N_PRIOR }, (_, i) => noise.slice(i * z, (i + 1) * z).map((v) => v * this.temperature)), {}); }
     else if (this.tab === "radius") this.askRadii(ask);
     else if (this.tab === "yours") this.studio.pad.refresh();
+  }
+
+  refreshTabs() {
+    for (const [key, button] of Object.entries(this.buttons)) button.setAttribute("aria-selected", String(key === this.tab));
   }
 
   askTraversal(ask) {

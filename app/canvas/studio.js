@@ -11,6 +11,8 @@ import { namesOf, readPortrait, rowsOf } from "./portrait.js";
 import { Strips } from "./strips.js";
 import { Tradeoff } from "./tradeoff.js";
 
+const ENDS_DELAY = 120; // ms
+const STRIPS_EVERY = 300; // ms
 const studios = new WeakMap();
 const spreadAlong = (std, direction) => Math.sqrt(std.reduce((sum, s, d) => sum + (s * direction[d]) ** 2, 0));
 const round = (rows) => rows.map((row) => Array.from(row, (v) => Math.round(v * 1000) / 1000));
@@ -36,7 +38,7 @@ class Studio {
     this.label = -1;
     this.reset();
     this.build();
-    this.loop = (now) => { this.player.tick(now); if (this.isDirty && this.colours) this.paint(); this.raf = requestAnimationFrame(this.loop); };
+    this.loop = (now) => { this.player.tick(now); if (this.isDirty && this.colours) this.paint(); else if (this.isStripDirty && this.colours) this.paintStrips(); this.raf = requestAnimationFrame(this.loop); };
     this.raf = requestAnimationFrame(this.loop);
     this.resizing = new ResizeObserver(() => { this.isDirty = true; });
     this.resizing.observe(this.root);
@@ -288,8 +290,7 @@ class Studio {
     this.askPicture();
     if (leavesPlane) this.askGrid();
     this.list.show(this.z, this.axes);
-    this.askEnds();
-    this.strips.refreshSoon?.();
+    this.askEndsSoon();
     this.isDirty = true;
   }
 
@@ -409,6 +410,11 @@ class Studio {
     });
   }
 
+  /** The small pictures may lag behind: they must not delay the large one while a hand moves. */
+  askEndsSoon() {
+    this.endsTimer ??= setTimeout(() => { this.endsTimer = null; if (this.z) this.askEnds(); }, ENDS_DELAY);
+  }
+
   askEnds() {
     if (this.list.shown?.length) this.ask("ends", this.list.endRows(this.z).slice(0, 200), (bitmaps) => this.list.paintEnds(bitmaps));
   }
@@ -436,7 +442,8 @@ class Studio {
     this.slider.style.setProperty("--share", `${(100 * this.member) / Math.max(1, this.members.length - 1)}%`);
     this.sliderName.textContent = this.members[this.member]?.name ?? "";
     if (!this.portrait && this.kl.length) this.list.build(this.kl, this.names);
-    if (this.strips.tab === "sweep" || !this.canDecode) this.strips.refresh();
+    if (!this.canDecode && this.strips.tab !== "sweep") this.strips.refresh();
+    this.isStripDirty = true;
     const picture = this.picture, s = this.standing;
     this.player.show({
       snapshots: this.snapshots, tail: this.tail, index: this.index, step: picture?.step ?? 0, steps: this.lastStep(),
@@ -487,10 +494,21 @@ class Studio {
       members: this.members, member: this.member, metrics: this.lastMetrics(), scores: this.numbers.scores, axisTitle: this.numbers.axis_title,
       kl: this.picture?.kl, information: this.canDecode ? this.portrait.information : null, factors: this.numbers.factors, names: this.names, colours: this.colours,
     });
-    if (this.strips.tab === "sweep" || this.paintedWidth !== this.root.clientWidth || this.paintedColours !== this.colours) this.strips.paint();
+    this.paintStrips();
+    this.painted = { answers: this.answers ?? 0, at: performance.now() };
+  }
+
+  /** All models' pictures are many: while a run trains they are painted a few times a second, not at every update. */
+  paintStrips() {
+    const now = performance.now(), isNew = this.paintedWidth !== this.root.clientWidth || this.paintedColours !== this.colours;
+    if (!isNew && !(this.isStripDirty && this.strips.tab === "sweep")) return;
+    if (!isNew && this.player.isTraining && now - this.stripsAt < STRIPS_EVERY) return;
+    this.strips.refreshTabs();
+    this.strips.paint();
+    this.isStripDirty = false;
+    this.stripsAt = now;
     this.paintedWidth = this.root.clientWidth;
     this.paintedColours = this.colours;
-    this.painted = { answers: this.answers ?? 0, at: performance.now() };
   }
 
   paintPlane() {
