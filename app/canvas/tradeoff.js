@@ -59,6 +59,7 @@ export class Tradeoff {
 
   axes(c, width, height, { colours }, left, right) {
     c.strokeStyle = colours.line;
+    c.lineWidth = 1;
     c.beginPath();
     c.moveTo(44, 20);
     c.lineTo(44, height - 30);
