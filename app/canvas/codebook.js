@@ -9,6 +9,7 @@ import { CodeUsage } from "./code_usage.js";
 import { PaintPad } from "./paint_pad.js";
 import { difference, toBase64, toBitmap, toBitmaps } from "./pictures.js";
 import { Player } from "./player.js";
+import { lostWords, standingWords } from "./run_words.js";
 
 const benches = new WeakMap();
 const LEVELS = ["coarse", "fine"];
@@ -121,9 +122,7 @@ class Bench {
   }
 
   onLost(code, reason) {
-    if (code === 4404) this.say("This run is not stored here. Press Train to compute it.");
-    else if (code >= 4400) this.say(`${reason || "The live lane refused this page."} Reload to try again.`);
-    else this.say("The connection to the live lane is lost; trying again. If a proxy is in between, it must let WebSockets through.");
+    this.say(lostWords(code, reason));
   }
 
   say(text) { [this.note.textContent, this.note.hidden] = [text, !text]; }
@@ -152,9 +151,8 @@ class Bench {
     this.standing = message;
     if (message.ended && before && !before.ended && !message.stored) this.tell.trigger("ended", `${this.digest}/${message.state}`);
     if (message.ended) { this.following = false; this.index = this.snapshots.length - 1; this.showPicture(this.snapshots.at(-1)); this.openAtlas(); }
-    if (message.reason) this.say(message.reason);
-    else if (message.state === "queued") this.say(message.ahead ? `Waiting for a free worker: ${message.ahead} run${message.ahead > 1 ? "s" : ""} ahead of yours.` : "Waiting for a worker …");
-    else if (before && (before.reason || before.state === "queued")) this.say("");
+    const words = standingWords(message, before);
+    if (words !== null) this.say(words);
     if (!message.ended && !before && !this.rows.isUserChoice) this.rows.tab = "live";
     this.refresh();
   }

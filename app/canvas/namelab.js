@@ -6,6 +6,7 @@ import { CodeCard, NearList, Plates, RebuiltList, StepsList } from "./name_lists
 import { between, dot, norm, principal, rowsOf } from "./name_paths.js";
 import { BigWord, spelling, titled } from "./name_word.js";
 import { Player } from "./player.js";
+import { lostWords, standingWords } from "./run_words.js";
 
 const STEPS = 9;
 const SHOWN = 12; // names of the prior, and names rebuilt
@@ -168,9 +169,7 @@ class NameLab {
   }
 
   onLost(code, reason) {
-    if (code === 4404) this.say("This run is not stored here. Press Train to compute it.");
-    else if (code >= 4400) this.say(`${reason || "The live lane refused this page."} Reload to try again.`);
-    else this.say("The connection to the live lane is lost; trying again. If a proxy is in between, it must let WebSockets through.");
+    this.say(lostWords(code, reason));
   }
 
   say(text) {
@@ -200,9 +199,8 @@ class NameLab {
     this.standing = message;
     if (message.ended && before && !before.ended && !message.stored) this.tell.trigger("ended", `${this.digest}/${message.state}`);
     if (message.ended && !before?.ended) this.openEnded();
-    if (message.reason) this.say(message.reason);
-    else if (message.state === "queued") this.say(message.ahead ? `Waiting for a free worker: ${message.ahead} run${message.ahead > 1 ? "s" : ""} ahead of yours.` : "Waiting for a worker …");
-    else if (before && (before.reason || before.state === "queued")) this.say("");
+    const words = standingWords(message, before);
+    if (words !== null) this.say(words);
     this.refresh();
   }
 

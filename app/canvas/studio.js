@@ -7,6 +7,7 @@ import { LatentPlane, REACH, SIDE } from "./latent_plane.js";
 import { PaintPad } from "./paint_pad.js";
 import { difference, toBase64, toBitmap, toBitmaps } from "./pictures.js";
 import { Player } from "./player.js";
+import { lostWords, standingWords } from "./run_words.js";
 import { namesOf, readPortrait, rowsOf } from "./portrait.js";
 import { Strips } from "./strips.js";
 import { Tradeoff } from "./tradeoff.js";
@@ -140,10 +141,7 @@ class Studio {
   }
 
   onLost(code, reason) {
-    this.failures = this.wasOpen ? 0 : (this.failures ?? 0) + 1;
-    if (code === 4404) this.say("This run is not stored here. Press Train to compute it.");
-    else if (code >= 4400) this.say(`${reason || "The live lane refused this page."} Reload to try again.`);
-    else this.say("The connection to the live lane is lost; trying again. If a proxy is in between, it must let WebSockets through.");
+    this.say(lostWords(code, reason));
   }
 
   say(text) {
@@ -172,9 +170,8 @@ class Studio {
     if (message.type === "shared") { this.standing = before; this.say("Others watch this run, so it goes on."); return; }
     if (message.ended && before && !before.ended && !message.stored) this.tell.trigger("ended", `${this.digest}/${message.state}`);
     if (message.ended) { this.following = false; this.index = this.snapshots.length - 1; this.showPicture(this.snapshots.at(-1)); this.openPortrait(); }
-    if (message.reason) this.say(message.reason);
-    else if (message.state === "queued") this.say(message.ahead ? `Waiting for a free worker: ${message.ahead} run${message.ahead > 1 ? "s" : ""} ahead of yours.` : "Waiting for a worker …");
-    else if (before && (before.reason || before.state === "queued")) this.say("");
+    const words = standingWords(message, before);
+    if (words !== null) this.say(words);
     if (!message.ended && !before && !this.strips.isUserChoice) this.strips.tab = "sweep";
     this.refresh();
   }

@@ -1,0 +1,15 @@
+// What a canvas says of the run that it watches: the same words on every page.
+
+/** Why the connection to a run is gone. */
+export function lostWords(code, reason) {
+  if (code === 4404) return "This run is not stored here. Press Train to compute it.";
+  if (code >= 4400) return `${reason || "The live lane refused this page."} Reload to try again.`;
+  return "The connection to the live lane is lost; trying again. If a proxy is in between, it must let WebSockets through.";
+}
+
+/** What is to be said of a new standing; "" takes earlier words back, null leaves them. */
+export function standingWords({ reason, state, ahead }, before) {
+  if (reason) return reason;
+  if (state === "queued") return ahead ? `Waiting for a free worker: ${ahead} run${ahead > 1 ? "s" : ""} ahead of yours.` : "Waiting for a worker …";
+  return before && (before.reason || before.state === "queued") ? "" : null;
+}
