@@ -48,12 +48,14 @@ class Phase:
         loss: (batch, rng) -> named scalars; the one named "loss" is minimised. A batch is a tensor (B, *event), or
             a pair of that and labels (B,) for a model with `uses_labels`.
         repeats: Updates per step, each on a fresh batch.
+        span: Between which shares of the training it runs; its learning rate falls to zero over its own span.
     """
 
     name: str
     parameters: tuple[nn.Parameter, ...]
     loss: Callable[[Any, torch.Generator], dict[str, Tensor]]
     repeats: int = 1
+    span: tuple[float, float] = (0.0, 1.0)
 
 
 @runtime_checkable

@@ -78,7 +78,7 @@ class PlaneSource:
         """KL to the data and the integral of the density, where the model has one."""
         if hasattr(model, "measure_in_plane"):
             n = HELD_OUT if is_last else HELD_OUT // 4
-            return model.measure_in_plane(self._held_out[:n], self._held_out_log_prob[:n])
+            return model.measure_in_plane(self._held_out[:n], self._held_out_log_prob[:n], is_last=is_last)
         if not hasattr(model, "log_prob"):
             return {}
         n = HELD_OUT_AT_END if is_last else HELD_OUT

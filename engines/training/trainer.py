@@ -111,8 +111,9 @@ class Trainer:
         if hasattr(self.model, "begin_step"):
             self.model.begin_step(self.step / self.experiment.steps)
         for phase, optimiser in self._phases:
-            for _ in range(phase.repeats):
-                self._update(phase, optimiser)
+            if phase.span[0] <= self.step / self.experiment.steps < phase.span[1]:
+                for _ in range(phase.repeats):
+                    self._update(phase, optimiser)
         self.step += 1
         self._seconds += time.perf_counter() - start
 
@@ -197,7 +198,7 @@ class Trainer:
 
     def _update(self, phase: Phase, optimiser: torch.optim.Optimizer) -> None:
         for group in optimiser.param_groups:
-            group["lr"] = self._learning_rate()
+            group["lr"] = self._learning_rate(phase)
         losses = phase.loss(self.source.next_batch(self._rng), self._rng)
         self._check_loss(phase.name, losses["loss"].item())
         optimiser.zero_grad(set_to_none=True)
@@ -216,10 +217,13 @@ class Trainer:
         if self._exploded_steps[phase] > EXPLODED_STEPS:
             raise TrainingDiverged(self.step, self._reason(f"the loss has exploded from {first:.3g} to {loss:.3g}"))
 
-    def _learning_rate(self) -> float:
-        """A short linear rise, then cosine decay from the full rate to zero."""
-        warm = min(1.0, (self.step + 1) / WARM_UP)
-        return warm * self.experiment.learning_rate * 0.5 * (1 + math.cos(math.pi * self.step / self.experiment.steps))
+    def _learning_rate(self, phase: Phase) -> float:
+        """A short linear rise, then cosine decay from the full rate to zero, over the phase's own span."""
+        start, end = (share * self.experiment.steps for share in phase.span)
+        warm = min(1.0, (self.step - start + 1) / WARM_UP)
+        return (
+            warm * self.experiment.learning_rate * 0.5 * (1 + math.cos(math.pi * (self.step - start) / (end - start)))
+        )
 
     def _mean_losses(self) -> dict[str, float]:
         if self._sums:

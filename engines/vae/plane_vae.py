@@ -34,7 +34,6 @@ from engines.vae.vae import Posterior
 
 REACH = 3.5  # the latent plane is shown from -REACH to REACH
 HERMITE, HERMITE_AT_END, HERMITE_IN_TRAINING = 48, 24, 12  # nodes along each latent, for means over q
-MEASURED_QUICKLY = 1000  # points at most
 CHUNK = 200_000  # latents decoded at once
 SHEET = {1: 441, 2: 21}  # latents along each axis of the lattice that is followed into the plane
 SPREAD = 3.0  # standardised units over which the nets' first bends begin
@@ -294,16 +293,15 @@ class PlaneVae(nn.Module):
                 seen["sheet"] = to_numpy(self.decode(lattice))
             return seen
 
-    def measure_in_plane(self, held_out: Tensor, held_out_log_prob: Tensor) -> dict[str, float]:
+    def measure_in_plane(self, held_out: Tensor, held_out_log_prob: Tensor, *, is_last: bool) -> dict[str, float]:
         """KL to the data and how far the bound is from the truth, on held-out points.
 
         kl, kl_error: KL(data || model) by quadrature, with its standard error over the points and the error of the
         quadrature; log_prob, bound: means of log p(x) and of its bound; bound_gap: their difference; rate,
-        distortion: the two parts of the bound; active_units: latents in use; noise: s in data units. Few points, as
-        during training, are measured with less care.
+        distortion: the two parts of the bound; active_units: latents in use; noise: s in data units. During
+        training all is measured with less care.
         """
-        is_quick = len(held_out) <= MEASURED_QUICKLY
-        care, order = ((CHECK, QUICK), HERMITE_IN_TRAINING) if is_quick else ((FINE, CHECK), HERMITE_AT_END)
+        care, order = ((FINE, CHECK), HERMITE_AT_END) if is_last else ((CHECK, QUICK), HERMITE_IN_TRAINING)
         with torch.inference_mode():
             log_prob, error = self.log_prob_estimate(held_out, care)
             kl, distortion = self.rate_and_distortion(held_out, order)

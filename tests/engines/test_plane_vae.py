@@ -272,7 +272,7 @@ def test_a_linear_decoder_has_the_conjugate_posterior(n_latents: int) -> None:
 def test_a_high_price_collapses_the_posterior() -> None:
     x = MOONS.sample(500, rng=make_rng(1)).float()
     collapsed, usual = trained(2, beta=20.0), trained(2)
-    measures = collapsed.measure_in_plane(x, MOONS.log_prob(x.double()))
+    measures = collapsed.measure_in_plane(x, MOONS.log_prob(x.double()), is_last=False)
     assert measures["rate"] < 0.01
     assert measures["active_units"] == 0
     assert measures["bound_gap"] == pytest.approx(0, abs=2e-3)
@@ -283,7 +283,7 @@ def test_a_high_price_collapses_the_posterior() -> None:
 def test_measures_add_up(n_latents: int) -> None:
     model, x = trained(n_latents), MOONS.sample(800, rng=make_rng(1)).float()
     exact = MOONS.log_prob(x.double())
-    found = model.measure_in_plane(x, exact)
+    found = model.measure_in_plane(x, exact, is_last=False)
     assert found["bound"] == pytest.approx(-(found["rate"] + found["distortion"]), abs=1e-5)
     assert found["bound_gap"] == pytest.approx(float(model.posterior_kl(x).mean()), abs=1e-3)
     assert found["kl"] == pytest.approx(float(exact.mean()) - found["log_prob"], abs=1e-5)

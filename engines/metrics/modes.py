@@ -1,0 +1,37 @@
+"""Which modes do samples reach, and in which shares."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+def mode_shares(x: Tensor, modes: Tensor, weights: Tensor | None = None) -> Tensor:
+    """Share of the points that is nearest to each mode.
+
+    Args:
+        x: Points, shape (N, 2).
+        modes: Centres, shape (M, 2).
+        weights: Weight of each point, shape (N,); equal if None.
+
+    Returns:
+        Shape (M,), sum 1.
+    """
+    nearest = torch.cdist(x.double(), modes.double()).argmin(1)
+    counts = torch.bincount(nearest, weights, minlength=len(modes)).double()
+    return counts / counts.sum()
+
+
+def true_mode_shares(means: Tensor, weights: Tensor, modes: Tensor) -> Tensor:
+    """Share of each mode in a mixture: the weights of the components whose centre is nearest to it, shape (M,)."""
+    return mode_shares(means, modes, weights)
+
+
+def high_quality_share(x: Tensor, modes: Tensor, mode_std: float, n_std: float = 3.0) -> float:
+    """Share of the points within n_std standard deviations of a mode; 98.9 % of a perfect sampler in the plane at 3.
+
+    Source:
+        Srivastava et al. 2017, VEEGAN, section 5.1, arXiv:1705.07761
+    """
+    near = torch.cdist(x.double(), modes.double()).amin(1)
+    return float((near <= n_std * mode_std).double().mean())
