@@ -18,7 +18,8 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import psutil
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
+from playwright.sync_api import TimeoutError as TooLateError
 
 from engines.training import Experiment, Trainer
 from engines.training.run import Run
@@ -28,9 +29,17 @@ from tests.browser.chromium import launch
 
 ROOT = Path(__file__).resolve().parents[2]
 PICTURES = ROOT / "test-results"
-START_SECONDS = 60
+START_SECONDS = 90
+PATIENCE = 40.0  # seconds that a slow and busy machine may take for anything whose speed is not the point
 SETTLED = '[data-testid="stApp"][data-test-script-state="notRunning"]'
 SMALL = {"n_couplings": 2, "width": 8}
+AT_END = "genlabStage.standing?.stored && genlabStage.current?.step === 300"  # of the stored run, which has come whole
+expect.set_options(timeout=1000 * PATIENCE)
+
+
+def at_rest(stage: str = "genlabStage") -> str:
+    """JavaScript: whether the model has answered all questions of a stage, and all that has changed is painted."""
+    return f"(({{ isDirty, decoder }}) => !isDirty && !decoder.pending.size && !decoder.next.size)({stage})"
 
 
 @dataclass
@@ -145,6 +154,7 @@ class Visitor:
         self.server = server
         self.errors: list[str] = []
         self.hosts: set[str] = set()
+        page.set_default_timeout(1000 * PATIENCE)
         page.on("console", self._hear)
         page.on("pageerror", lambda error: self.errors.append(str(error)))
         page.on("request", lambda request: self._note(request.url))
@@ -175,11 +185,11 @@ class Visitor:
         self.page.wait_for_selector(SETTLED, state="attached")
         return self
 
-    def train(self) -> Visitor:
+    def train(self, seconds: float = PATIENCE) -> Visitor:
         """Press Train and wait for the first picture."""
         attempt = self.ask("attempt")
         self.page.get_by_test_id("stBaseButton-primary").first.click()
-        self.wait(f"genlabStage.attempt > {attempt} && genlabStage.snapshots.length")
+        self.wait(f"genlabStage.attempt > {attempt} && genlabStage.snapshots.length", seconds)
         return self
 
     def stop_training(self) -> None:
@@ -191,21 +201,37 @@ class Visitor:
         """Value of an expression in terms of the stage."""
         return self.page.evaluate(f"genlabStage.{expression}")
 
-    def wait(self, condition: str, seconds: float = 20.0) -> None:
+    def wait(self, condition: str, seconds: float = PATIENCE) -> None:
         """Wait until a JavaScript expression is true."""
         self.page.wait_for_function(condition, timeout=1000 * seconds, polling=20)
+
+    def wait_for_value(self, expression: str, wanted: Any) -> None:
+        """Wait until a JavaScript expression has this value."""
+        is_there = f"(wanted) => JSON.stringify({expression}) === JSON.stringify(wanted)"
+        try:
+            self.page.wait_for_function(is_there, arg=wanted, timeout=1000 * PATIENCE, polling=50)
+        except TooLateError:
+            assert self.page.evaluate(expression) == wanted
+
+    def wait_for_change(self, expression: str, before: Any) -> Any:
+        """The value of a JavaScript expression as soon as it differs from an earlier one."""
+        is_new = f"(old) => {{ const v = {expression}; return JSON.stringify(v) !== JSON.stringify(old) && [v]; }}"
+        return self.page.wait_for_function(is_new, arg=before, timeout=1000 * PATIENCE, polling=50).json_value()[0]
+
+    def wait_until(self, is_so: Callable[[], bool], what: str) -> None:
+        """Wait until something holds that takes more than JavaScript to see."""
+        end = time.monotonic() + PATIENCE
+        while not is_so():
+            assert time.monotonic() < end, f"waited in vain: {what}; the link says {self.link}"
+            self.page.wait_for_timeout(50)
 
     def picture(self, name: str = "model") -> str:
         """The pixels of one of the stage's canvases."""
         return self.ask(f"cards.{name}.canvas.toDataURL()")
 
-    def wait_for_other_picture(self, before: str, seconds: float = 3.0) -> str:
-        """The model's picture as soon as it differs from an earlier one."""
-        end = time.monotonic() + seconds
-        while (now := self.picture()) == before:
-            assert time.monotonic() < end, f"the picture stood still for {seconds} s"
-            self.page.wait_for_timeout(30)
-        return now
+    def wait_for_other_picture(self, before: str, name: str = "model") -> str:
+        """The pixels of one of the stage's canvases as soon as they differ from earlier ones."""
+        return self.wait_for_change(f"genlabStage.cards.{name}.canvas.toDataURL()", before)
 
     def press(self, name: str) -> None:
         """Press a button of the player by the beginning of its name."""
@@ -219,6 +245,10 @@ class Visitor:
     def shown_step(self) -> int:
         return int(self.text(".player .where b").replace(",", ""))
 
+    def wait_for_step(self, step: int) -> None:
+        """Wait until the player says that it stands at a step."""
+        expect(self.page.locator(".player .where b").first).to_have_text(f"{step:,}")
+
     @property
     def link(self) -> dict[str, str]:
         return dict(parse_qsl(urlsplit(self.page.url).query, keep_blank_values=True))
@@ -226,10 +256,11 @@ class Visitor:
     def wait_for_link(self, **parts: str) -> None:
         """Wait until the address bar says this."""
         wanted = {name.replace("__", "."): value for name, value in parts.items()}
-        end = time.monotonic() + 10
-        while not wanted.items() <= self.link.items():
-            assert time.monotonic() < end, f"{self.link} lacks {wanted}"
-            self.page.wait_for_timeout(50)
+        self.wait_until(lambda: wanted.items() <= self.link.items(), f"a link with {wanted}")
+
+    def wait_for_whole_link(self, link: dict[str, str]) -> None:
+        """Wait until the address bar says this and nothing else."""
+        self.wait_until(lambda: self.link == link, f"the link {link}")
 
     def keep(self, name: str) -> Path:
         """Keep a picture of the page for eyes."""

@@ -16,19 +16,19 @@ def test_a_stored_run_plays_without_sockets(visit: Callable, stored_link: dict[s
     visitor.wait("genlabStage.snapshots.at(-1)?.step === 300")
     visitor.page.get_by_role("slider", name="Training step").focus()
     visitor.page.keyboard.press("Home")
-    assert visitor.shown_step == 0
+    visitor.wait_for_step(0)
     visitor.page.keyboard.press("End")
-    assert visitor.shown_step == 300
+    visitor.wait_for_step(300)
     visitor.keep("blocked")
 
 
 def test_a_training_is_watched_without_sockets(visit: Callable) -> None:
     visitor = visit({"plan.seed": "401", "plan.steps": "150"}, LANE)
     visitor.page.get_by_test_id("stBaseButton-primary").first.click()
-    visitor.wait("genlabStage.snapshots.length > 2", 20)
+    visitor.wait("genlabStage.snapshots.length > 2")
     first = visitor.shown_step
     visitor.wait(f"genlabStage.current.step > {first}")
-    visitor.wait("genlabStage.standing.ended", 40)
-    assert visitor.shown_step == 150
+    visitor.wait("genlabStage.standing.ended", 60)
+    visitor.wait_for_step(150)
     steps = visitor.ask("snapshots.map((s) => s.step)")
     assert steps == sorted(set(steps))

@@ -8,17 +8,20 @@ from typing import Any
 
 import pytest
 from PIL import Image
+from playwright.sync_api import expect
 
 from engines.training import Experiment, Trainer
 from engines.training.run import Run
 from engines.training.storing import train_and_store
-from tests.browser.conftest import Server
-from tests.browser.test_look import CUT_OFF, OVERFLOW, VIEWS
+from tests.browser.conftest import Server, at_rest
+from tests.browser.test_look import VIEWS, check_fit
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 AT = ("autoencoders-codes", "globalThis.genlabCodes?.numbers")
 SMALL = {"n_codes": 6, "n_channels": 8, "prior_width": 16, "prior_layers": 1}
 LINK = {"target": "digits"} | {f"model.{name}": str(value) for name, value in SMALL.items()}
+QUIET = at_rest("genlabCodes")
+PICTURE = "genlabCodes.show.canvas.toDataURL()"
 MAPS = "JSON.stringify(genlabCodes.maps)"
 
 
@@ -36,15 +39,17 @@ def bench(visit: Callable, stored_codes: Run) -> Callable:
     def come(link: dict[str, str] | None = None, **options: Any) -> Any:
         steps = str(stored_codes.experiment.steps)
         visitor = visit(LINK | {"plan.steps": steps} | (link or {}), at=AT, **options)
-        visitor.wait("genlabCodes.canAsk && genlabCodes.bitmap && genlabCodes.options")
+        visitor.wait(f"genlabCodes.canAsk && genlabCodes.bitmap && genlabCodes.options && {QUIET}")
         return visitor
 
     return come
 
 
 def picture(visitor: Any) -> str:
-    visitor.page.wait_for_timeout(400)
-    return visitor.page.evaluate("genlabCodes.show.canvas.toDataURL()")
+    """The decoded picture, with the pointer elsewhere, when the model has answered everything."""
+    visitor.page.mouse.move(5, 5)
+    visitor.wait(f"genlabCodes.hovered === null && !genlabCodes.preview && {QUIET}")
+    return visitor.page.evaluate(PICTURE)
 
 
 def click(visitor: Any, canvas: str, place: tuple[float, float]) -> None:
@@ -67,26 +72,25 @@ def choose_code(visitor: Any) -> None:
 def test_a_changed_code_changes_the_picture_and_can_be_taken_back(bench: Callable) -> None:
     visitor = bench()
     click(visitor, "map", (0.6, 0.4))
-    assert visitor.page.evaluate("genlabCodes.cell") == 6
-    visitor.wait("genlabCodes.options")
+    visitor.wait_for_value("genlabCodes.cell", 6)
+    visitor.wait(f"genlabCodes.options && {QUIET}")
     before, maps = picture(visitor), visitor.page.evaluate(MAPS)
     choose_code(visitor)
     visitor.wait(f"({MAPS}) !== {maps!r}")
-    visitor.page.mouse.move(5, 5)
-    after = picture(visitor)
-    assert after != before
-    assert visitor.page.evaluate("genlabCodes.latency") < 1000
+    picture(visitor)
+    visitor.wait_for_change(PICTURE, before)
+    assert visitor.page.evaluate("genlabCodes.latency") < 5000  # on any machine; speed is measured in benchmarks
     visitor.wait_for_link(codes=visitor.page.evaluate("genlabCodes.where().codes"), cell="6")
     changed = visitor.page.evaluate(MAPS)
     visitor.reload().wait(f"genlabCodes.canAsk && ({MAPS}) === {changed!r}")
     visitor.page.keyboard.press("Control+z")
     visitor.wait(f"({MAPS}) === {maps!r}")
-    assert visitor.page.get_by_role("button", name="undo").is_disabled()
+    expect(visitor.page.get_by_role("button", name="undo")).to_be_disabled()
     visitor.page.locator("canvas.map").focus()
     visitor.page.keyboard.press("ArrowDown")
-    assert visitor.page.evaluate("genlabCodes.cell") == 10
+    visitor.wait_for_value("genlabCodes.cell", 10)
     visitor.page.get_by_role("button", name="coarse 2 × 2").click()
-    assert visitor.page.evaluate("[genlabCodes.level, genlabCodes.cell]") == [0, 3]
+    visitor.wait_for_value("[genlabCodes.level, genlabCodes.cell]", [0, 3])
     visitor.wait_for_link(level="0", cell="3")
 
 
@@ -96,7 +100,7 @@ def test_another_picture_a_mixture_and_draws(bench: Callable) -> None:
     visitor.wait("genlabCodes.example === 1 && genlabCodes.rows.swaps")
     visitor.wait_for_link(example="1")
     maps = visitor.page.evaluate(MAPS)
-    visitor.wait("JSON.parse(genlabCodes.rows.swaps.key)[1].toString() === genlabCodes.maps.toString()")
+    visitor.wait(f"JSON.parse(genlabCodes.rows.swaps.key)[1].toString() === genlabCodes.maps.toString() && {QUIET}")
     other = "genlabCodes.rows.swaps.tops.findIndex((top) => top.toString() !== genlabCodes.maps[0].toString())"
     visitor.page.evaluate(f"(() => {{ const k = {other}; genlabCodes.rows.spots[3 * k + 1].use(); }})()")
     visitor.wait(f"({MAPS}) !== {maps!r}")
@@ -129,7 +133,7 @@ def test_an_upload_is_encoded_and_a_bad_one_told(bench: Callable) -> None:
 
 
 def test_a_training_shows_its_codes_live(visit: Callable) -> None:
-    visitor = visit(LINK | {"plan.steps": "600", "plan.seed": "77"}, at=AT)
+    visitor = visit(LINK | {"plan.steps": "3000", "plan.seed": "77"}, at=AT)
     visitor.page.get_by_test_id("stBaseButton-primary").first.click()
     visitor.wait("genlabCodes.standing?.state === 'running' && genlabCodes.updates > 5", 40)
     assert visitor.page.evaluate("genlabCodes.rows.tab") == "live"
@@ -141,7 +145,6 @@ def test_a_training_shows_its_codes_live(visit: Callable) -> None:
 @pytest.mark.parametrize("name", VIEWS)
 def test_the_workbench_fits_each_screen_and_theme(name: str, bench: Callable) -> None:
     visitor = bench(**VIEWS[name])
-    visitor.page.wait_for_timeout(600)
-    assert visitor.page.evaluate(OVERFLOW) <= 0
-    assert visitor.page.evaluate(CUT_OFF) == []
+    visitor.wait(QUIET)
+    check_fit(visitor)
     visitor.keep_whole(f"codebook-{name}-whole")

@@ -6,8 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from playwright.sync_api import expect
 
 from app.theme import SURFACES, Theme
+from tests.browser.conftest import AT_END, at_rest
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 VIEWS: dict[str, dict[str, Any]] = {
@@ -38,16 +40,21 @@ CUT_OFF = """() => {
 }"""
 
 
+def check_fit(visitor: Any) -> None:
+    """Nothing makes the page wider than the screen, and nothing is cut off."""
+    visitor.wait_for_value(f"Math.max(0, {OVERFLOW})", 0)
+    visitor.wait_for_value(f"({CUT_OFF})()", [])
+
+
 @pytest.mark.parametrize("name", VIEWS)
 def test_the_page_fits_each_screen_and_theme(name: str, visit: Callable, stored_link: dict[str, str]) -> None:
     visitor = visit(stored_link | {"at": "300"}, **VIEWS[name])
-    visitor.wait("genlabStage.current?.step === 300 && genlabStage.isSharp && !genlabStage.isDirty")
+    visitor.wait(f"{AT_END} && genlabStage.isSharp && {at_rest()}")
     visitor.keep(f"flows-{name}")
-    assert visitor.page.evaluate(OVERFLOW) <= 0
-    assert visitor.page.evaluate(CUT_OFF) == []
+    check_fit(visitor)
     check_colours(visitor, "dark" if name == "dark" else "light")
     dense = VIEWS[name].get("device_scale_factor", 1)
-    assert visitor.ask("cards.model.canvas.width") == dense * visitor.ask("cards.model.canvas.clientWidth")
+    visitor.wait_for_value("genlabStage.cards.model.canvas.width / genlabStage.cards.model.canvas.clientWidth", dense)
     visitor.keep_whole(f"flows-{name}-whole")
 
 
@@ -61,10 +68,10 @@ def check_colours(visitor: Any, theme: Theme) -> None:
 
 def test_all_that_is_drawn_has_a_name_and_an_origin(visit: Callable, stored_link: dict[str, str]) -> None:
     visitor = visit(stored_link | {"at": "300"})
-    visitor.wait("genlabStage.current?.step === 300")
+    visitor.wait(AT_END)
     canvases = visitor.page.locator("canvas:not([aria-hidden=true])")
-    names = [canvases.nth(i).get_attribute("aria-label") for i in range(canvases.count())]
-    assert len(names) == 4
+    expect(canvases).to_have_count(4)
+    names = [canvases.nth(i).get_attribute("aria-label") for i in range(4)]
     assert all(names)
     assert any("step 300" in str(name) for name in names)
     for button in visitor.page.get_by_role("button").all():
@@ -88,14 +95,14 @@ def test_a_stored_run_plays_by_itself_smoothly(visit: Callable, stored_link: dic
 
 def test_reduced_motion_is_honoured(visit: Callable, stored_link: dict[str, str]) -> None:
     visitor = visit(stored_link, reduced_motion="reduce")
-    visitor.wait("genlabStage.current?.step === 300")  # at its end at once
+    visitor.wait(AT_END)  # at once
     assert not visitor.ask("player.isPlaying")
 
 
 def test_an_impossible_link_is_explained_on_the_page(visit: Callable) -> None:
     visitor = visit({"plan.steps": "-5", "target": "nonsense", "run": "deadbeefdeadbeef"})
-    assert visitor.page.get_by_text("not stored here").is_visible()
-    assert visitor.page.get_by_text("expected a whole number from 1").is_visible()
+    expect(visitor.page.get_by_text("not stored here")).to_be_visible()
+    expect(visitor.page.get_by_text("expected a whole number from 1")).to_be_visible()
     visitor.keep("impossible-link")
 
 
@@ -110,4 +117,4 @@ def test_popovers_and_charts(visit: Callable, stored_link: dict[str, str]) -> No
     visitor.page.locator(".js-plotly-plot .main-svg").nth(1).wait_for()
     visitor.page.wait_for_timeout(500)
     visitor.keep_whole("charts")
-    assert visitor.page.evaluate(OVERFLOW) <= 0
+    visitor.wait_for_value(f"Math.max(0, {OVERFLOW})", 0)

@@ -6,14 +6,25 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Locator
+from playwright.sync_api import Browser, BrowserContext, Locator, expect
 
-from tests.browser.conftest import Server, Visitor
-from tests.browser.test_look import CUT_OFF, FRAMES, OVERFLOW, VIEWS
+from tests.browser.conftest import Server, Visitor, at_rest
+from tests.browser.test_look import FRAMES, VIEWS, check_fit
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 AT = ("autoencoders-names", "globalThis.genlabNames?.numbers")
 ANSWERED = "globalThis.genlabNames?.canAsk && genlabNames.steps && genlabNames.codes?.isWhole && genlabNames.isSpelt"
+QUIET = at_rest("genlabNames")
+COUNT_PICTURES = """() => {
+  const { canvas } = genlabNames.word;
+  const seen = globalThis.seenPictures = new Set();
+  const look = () => {
+    const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+    seen.add(new Uint32Array(data.buffer).reduce((sum, v) => (31 * sum + v) | 0, 7));
+    requestAnimationFrame(look);
+  };
+  look();
+}"""
 CLICKED = {"t": "0.0"}  # opens at the first name, without showing the way by itself
 
 
@@ -58,7 +69,7 @@ def come(server: Server, chromium: Browser) -> Iterator[Callable[..., NameVisito
 
 def test_the_slider_morphs_the_name_while_it_is_dragged(come: Callable[..., NameVisitor]) -> None:
     visitor = come(CLICKED).answered()
-    assert visitor.word == "Berlin"
+    visitor.wait_for_value("genlabNames.word.name", "Berlin")
     box = visitor.slider().bounding_box()
     assert box
     y = box["y"] + box["height"] / 2
@@ -67,11 +78,11 @@ def test_the_slider_morphs_the_name_while_it_is_dragged(come: Callable[..., Name
     seen = []
     for i in range(1, 41):
         visitor.page.mouse.move(box["x"] + 11 + (box["width"] - 22) * i / 40, y)
-        visitor.page.wait_for_timeout(40)
+        visitor.wait(QUIET)
         seen.append(visitor.word)
     visitor.wait("genlabNames.word.name === 'New York'")  # the hand has not let go yet
     assert len(set(seen)) >= 5
-    assert visitor.page.locator(".word").get_attribute("aria-label") == "The decoder writes New York"
+    expect(visitor.page.locator(".word")).to_have_attribute("aria-label", "The decoder writes New York")
     visitor.page.mouse.up()
     visitor.wait_for_link(t="1")
     print(f"slider to name: {visitor.ask('latency'):.0f} ms")
@@ -79,18 +90,13 @@ def test_the_slider_morphs_the_name_while_it_is_dragged(come: Callable[..., Name
 
 def test_letters_fade_into_each_other_frame_by_frame(come: Callable[..., NameVisitor]) -> None:
     visitor = come(CLICKED).answered()
-    pixels = (
-        "document.querySelector('[data-testid=stMainBlockContainer]') && genlabNames.word.canvas.toDataURL().length"
-    )
+    visitor.wait("!genlabNames.word.isMoving")
     rate = visitor.page.evaluate(FRAMES)
     visitor.slider().focus()
+    visitor.page.evaluate(COUNT_PICTURES)
     visitor.page.keyboard.press("End")
-    sizes = set()
-    for _ in range(12):
-        sizes.add(visitor.page.evaluate(pixels))
-        visitor.page.wait_for_timeout(15)
     visitor.wait("genlabNames.word.name === 'New York' && !genlabNames.word.isMoving")
-    assert len(sizes) > 3
+    assert visitor.page.evaluate("seenPictures.size") > 3
     print(f"at rest: {rate:.0f} frames/s")
     assert rate >= 20
 
@@ -105,18 +111,21 @@ def test_the_cross_can_be_dragged_anywhere(come: Callable[..., NameVisitor]) -> 
     visitor.page.mouse.down()
     for i in range(20):
         visitor.page.mouse.move(box["x"] + box["width"] * (0.3 + 0.02 * i), box["y"] + box["height"] * (0.3 + 0.02 * i))
-        visitor.page.wait_for_timeout(30)
+        visitor.wait(QUIET)
     visitor.wait(f"genlabNames.answers > {answers} + 4")
     visitor.page.mouse.up()
-    assert visitor.ask("isOff")
+    visitor.wait("genlabNames.isOff")
     place = visitor.ask("placeOf(genlabNames.z)")
     assert place["p"] == pytest.approx((0.68 * 2 - 1) * 3.2, abs=0.1)
     visitor.wait("new URLSearchParams(location.search).get('z')?.split(' ').length === 16")
+    visitor.wait(QUIET)
+    before = visitor.ask("placeOf(genlabNames.z)")
     visitor.page.keyboard.press("ArrowLeft")
-    assert visitor.ask("placeOf(genlabNames.z)")["p"] == pytest.approx(place["p"] - 0.1, abs=0.01)
+    moved = visitor.wait_for_change("genlabNames.placeOf(genlabNames.z)", before)
+    assert moved["p"] == pytest.approx(place["p"] - 0.1, abs=0.01)
     visitor.slider().focus()
     visitor.page.keyboard.press("ArrowRight")
-    assert not visitor.ask("isOff")
+    visitor.wait("!genlabNames.isOff")
 
 
 def test_bad_letters_are_told_and_the_name_stays(come: Callable[..., NameVisitor]) -> None:
@@ -132,17 +141,17 @@ def test_bad_letters_are_told_and_the_name_stays(come: Callable[..., NameVisitor
     field.fill("Zürich")
     field.press("Enter")
     visitor.wait("genlabNames.numbers.a === 'zurich' && genlabNames.word.name === 'Zurich'")
-    assert visitor.page.get_by_text("stays.").count() == 0
+    expect(visitor.page.get_by_text("stays.")).to_have_count(0)
     visitor.wait_for_link(a="zurich")
 
 
 def test_a_link_restores_names_place_and_way(come: Callable[..., NameVisitor]) -> None:
     link = {"a": "bogota", "b": "heidelberg", "t": "0.5", "way": "round"}
     visitor = come(link).answered()
-    assert visitor.slider().input_value() == "0.5"
-    assert visitor.page.get_by_role("button", name="round", exact=True).get_attribute("aria-pressed") == "true"
-    assert visitor.word == visitor.ask("steps.names.round[4]")
-    assert visitor.link == link
+    expect(visitor.slider()).to_have_value("0.5")
+    expect(visitor.page.get_by_role("button", name="round", exact=True)).to_have_attribute("aria-pressed", "true")
+    visitor.wait_for_value("genlabNames.word.name", visitor.ask("steps.names.round[4]"))
+    visitor.wait_for_whole_link(link)
     off = come({"a": "oslo", "b": "lagos", "z": " ".join(["0"] * 16)}).answered()
     assert off.ask("isOff") and off.ask("z.every((v) => v === 0)")
 
@@ -164,7 +173,7 @@ def test_draws_follow_the_temperature(come: Callable[..., NameVisitor]) -> None:
 def test_a_collapsed_model_says_so(come: Callable[..., NameVisitor]) -> None:
     collapsed = {"model.beta": "1.0", "model.warm_up": "0.0", "model.word_dropout": "0.0"}
     visitor = come(CLICKED | collapsed).answered()
-    assert visitor.page.get_by_text("collapsed: the writer does without it").is_visible()
+    expect(visitor.page.get_by_text("collapsed: the writer does without it")).to_be_visible()
     assert len(set(visitor.ask("steps.names.straight"))) <= 3
     visitor.keep_whole("names-collapsed")
 
@@ -172,23 +181,24 @@ def test_a_collapsed_model_says_so(come: Callable[..., NameVisitor]) -> None:
 def test_names_improve_while_it_trains(come: Callable[..., NameVisitor]) -> None:
     visitor = come({"plan.seed": "77", "plan.steps": "100", "model.width": "32"})
     visitor.page.get_by_test_id("stBaseButton-primary").first.click()
-    visitor.wait("genlabNames.standing?.state === 'running' && genlabNames.snapshots.length", 30)
+    visitor.wait("genlabNames.standing?.state === 'running' && genlabNames.snapshots.length")
     first = visitor.ask("snapshots[0].samples")
-    assert visitor.slider().is_disabled()
+    expect(visitor.slider()).to_be_disabled()
     visitor.wait("genlabNames.picture.step > 5 && genlabNames.tail.length", 60)
     visitor.keep_whole("names-training")
     visitor.wait("genlabNames.standing.ended", 90)
-    assert visitor.ask("picture.samples") != first
+    visitor.wait_for_change("genlabNames.picture.samples", first)
     visitor.answered()
-    assert not visitor.slider().is_disabled()
+    expect(visitor.slider()).to_be_enabled()
 
 
 def test_scrubbing_shows_the_past_and_comes_back(come: Callable[..., NameVisitor]) -> None:
     visitor = come(CLICKED).answered()
     visitor.page.get_by_role("slider", name="Training step").focus()
     visitor.page.keyboard.press("Home")
-    assert not visitor.ask("canAsk") and visitor.slider().is_disabled()
-    assert visitor.word == visitor.ask("snapshots[0].samples[0]")
+    visitor.wait("!genlabNames.canAsk")
+    expect(visitor.slider()).to_be_disabled()
+    visitor.wait_for_value("genlabNames.word.name", visitor.ask("snapshots[0].samples[0]"))
     visitor.page.keyboard.press("End")
     visitor.wait("genlabNames.word.name === 'Berlin'")
 
@@ -198,8 +208,7 @@ def test_the_page_fits_each_screen_and_theme(name: str, come: Callable[..., Name
     visitor = come({"t": "0.5"}, **VIEWS[name]).answered()
     visitor.wait("!genlabNames.word.isMoving")
     visitor.keep(f"names-{name}")
-    assert visitor.page.evaluate(OVERFLOW) <= 0
-    assert visitor.page.evaluate(CUT_OFF) == []
+    check_fit(visitor)
     visitor.keep_whole(f"names-{name}-whole")
 
 

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import pytest
+from playwright.sync_api import expect
 
 from engines.training import Experiment, Trainer
 from engines.training.run import Run
 from engines.training.storing import train_and_store
-from tests.browser.conftest import Server
-from tests.browser.test_look import CUT_OFF, OVERFLOW, VIEWS
+from tests.browser.conftest import AT_END, Server, at_rest
+from tests.browser.test_look import VIEWS, check_fit
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 AT = ("autoencoders-plane", "globalThis.genlabStage?.truth")
@@ -38,7 +40,8 @@ def plane(visit: Callable, planes: dict[int, Run]) -> Callable:
 
     def come(link: dict[str, str] | None = None, **options: Any) -> Any:
         visitor = visit(LINK | {"at": "300"} | (link or {}), at=AT, **options)
-        visitor.wait(f"genlabStage.current?.step === {planes[2].experiment.steps} && {ANSWERED}")
+        assert planes[2].experiment.steps == 300
+        visitor.wait(f"{AT_END} && {ANSWERED} && {at_rest()}")
         return visitor
 
     return come
@@ -50,15 +53,27 @@ def drag(visitor: Any, panel: str, places: list[tuple[float, float]]) -> list[st
         f"(() => {{ const b = genlabStage.cards.{panel}.canvas.getBoundingClientRect(); "
         "return [b.left, b.top, b.width, b.height]; })()"
     )
-    seen = []
-    for i, (u, v) in enumerate(places):
-        visitor.page.mouse.move(box[0] + u * box[2], box[1] + (1 - v) * box[3], steps=5)
-        if i == 0:
-            visitor.page.mouse.down()
-        visitor.wait(ANSWERED)
-        seen.append(visitor.picture("posterior"))
+    at = lambda u, v: (box[0] + u * box[2], box[1] + (1 - v) * box[3])  # noqa: E731
+    visitor.page.mouse.move(*at(*places[0]))
+    before = visitor.ask("x")
+    visitor.page.mouse.down()
+    visitor.wait_for_change("genlabStage.x", before)
+    seen = [posterior_picture(visitor)]
+    for (u0, v0), (u1, v1) in pairwise(places):
+        for share in (0.2, 0.4, 0.6, 0.8, 1.0):
+            before = visitor.ask("x")
+            visitor.page.mouse.move(*at(u0 + share * (u1 - u0), v0 + share * (v1 - v0)))
+            visitor.wait_for_change("genlabStage.x", before)
+            visitor.wait(ANSWERED)
+        seen.append(posterior_picture(visitor))
     visitor.page.mouse.up()
     return seen
+
+
+def posterior_picture(visitor: Any) -> str:
+    """The posterior's pixels when the model has answered."""
+    visitor.wait(f"{ANSWERED} && {at_rest()}")
+    return visitor.picture("posterior")
 
 
 def numbers_of(visitor: Any) -> tuple[float, float, float]:
@@ -100,13 +115,12 @@ def test_a_link_restores_the_point_and_the_view(plane: Callable) -> None:
     link = {"x": "0.5,-1", "view": "q"}
     visitor = plane(link)
     assert visitor.ask("x") == [0.5, -1]
-    assert visitor.page.get_by_role("button", name="around q").get_attribute("aria-pressed") == "true"
+    expect(visitor.page.get_by_role("button", name="around q")).to_have_attribute("aria-pressed", "true")
     assert visitor.link == LINK | {"at": "300"} | link
     around = visitor.picture("posterior")
     visitor.page.get_by_role("button", name="plane", exact=True).click()
-    visitor.wait("!genlabStage.isDirty")
-    assert visitor.picture("posterior") != around
-    visitor.page.wait_for_function("!location.search.includes('view=')", timeout=5000)
+    visitor.wait_for_other_picture(around, "posterior")
+    visitor.wait("!location.search.includes('view=')")
 
 
 def test_the_keys_move_the_point(plane: Callable) -> None:
@@ -115,7 +129,8 @@ def test_the_keys_move_the_point(plane: Callable) -> None:
     for key in ("ArrowRight", "ArrowRight", "ArrowUp"):
         visitor.page.keyboard.press(key)
     step = visitor.ask("numbers.window[1] - genlabStage.numbers.window[0]") / 100
-    assert visitor.ask("x") == pytest.approx([0.5 + 2 * step, -1 + step], abs=2e-3)
+    wanted = pytest.approx([0.5 + 2 * step, -1 + step], abs=2e-3)
+    visitor.wait_until(lambda: visitor.ask("x") == wanted, "the point has moved")
     visitor.wait_for_link(x=",".join(f"{v:g}" for v in visitor.ask("x")))
 
 
@@ -125,8 +140,8 @@ def test_the_posterior_follows_the_player(plane: Callable) -> None:
     track = visitor.page.get_by_role("slider", name="Training step")
     track.focus()
     visitor.page.keyboard.press("Home")
-    visitor.wait("genlabStage.posterior.step === 0 && !genlabStage.isDirty")
-    assert visitor.picture("posterior") != at_the_end
+    visitor.wait(f"genlabStage.posterior.step === 0 && {at_rest()}")
+    visitor.wait_for_other_picture(at_the_end, "posterior")
     assert numbers_of(visitor)[2] != total
 
 
@@ -145,21 +160,20 @@ def test_training_is_watched_live_and_the_posterior_comes_with_it(visit: Callabl
     assert "Train first" not in visitor.text(".note")
     untrained = visitor.picture()
     visitor.page.get_by_test_id("stBaseButton-primary").first.click()
-    visitor.wait_for_other_picture(untrained, 6)
+    visitor.wait_for_other_picture(untrained)
     visitor.wait("genlabStage.current?.step > 20 && genlabStage.shown?.sheet")
-    visitor.wait_for_other_picture(visitor.picture(), 3)
+    visitor.wait_for_other_picture(visitor.picture())
     visitor.wait("genlabStage.posteriorAnswers > 1")
     visitor.wait("genlabStage.standing.ended", 60)
     assert visitor.ask("standing.state") == "finished"
     visitor.wait("genlabStage.posterior.step === 600")
-    assert "by quadrature" in visitor.text(".card:nth-child(2) .tag")
+    expect(visitor.page.locator(".card:nth-child(2) .tag").first).to_contain_text("by quadrature")
 
 
 @pytest.mark.parametrize("name", VIEWS)
 def test_the_page_fits_each_screen_and_theme(name: str, plane: Callable) -> None:
     visitor = plane({"x": "0.5,-1"}, **VIEWS[name])
-    assert visitor.page.evaluate(OVERFLOW) <= 0
-    assert visitor.page.evaluate(CUT_OFF) == []
+    check_fit(visitor)
     names = visitor.page.evaluate(
         "[...genlabStage.parent.querySelectorAll('canvas')].map((c) => c.getAttribute('aria-label'))"
     )
