@@ -150,7 +150,7 @@ class Bench {
     if (message.type === "shared") { this.say("Others watch this run, so it goes on."); return; }
     this.standing = message;
     if (message.ended && before && !before.ended && !message.stored) this.tell.trigger("ended", `${this.digest}/${message.state}`);
-    if (message.ended) { this.following = false; this.index = this.snapshots.length - 1; this.showPicture(this.snapshots.at(-1)); this.openAtlas(); }
+    if (message.ended && !before?.ended) { this.following = false; this.index = this.snapshots.length - 1; this.showPicture(this.snapshots.at(-1)); this.openAtlas(); }
     const words = standingWords(message, before);
     if (words !== null) this.say(words);
     if (!message.ended && !before && !this.rows.isUserChoice) this.rows.tab = "live";

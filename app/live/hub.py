@@ -26,6 +26,7 @@ class Watcher:
         self._snapshots: deque[bytes] = deque()
         self._history: frozenset[bytes] = frozenset()
         self._frame: bytes | None = None
+        self._said: str | None = None
         self._news: str | None = None
 
     def put(self, event: RunEvent, n_watchers: int) -> None:
@@ -55,8 +56,8 @@ class Watcher:
         self._ready.set()
 
     def say(self, message: dict[str, Any]) -> None:
-        """Note a message of another kind; the newest wins."""
-        self._news = json.dumps(message)
+        """Note a message of another kind; the newest wins, but no standing hides it."""
+        self._said = json.dumps(message)
         self._ready.set()
 
     async def next(self) -> list[bytes | str]:
@@ -67,9 +68,8 @@ class Watcher:
         self._snapshots.clear()
         if self._frame is not None:
             messages.append(self._frame)
-        if self._news is not None:
-            messages.append(self._news)
-        self._frame = self._news = None
+        messages += [text for text in (self._said, self._news) if text is not None]
+        self._frame = self._said = self._news = None
         return messages
 
 

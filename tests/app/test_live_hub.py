@@ -56,6 +56,17 @@ def test_a_picture_older_than_a_snapshot_is_not_sent() -> None:
     assert steps_of(asyncio.run(scene())) == [2]
 
 
+def test_a_standing_does_not_hide_what_was_said() -> None:
+    async def scene() -> list[bytes | str]:
+        watcher = Watcher("run")
+        watcher.say({"type": "shared", "others": 1})
+        watcher.put(event("frame", 1), 2)
+        return await watcher.next()
+
+    texts = [json.loads(message) for message in asyncio.run(scene()) if isinstance(message, str)]
+    assert [text.get("type") == "shared" for text in texts] == [True, False]
+
+
 def test_events_of_the_cluster_reach_each_watcher_once(home: House, workers: Any) -> None:
     """Also those that were on their way when the watcher came and are in the history it got."""
     hub, workers.standings["run"] = home.hub, Standing("running", steps=99)
