@@ -19,6 +19,7 @@ from engines.training.storing import train_and_store
 
 ROOT = Path(__file__).resolve().parents[1] / "checkpoints"
 TARGETS = "moons ring spirals pinwheel checkerboard rings heart two_modes letters drawn picture"
+SCORED = ("ring", "moons", "two_modes", "spirals", "checkerboard")
 
 FREE_BITS = {"betas": "20", "free_bits": "0 0.1 0.3 1"}
 BEST = {"betas": "1", "n_latents": 16, "width": 384}
@@ -69,6 +70,13 @@ SHIPPED = (
         Shipped("name_vae", "names", name.replace(" ", "_"), {"settings": settings.to_dict()}, rounds_weights=True)
         for name, settings in MODELS["name_vae"].presets.items()
     ),
+    *(Shipped("score_field", dataset, rounds_weights=True) for dataset in SCORED),
+    Shipped("score_field", "ring", "one_level", {"settings": {"n_levels": 1, "sigma_min": 0.1}}, rounds_weights=True),
+    Shipped("score_field", "ring", "untold", {"settings": {"is_told": False}}, rounds_weights=True),
+    Shipped("score_field", "moons", "sliced", {"settings": {"objective": "sliced"}}, rounds_weights=True),
+    *(Shipped("flow_matching", dataset, rounds_weights=True) for dataset in ("ring", "moons", "checkerboard")),
+    *(Shipped("consistency", dataset, rounds_weights=True) for dataset in ("ring", "moons")),
+    *(Shipped("image_denoiser", dataset, rounds_weights=True) for dataset in ("digits", "faces")),
 )
 
 

@@ -47,8 +47,8 @@ class Averaged(nn.Module):
         n = int(self.n_steps)
         share = 1 - min(self.decay, (1 + n) / (10 + n))
         weights, means = dict(self.net.named_parameters()), dict(self.mean.named_buffers())
-        names = list(weights)
-        torch._foreach_lerp_([means[name] for name in names], [weights[name] for name in names], share)  # noqa: SLF001
+        for name, weight in weights.items():
+            means[name].lerp_(weight, share)
         self.n_steps += 1
 
     def train(self, mode: bool = True) -> Averaged:

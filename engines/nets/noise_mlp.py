@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from engines.nets.mlp import build_mlp
 
 N_WAVES = 8  # sines of the level, and as many cosines
-N_PLANE_WAVES = 24  # of the point, and as many cosines
-PLANE_PACE = 3.0  # standard deviation of their frequencies, radians for each standard deviation of the data
+N_PLANE_WAVES = 32  # of the point, and as many cosines
+PLANE_PACE = 4.0  # standard deviation of their frequencies, radians for each standard deviation of the data
 
 
 class LevelFeatures(nn.Module):
@@ -51,7 +51,7 @@ class PlaneWaves(nn.Module):
 
 
 class NoiseMlp(nn.Module):
-    """(x (B, D), level (B,) on 0 ... 1) -> (B, D).
+    """(x (B, D), level (B,), or (1,) for all, on 0 ... 1) -> (B, D).
 
     Args:
         n_features: D.
@@ -70,4 +70,6 @@ class NoiseMlp(nn.Module):
     def forward(self, x: Tensor, level: Tensor) -> Tensor:
         """The output for each point at its level."""
         features = self.waves(x)
-        return self.body(features if self.levels is None else torch.cat([features, self.levels(level)], dim=1))
+        if self.levels is None:
+            return self.body(features)
+        return self.body(torch.cat([features, self.levels(level).expand(len(x), -1)], dim=1))

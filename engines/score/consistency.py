@@ -111,6 +111,9 @@ class ConsistencyStudent(nn.Module):
             n_calls: Jumps.
             rng: Draws the noise between jumps.
             temperature: Scales the variance of that noise.
+
+        Yields:
+            The state after each jump, and after the noise before each further one.
         """
         check_step(1.0, n_calls)
         between = geometric_levels(n_calls + 1, *self.levels)[:-1]
@@ -118,6 +121,7 @@ class ConsistencyStudent(nn.Module):
             if i:
                 spread = math.sqrt(temperature * (sigma**2 - self.levels.sigma_min**2))
                 x = x + spread * gaussian_like(x, rng)
+                yield State(x, sigma, i)
             x = self.jump(x, sigma)
             yield State(x, self.levels.sigma_min, i + 1)
 
@@ -149,7 +153,7 @@ class ConsistencyStudent(nn.Module):
     def sample_path(
         self, n: int, *, rng: torch.Generator, n_calls: int = 1, temperature: float = 1.0
     ) -> Iterator[State]:
-        """The states of n samples after each jump."""
+        """The states of n samples after each jump, and after the noise that is added in between."""
         noise = torch.randn(n, 2, generator=rng, device=rng.device, dtype=self.mean.dtype)
         return self.jumps(self.start(math.sqrt(temperature) * noise), n_calls, rng, temperature)
 

@@ -25,7 +25,7 @@ from engines.settings import Settings, setting
 from engines.tensors import check_points, to_numpy
 
 N_PAIRS = 20_000  # of noise and where the flow carries it, from which the straighter flow learns
-PAIR_STEPS = 20
+PAIR_STEPS = 50
 N_WAYS = 500  # on which straightness is measured
 SHOWN_STEPS = 10
 CALLS = {"flow": (1, 2, 4, 8, 20, 50), "reflow": (1, 2, 4, 8)}
@@ -218,6 +218,7 @@ class FlowMatching(nn.Module):
         ends = last_state(self.carry(noise, PAIR_STEPS, is_straight=False)).x
         return noise, (ends - self.mean) / self.scale
 
+    @torch.no_grad()
     def _straightness(self, held_out: Tensor, is_straight: bool) -> float:
         """E|x_1 - x_0 - v(x_t)|² along the flow's own ways, over eight times."""
         noise = fixed_noise(len(held_out[:N_WAYS]), held_out.device)

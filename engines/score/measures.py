@@ -18,7 +18,7 @@ from engines.tensors import make_rng
 
 N_LEVELS, N_LEVELS_AT_END = 6, 12
 N_POINTS, N_POINTS_AT_END = 500, 4000
-N_LIKELIHOOD = 500  # held-out points whose density is found by the ODE
+N_LIKELIHOOD = 1500  # held-out points whose density is found by the ODE
 LIKELIHOOD_STEPS = 50
 MOST_LIKELIHOOD_ERROR = 0.05  # nats: a likelihood that half the steps change by more is not shown
 N_SAMPLES = 2000  # energy distances of fewer points see too little
@@ -51,6 +51,7 @@ class FieldMeasures:
         self._follow(x.device)
         return self._noised(sigma).score(x)
 
+    @torch.no_grad()
     def __call__(self, model: Any, held_out: Tensor, held_out_log_prob: Tensor, *, is_last: bool) -> dict[str, Any]:
         """The measures of a model with `score`, `levels`, `start` and `log_prob_estimate`.
 
@@ -68,6 +69,7 @@ class FieldMeasures:
             found |= self.sample_qualities(sampler_ways(model), CALLS)
         return found
 
+    @torch.no_grad()
     def score_errors(self, model: Any, sigmas: list[float], n: int) -> dict[str, Any]:
         """How far the field is from the exact one at each of these levels, at n points of the noised data."""
         self._follow(model.mean.device)
@@ -97,6 +99,7 @@ class FieldMeasures:
             "likelihood_error": off,
         }
 
+    @torch.no_grad()
     def sample_qualities(self, ways: Mapping[str, Way], calls: Mapping[str, Sequence[int]]) -> dict[str, Any]:
         """Energy distance from the data by way of sampling and number of network calls, and the band of true samples.
 

@@ -25,7 +25,7 @@ from engines.settings import Settings, setting
 from engines.tensors import check_points, to_numpy
 
 N_GROUPS = 8  # noise levels in one batch, where the exact score is needed or derivatives are taken
-FIELD_LEVELS, FIELD_SIDE = 5, 24  # of what a snapshot shows
+FIELD_LEVELS, FIELD_SIDE = 5, 20  # of what a snapshot shows
 SHOWN_CALLS = 19  # of Heun's method, for samples of fixed noise
 OWN_CALLS = 301  # of annealed Langevin dynamics, the family's own sampler
 
@@ -131,13 +131,12 @@ class ScoreField(nn.Module):
             ShapeError: If x is not (B, 2).
         """
         check_points(x)
-        level = torch.as_tensor(sigma, dtype=x.dtype, device=x.device).expand(len(x)).clamp(*self.levels)
+        level = self._known(sigma, x)
         return self._scaled_score(x, level) / level[:, None]
 
     def denoise(self, x: Tensor, sigma: float | Tensor) -> Tensor:
         """The expected clean point behind each noisy one: x + sigma² s(x, sigma), shape (B, 2) (Tweedie's formula)."""
-        level = torch.as_tensor(sigma, dtype=x.dtype, device=x.device).expand(len(x)).clamp(*self.levels)
-        return x + level.square()[:, None] * self.score(x, level)
+        return x + self._known(sigma, x).square()[:, None] * self.score(x, sigma)
 
     # ---- samples and density ----
 
@@ -236,11 +235,15 @@ class ScoreField(nn.Module):
 
     # ---- inside ----
 
+    def _known(self, sigma: float | Tensor, x: Tensor) -> Tensor:
+        """The nearest trained levels: (1,) for all points or (B,)."""
+        return torch.as_tensor(sigma, dtype=x.dtype, device=x.device).view(-1).clamp(*self.levels)
+
     def _wide(self) -> Tensor:
         return (self.levels.sigma_max**2 + self.std.square()).sqrt()
 
     def _scaled_score(self, x: Tensor, sigma: Tensor) -> Tensor:
-        """sigma s at levels (B,): (B, 2)."""
+        """sigma s at levels (B,), or (1,) for all: (B, 2)."""
         low, high = self.levels
         place = (sigma / low).log() / math.log(high / low) if high > low else torch.zeros_like(sigma)
         wide = (sigma[:, None].square() + self.std.square()).sqrt()

@@ -329,6 +329,26 @@ def test_far_away_values_and_gradients_are_finite(key: str, scale: float) -> Non
         assert model.log_prob(FAR[1:]).max() < model.log_prob(data_points("moons")).min()
 
 
+@having("score", "denoise")
+def test_denoising_is_a_step_along_the_score(key: str) -> None:
+    """Tweedie's formula: E[clean | x] = x + sigma² score(x, sigma); one level for all, or one for each point."""
+    model, x = build_perturbed(key).eval(), data_points("moons", 40)
+    for sigma in (0.05, 0.5, torch.linspace(0.1, 2.0, 40)):
+        level = torch.as_tensor(sigma).expand(40)[:, None]
+        torch.testing.assert_close(
+            model.denoise(x, sigma), x + level.square() * model.score(x, sigma), rtol=1e-3, atol=1e-4
+        )
+
+
+@having("sample_path")
+def test_a_path_ends_where_a_sample_is(key: str) -> None:
+    model = build_perturbed(key).eval()
+    states = list(model.sample_path(30, rng=make_rng(2)))
+    assert torch.equal(states[-1].x, model.sample(30, rng=make_rng(2))) or len(states) > 1
+    assert [state.n_calls for state in states] == sorted(state.n_calls for state in states)
+    assert all(state.x.shape == (30, 2) and state.x.isfinite().all() for state in states)
+
+
 @having("to_data")
 def test_temperature_zero_is_the_middle_of_the_base(key: str) -> None:
     model = build_perturbed(key)

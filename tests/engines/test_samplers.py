@@ -207,7 +207,7 @@ def test_annealed_langevin_follows_its_closed_form_and_forgets_the_start() -> No
         for _ in range(30):
             variance = (1 - step / noised) ** 2 * variance + 2 * step
     assert float(end.var()) == pytest.approx(variance * (STD**2 / (STD**2 + LEVELS.sigma_min**2)) ** 2, rel=0.035)
-    assert variance == pytest.approx(STD**2, rel=0.35)  # levels below the data's width cannot narrow it any more
+    assert 1.3 < variance / STD**2 < 1.4  # too wide: levels far below the data's width hardly move it any more
 
 
 @pytest.mark.parametrize("key", [key for key in SAMPLERS if key != "annealed"])

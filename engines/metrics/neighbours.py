@@ -1,0 +1,74 @@
+"""How a set of samples lies among true examples: distances to the nearest, copying, density and coverage."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+CHUNK = 2000  # examples that are held in floats at once
+N_NEIGHBOURS = 5
+
+
+class Nearest(NamedTuple):
+    """The nearest of many examples: how far it is (N,), in units of the data, and which one it is (N,)."""
+
+    distance: Tensor
+    which: Tensor
+
+
+def nearest(x: Tensor, among: Tensor) -> Nearest:
+    """The nearest example of each point by Euclidean distance.
+
+    Args:
+        x: Points, shape (N, *event).
+        among: Examples, shape (M, *event), of any number type.
+    """
+    found = [torch.cdist(x.flatten(1), chunk).min(1) for chunk in _chunks(among, x)]
+    distances = torch.stack([each.values for each in found])  # (chunks, N)
+    best = distances.min(0)
+    index = torch.stack([each.indices for each in found]).gather(0, best.indices[None])[0]
+    return Nearest(best.values, index + best.indices * CHUNK)
+
+
+def neighbour_ratio(x: Tensor, seen: Tensor, held_out: Tensor) -> float:
+    """Whether samples are copies: their median distance to the nearest training example, over that of test examples.
+
+    Returns:
+        About 1 for samples that are as new as test examples are; below, they are drawn towards training examples; 0 for
+        copies. Above 1, they are unlike all that was seen.
+
+    Args:
+        x: Samples, shape (N, *event).
+        seen: Training examples, shape (M, *event).
+        held_out: Test examples, shape (L, *event).
+    """
+    usual = nearest(held_out.float(), seen).distance.median()
+    return float(nearest(x.float(), seen).distance.median() / usual)
+
+
+def density_and_coverage(x: Tensor, real: Tensor, k: int = N_NEIGHBOURS) -> tuple[float, float]:
+    """How well samples lie where real examples are dense, and how many of the real examples they reach.
+
+    Around each real example lies a ball as large as the distance to its k-th real neighbour. Density: in how many
+    balls a sample lies, over k, in the mean; about 1 for true samples, and it may be more. Coverage: the share of balls
+    that hold a sample; for as many true samples as real examples it is 1 - 2^-k in the mean.
+
+    Args:
+        x: Samples, or their features, shape (N, D).
+        real: Real examples, shape (M, D), M above k.
+        k: Which neighbour sets the size of a ball.
+
+    Source:
+        Naeem et al. 2020, Reliable fidelity and diversity metrics for generative models, arXiv:2002.09797
+    """
+    radius = torch.cdist(real, real).kthvalue(k + 1, dim=1).values  # each is its own nearest
+    inside = torch.cdist(real, x) < radius[:, None]  # (M, N)
+    return float(inside.sum(0).float().mean() / k), float(inside.any(1).float().mean())
+
+
+def _chunks(examples: Tensor, like: Tensor) -> Iterator[Tensor]:
+    for chunk in examples.split(CHUNK):
+        yield chunk.flatten(1).to(like)
