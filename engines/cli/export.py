@@ -16,9 +16,11 @@ from types import ModuleType
 from typing import Any
 
 from engines.datasets import DATASETS
+from engines.errors import DataError
 from engines.models import MODELS
 from engines.training.run import Run
 
+EXPORTED = ("flow",)
 LEFT_OUT = ("phases", "observe", "_loss")
 
 HEADER = '''\
@@ -67,8 +69,18 @@ ALWAYS = {("sys", ""), ("torch", ""), ("types", "SimpleNamespace"), ("safetensor
 
 
 def build_script(run: Run) -> str:
-    """The text of a script that rebuilds the run's model from its weights file."""
+    """The text of a script that rebuilds the run's model from its weights file.
+
+    Raises:
+        DataError: If the model rests on more of GenLab than can stand in one file.
+    """
     experiment, spec = run.experiment, MODELS[run.experiment.model]
+    if spec.family not in EXPORTED:
+        raise DataError(
+            f"{spec.title} cannot be written as one file: it rests on too much of GenLab (exact targets, samplers, "
+            f"likelihoods). With GenLab on the path, Run.load({str(run.folder)!r}).model() of engines.training.run "
+            f"rebuilds it. Models of these families can be exported: {', '.join(EXPORTED)}."
+        )
     gathered = _Gathered(imports=set(ALWAYS))
     gathered.add(spec.build.__name__, spec.build)
     header = HEADER.format(

@@ -18,6 +18,7 @@ from engines.models import MODELS
 from engines.tensors import describe_device, make_rng, pick_device, to_numpy
 from engines.training.run import Run, write_atomically
 from engines.training.snapshot import pack
+from engines.training.sources import build_source
 
 FRESH_POINTS = 50_000
 FRESH_SEED = 24_680_135  # apart from the seeds of training (at most 9999) and of its held-out points
@@ -63,6 +64,7 @@ def evaluate(arguments: argparse.Namespace) -> None:
     model = run.model().to(device)
     if density is None or not hasattr(model, "log_prob"):
         print(f"no exact density   {spec.absent.get('log_prob', 'The data set has no known density.')}")
+        _print_own_measures(run, model.eval(), device)
         return
     points = density.sample(FRESH_POINTS, rng=make_rng(FRESH_SEED))
     kl, kl_error = kl_from_data(model, density.log_prob(points.double()).to(device), points.to(device))
@@ -70,6 +72,17 @@ def evaluate(arguments: argparse.Namespace) -> None:
     integral = plane_integral(model, density.window, scale=narrowest, n_points=INTEGRAL_POINTS)
     print_metrics({"kl": kl, "kl_error": kl_error, "integral": integral})
     print(f"entropy of data    {density.entropy():.4f} ± {density.entropy_error():.4f} nats (estimate)")
+
+
+def _print_own_measures(run: Run, model: Any, device: torch.device) -> None:
+    """What the model's own family measures, with the care of a snapshot in training."""
+    data = DATASETS[run.experiment.dataset].data(_dataset_settings(run))
+    source = build_source(data, batch_size=1, uses_labels=False, device=device)
+    with torch.no_grad():
+        measures = source.measure(model, is_last=False)
+    for name, value in measures.items():
+        numbers = value if isinstance(value, list) else [value]
+        print(f"{name:18} {' '.join(f'{number:.4g}' for number in numbers)}")
 
 
 def sample(arguments: argparse.Namespace) -> None:

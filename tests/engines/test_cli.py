@@ -21,9 +21,10 @@ from engines.datasets import DATASETS, datasets_of
 from engines.models import MODELS
 from engines.settings import setting_fields
 from engines.tensors import make_rng
-from engines.training import Experiment, Plan
+from engines.training import Experiment, Plan, Trainer
 from engines.training.run import Run
 from engines.training.snapshot import unpack
+from engines.training.storing import train_and_store
 
 ROOT = Path(__file__).resolve().parents[2]
 QUICK = ["--steps", "20", "--batch-size", "32", "--n-couplings", "2", "--width", "8", "--device", "cpu"]
@@ -120,6 +121,17 @@ def test_what_is_refused_is_told_in_one_sentence(
     assert code == 2 and out == ""
     assert sentence in err and err.count("\n") == 1 and "Traceback" not in err
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_model_without_density_tells_its_own_measures(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = tmp_path / "run"
+    trainer = Trainer(Experiment.default("plane_vae", "moons", steps=3), device="cpu")
+    train_and_store(trainer, run)
+    code, out, _ = call(capsys, "evaluate", run, "--device", "cpu")
+    assert code == 0 and "no exact density" in out
+    assert "bound_gap " in out and "active_units " in out
+    code, _, err = call(capsys, "export", run)
+    assert code == 2 and "cannot be written as one file" in err
 
 
 @pytest.mark.parametrize("words", [[], ["dance"], ["train"], ["train", "realnvp"], ["evaluate"], ["list", "x"]])
