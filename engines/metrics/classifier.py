@@ -7,6 +7,7 @@ Its weights ship with GenLab: distances of features mean something only as long 
 
 from __future__ import annotations
 
+import json
 import sys
 from functools import lru_cache
 from pathlib import Path
@@ -58,16 +59,25 @@ def digit_classifier() -> DigitClassifier:
     Raises:
         DataError: If they are missing.
     """
-    from safetensors.torch import load
-
     if not WEIGHTS.exists():
         raise DataError(
             f"Expected the weights of the classifier of digits at {WEIGHTS.parent.name}/{WEIGHTS.name} in assets/, "
             "which are part of GenLab: restore that file. Trained anew it measures on another scale."
         )
     classifier = DigitClassifier()
-    classifier.load_state_dict(load(WEIGHTS.read_bytes()))
+    classifier.load_state_dict(_read(WEIGHTS.read_bytes()))
     return classifier.eval().requires_grad_(False)
+
+
+def _read(blob: bytes) -> dict[str, Tensor]:
+    """The arrays of a safetensors file, without the library: a bare GPU machine has none, and must measure as well."""
+    start = 8 + int.from_bytes(blob[:8], "little")
+    found = {}
+    for name, entry in json.loads(blob[8:start]).items():
+        begin, end = entry["data_offsets"]
+        values = torch.frombuffer(bytearray(blob[start + begin : start + end]), dtype=torch.float32)
+        found[name] = values.view(entry["shape"])
+    return found
 
 
 def knows(event_shape: tuple[int, ...], levels: int, n_classes: int) -> bool:

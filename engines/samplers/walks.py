@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -122,7 +123,7 @@ def walk(
     t, kind = settings.temperature, settings.kind
     if WALKS[kind].is_held:
         sigma = min(max(settings.sigma, levels.sigma_min), levels.sigma_max)
-        held = dict(step=settings.step, n_steps=settings.steps, rng=rng, sigma=sigma)
+        held: dict[str, Any] = {"step": settings.step, "n_steps": settings.steps, "rng": rng, "sigma": sigma}
         if kind == "hold":
             return langevin(score, x, **held, temperature=t)
         if log_prob is None:
@@ -168,7 +169,8 @@ def start_points(
         settings: The walk.
         levels: The dial's range.
         window: x0, x1, y0, y1 of the target.
-        mean, std: Of the target, shape (2,): noise of the largest level is as wide as data and noise together.
+        mean: Of the target, shape (2,).
+        std: Of the target along each axis: noise of the largest level is as wide as data and noise together.
         rng: Random source.
         point: Where one point, or a handful, lies.
     """
