@@ -21,8 +21,8 @@ AT_LOAD = {
     "engines": {"torch", "numpy", "sklearn"},
     "engines/training/worker": {"torch", "numpy", "sklearn", "distributed"},
 }
-# The same inside functions.
-IN_FUNCTIONS = {"engines": {"safetensors", "PIL", "torchvision", "psutil"}, "engines/training/worker": {"dask"}}
+# The same inside functions; scipy comes with scikit-learn.
+IN_FUNCTIONS = {"engines": {"safetensors", "PIL", "torchvision", "psutil", "scipy"}, "engines/training/worker": {"dask"}}
 # Folder -> what no file in it may import, in whatever way.
 FORBIDDEN = {
     "engines": {"streamlit", "plotly", "app", "tests"},

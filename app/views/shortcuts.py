@@ -1,0 +1,147 @@
+"""Fewer network calls: Langevin dynamics, its ODE, a flow, its reflow and a student, from the same noise."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import replace
+
+import streamlit as st
+
+from app.canvas.shortcuts import ShortcutsView, WaysPlace, draw_shortcuts, place_of_link, read_place_of
+from app.canvas.stage import is_lane_blocked
+from app.live.asks.score import density_of
+from app.live.asks.ways import frame_of, noise_of
+from app.panels.lessons import draw_experiments
+from app.panels.properties import draw_properties
+from app.panels.shortcut_models import (
+    Trained,
+    draw_model_controls,
+    has_ended,
+    models_link,
+    open_models,
+    train_one,
+    use_usual_models,
+)
+from app.panels.shortcuts import answer_here, draw_shortcut_charts, draw_shortcut_code, draw_shortcut_formula
+from app.panels.targets import TargetView, draw_own_target, pick_target, target_view
+from app.panels.visit import draw_problems, restart_with
+from app.state import PageKeys, keep_widgets, write_link
+from engines.datasets import DATASETS
+from engines.errors import DataError
+from engines.tensors import to_numpy
+
+KEYS = PageKeys("shortcuts")
+FIRST = "ring"
+TO_TRAIN = "train_on_opening"  # session key of a model that a chosen experiment wants trained
+
+
+def draw_page() -> None:
+    """The page from top to bottom."""
+    open_here()
+    st.title("How few looks at the network are enough?", anchor=False)
+    st.caption(
+        "Langevin dynamics asks its network 301 times for every sample. Ways that were straightened, and a student "
+        "that jumps to their end, ask once. All panels begin with the same noise: turn the dial of calls, and see who "
+        "arrives."
+    )
+    target = choose_target()
+    draw_problems(KEYS)
+    draw_own_target(KEYS, target)
+    models, place = draw_model_controls(KEYS, target), current_place()
+    write_link(models_link(KEYS, target) | place.texts())
+    about = models["score_field"].experiment.dataset_settings
+    try:
+        view = target_view(target, DATASETS[target].settings.from_dict(about))
+    except DataError as error:
+        st.error(str(error), icon=":material/draw:")
+        return
+    stage = stage_view(target, view, models)
+    if is_lane_blocked(st.session_state.get(KEYS.own("stage"))):
+        draw_without_lane(stage, target, models)
+    else:
+        draw_shortcuts(stage, key=KEYS.own("stage"))
+    draw_below(target, models, place)
+
+
+def open_here() -> None:
+    """At the first run of a visit, set everything from the link, the stage too."""
+    keep_widgets(KEYS)
+    if KEYS.own("target") in st.session_state:
+        return
+    query = st.query_params.to_dict()
+    target, problems = open_models(KEYS, query, target=FIRST)
+    st.session_state[KEYS.own("place")] = place_of_link(query, problems)
+    st.session_state[KEYS.own("visit")] = secrets.token_hex(4)
+    st.session_state[KEYS.own("problems")] = problems
+    st.session_state[KEYS.own("target")] = target
+    if model := st.session_state.pop(TO_TRAIN, None):
+        train_one(KEYS, model, target)
+
+
+def choose_target() -> str:
+    """The picker; another target starts with what is usual there, and keeps the stage's place."""
+    before = st.session_state[KEYS.own("target")]
+    target = pick_target(KEYS, before)
+    if target != before:
+        st.session_state[KEYS.own("target")] = target
+        st.session_state.pop(KEYS.own("problems"), None)
+        use_usual_models(KEYS, target)
+    return target
+
+
+def current_place() -> WaysPlace:
+    """Where the stage says that the visitor is; before it has spoken, where the link says."""
+    told = read_place_of(st.session_state.get(KEYS.own("stage")), st.session_state[KEYS.own("visit")])
+    return told or st.session_state[KEYS.own("place")]
+
+
+def stage_view(target: str, view: TargetView, models: dict[str, Trained]) -> ShortcutsView:
+    """What the stage shows. It holds nothing that the stage itself tells, so it stays the same."""
+    about = tuple(sorted(models["score_field"].experiment.dataset_settings.items()))
+    mean, scale = frame_of(density_of(target, about))
+    return ShortcutsView(
+        visit=st.session_state[KEYS.own("visit")],
+        attempt=st.session_state.get(KEYS.own("attempt"), 0),
+        target_title=DATASETS[target].title,
+        truth=view.truth,
+        window=view.window,
+        mean=(float(mean[0]), float(mean[1])),
+        scale=scale,
+        noise=to_numpy(noise_of(0)),
+        models={key: found.shown() for key, found in models.items()},
+        place=st.session_state[KEYS.own("place")],
+    )
+
+
+def draw_without_lane(stage: ShortcutsView, target: str, models: dict[str, Trained]) -> None:
+    """The stage where a proxy blocks WebSockets: the answers come with the page's own data."""
+
+    def draw() -> None:
+        if any(found.is_live and has_ended(found) for found in models.values()):
+            st.rerun()
+        place = current_place()  # what the stage tells reruns this fragment alone
+        write_link(models_link(KEYS, target) | place.texts())
+        told = replace(stage, place=place, answers=answer_here(models, place), is_blocked=True)
+        draw_shortcuts(told, key=KEYS.own("stage"))
+
+    st.fragment(draw, run_every=1.0 if any(found.is_live for found in models.values()) else None)()
+
+
+def draw_below(target: str, models: dict[str, Trained], place: WaysPlace) -> None:
+    """Under the stage: numbers, properties, charts, experiments, code."""
+    left, right = st.columns([1.15, 1])
+    with left:
+        st.subheader("In numbers", anchor=False)
+        draw_shortcut_formula(models, place)
+    with right:
+        draw_properties("shortcuts")
+    draw_shortcut_charts(target, models, key=KEYS.own("charts"))
+    chosen = draw_experiments("shortcuts", KEYS.own("lesson"))
+    with st.expander("The code that made this picture", icon=":material/code:"):
+        draw_shortcut_code(models)
+    if chosen:
+        st.session_state[TO_TRAIN] = chosen.pop("train", None)
+        restart_with(KEYS, chosen)
+
+
+draw_page()
