@@ -1,0 +1,162 @@
+"""From noise to image: chains that follow what a denoiser believes, forwards and backwards in time."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import lru_cache, partial
+
+import numpy as np
+import streamlit as st
+
+from app.canvas.denoising import (
+    MOST_EXAMPLES,
+    DenoisingPlace,
+    DenoisingView,
+    draw_denoising,
+    place_of_link,
+    read_denoising_place,
+)
+from app.live.asks.denoise import EMPIRICAL_PICTURES
+from app.panels.denoising import draw_denoising_charts, draw_denoising_code, draw_denoising_formula
+from app.panels.experiment import ShownRun, open_link, settings_texts, use_usual
+from app.panels.lessons import draw_experiments
+from app.panels.pictures import draw_own_picture, draw_own_set, examples_of, own_picture, pick_pictures
+from app.panels.properties import draw_properties
+from app.panels.training import draw_controls
+from app.panels.visit import draw_problems, restart_with
+from app.state import PageKeys, keep_widgets, write_link
+from engines.datasets import DATASETS, Examples
+from engines.errors import DataError
+from engines.models import MODELS
+from engines.samplers import Range
+from engines.score.image_denoiser import noise_range
+from engines.score.picture_denoiser import ImageDenoiserSettings
+from engines.settings import Settings
+
+KEYS = PageKeys("denoising")
+FIRST, MODEL = "digits", "image_denoiser"
+
+
+def draw_page() -> None:
+    """The page from top to bottom."""
+    open_visit()
+    st.title("How does a picture come out of noise?", anchor=False)
+    st.caption(
+        "A net has learned one thing: what picture to expect behind any amount of noise. Ask it, move a little towards "
+        "its answer, ask again. Drag time both ways and watch it make up its mind."
+    )
+    dataset = choose_dataset()
+    draw_problems(KEYS)
+    draw_own_set(KEYS, dataset)
+    try:
+        examples = examples_of(KEYS, dataset)
+    except DataError as error:
+        st.info(str(error), icon=":material/image_not_supported:")
+        return
+    turn = ("Your picture", ":material/add_photo_alternate:", partial(draw_own_picture, KEYS))
+    shown = draw_controls(KEYS, MODEL, dataset, presets_of(dataset), turn=turn)
+    place = current_place(shown, examples)
+    write_link(link_of(dataset, place))
+    draw_denoising(denoising_view(shown, dataset, examples, place), key=KEYS.own("bench"))
+    draw_below(shown, dataset)
+
+
+def open_visit() -> None:
+    """At the first run of a visit, set everything from the link; later, keep what the visitor set."""
+    keep_widgets(KEYS)
+    if KEYS.own("target") in st.session_state:
+        return
+    query = st.query_params.to_dict()
+    dataset, problems = open_link(KEYS, query, model=MODEL, target=FIRST)
+    if DATASETS[dataset].kind != "image":
+        problems.append(f"{DATASETS[dataset].title} is no set of pictures. The default, {FIRST}, is shown.")
+        dataset = FIRST
+        use_usual(KEYS, MODEL, dataset)
+    st.session_state[KEYS.own("place")] = place_of_link(query, problems)
+    st.session_state[KEYS.own("problems")] = problems
+    st.session_state[KEYS.own("target")] = dataset
+
+
+def choose_dataset() -> str:
+    """The picker; another set starts with what is best there."""
+    before = st.session_state[KEYS.own("target")]
+    dataset = pick_pictures(KEYS, before)
+    if dataset != before:
+        st.session_state[KEYS.own("target")] = dataset
+        st.session_state[KEYS.own("place")] = DenoisingPlace()
+        st.session_state[KEYS.own("problems")] = []
+        use_usual(KEYS, MODEL, dataset)
+    return dataset
+
+
+def presets_of(dataset: str) -> dict[str, Settings]:
+    """Named settings on this set, what is usual there first."""
+    usual = MODELS[MODEL].usual(dataset).settings
+    assert isinstance(usual, ImageDenoiserSettings)  # noqa: S101
+    return {
+        f"{usual.width} channels": usual,
+        "quick, 16 channels": replace(usual, width=16),
+        "little noise only": replace(usual, noise_median=0.1, noise_spread=0.5),
+    }
+
+
+def current_place(shown: ShownRun, examples: Examples) -> DenoisingPlace:
+    """Where the bench says that the visitor is; before it has spoken, where the link says."""
+    attempt = st.session_state.get(KEYS.own("attempt"), 0)
+    told = read_denoising_place(st.session_state.get(KEYS.own("bench")), shown.digest, attempt)
+    place: DenoisingPlace = told or st.session_state[KEYS.own("place")]
+    return replace(place, label=-2) if place.label >= len(examples.classes) else place
+
+
+def link_of(dataset: str, place: DenoisingPlace) -> dict[str, str]:
+    """What the address bar should say."""
+    usual = vars(DenoisingPlace())
+    changed = {name: value for name, value in vars(place).items() if value != usual[name]}
+    texts = {name: f"{value:g}" if isinstance(value, float) else str(value) for name, value in changed.items()}
+    return {"target": dataset} | settings_texts(KEYS, MODEL, dataset) | texts
+
+
+def denoising_view(shown: ShownRun, dataset: str, examples: Examples, place: DenoisingPlace) -> DenoisingView:
+    """What the bench shows of this run."""
+    own = own_picture(KEYS, examples.event_shape)
+    bright = examples.test[:MOST_EXAMPLES].float() * (255 / (examples.levels - 1))
+    known = f"the first {EMPIRICAL_PICTURES:,}" if len(examples.train) > EMPIRICAL_PICTURES else "all"
+    return DenoisingView(
+        run=shown.digest,
+        attempt=st.session_state.get(KEYS.own("attempt"), 0),
+        steps=shown.experiment.steps,
+        dataset=dataset,
+        event_shape=examples.event_shape,
+        sigmas=sigmas_of(examples),
+        classes=examples.classes,
+        originals=bright.round().numpy().astype(np.uint8),
+        place=place,
+        own=None if own is None else own.pixels,
+        own_id="" if own is None else own.name,
+        empirical=f"The perfect denoiser of {known} training pictures can end nowhere else.",
+    )
+
+
+@lru_cache(maxsize=6)
+def sigmas_of(examples: Examples) -> Range:
+    """Least and largest noise of a training on these pictures; reading their largest distance takes a moment."""
+    return noise_range(examples)
+
+
+def draw_below(shown: ShownRun, dataset: str) -> None:
+    """Under the bench: numbers, properties, experiments, charts, code."""
+    left, right = st.columns([1.15, 1])
+    with left:
+        st.subheader("In numbers", anchor=False)
+        draw_denoising_formula(shown.run)
+    with right:
+        draw_properties(MODEL)
+    chosen = draw_experiments("denoising", KEYS.own("lesson"))
+    draw_denoising_charts(shown.run, dataset, key=KEYS.own("charts"))
+    with st.expander("The code that made this picture", icon=":material/code:"):
+        draw_denoising_code(shown.experiment)
+    if chosen:
+        restart_with(KEYS, chosen)
+
+
+draw_page()
