@@ -22,7 +22,10 @@ AT_LOAD = {
     "engines/training/worker": {"torch", "numpy", "sklearn", "distributed"},
 }
 # The same inside functions; scipy comes with scikit-learn.
-IN_FUNCTIONS = {"engines": {"safetensors", "PIL", "torchvision", "psutil", "scipy"}, "engines/training/worker": {"dask"}}
+IN_FUNCTIONS = {
+    "engines": {"safetensors", "PIL", "torchvision", "psutil", "scipy"},
+    "engines/training/worker": {"dask"},
+}
 # Folder -> what no file in it may import, in whatever way.
 FORBIDDEN = {
     "engines": {"streamlit", "plotly", "app", "tests"},

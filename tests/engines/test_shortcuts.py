@@ -40,7 +40,7 @@ def untrained_flow() -> Any:
 
 
 def test_the_exact_velocity_gives_the_exact_score(monkeypatch: pytest.MonkeyPatch) -> None:
-    """v = (D - x_t) / (1 - t) with the exact denoiser D of x_t / t: the model's own change of variables must undo it."""
+    """v = (D - x_t) / (1 - t) with the exact denoiser D of x_t / t: the model's change of variables must undo it."""
     model = untrained_flow()
 
     def velocity(x: Tensor, t: Tensor, **_: Any) -> Tensor:
