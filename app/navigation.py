@@ -22,4 +22,7 @@ NAVIGATION = (
     PageEntry("Autoencoders", "names.py", "Between two names", ":material/abc:", "autoencoders-names"),
     PageEntry("Autoencoders", "vae_plane.py", "Bound and posterior", ":material/target:", "autoencoders-plane"),
     PageEntry("Autoencoders", "codes.py", "Codes that are discrete", ":material/grid_view:", "autoencoders-codes"),
+    PageEntry("Score and Langevin", "score.py", "Score and particles", ":material/explore:", "score"),
+    PageEntry("Score and Langevin", "shortcuts.py", "Fewer network calls", ":material/bolt:", "shortcuts"),
+    PageEntry("Score and Langevin", "denoising.py", "From noise to image", ":material/blur_on:", "denoising"),
 )

@@ -14,8 +14,9 @@ export function toGrid({ shape, values }) {
   return wide.map(Math.exp);
 }
 
-function resample(values, rows, columns) {
-  const across = taps(columns), down = taps(rows);
+/** The same for any values; span: where the picture lies in the grid, x0, x1, y0, y1 as shares of it. */
+export function resample(values, rows, columns, [x0, x1, y0, y1] = [0, 1, 0, 1]) {
+  const across = taps(columns, x0, x1), down = taps(rows, y0, y1);
   const middle = new Float32Array(rows * GRID), out = new Float32Array(GRID * GRID);
   for (let r = 0; r < rows; r++)
     for (let c = 0; c < GRID; c++) {
@@ -33,21 +34,22 @@ function resample(values, rows, columns) {
 
 const tapCache = new Map();
 
-/** Catmull-Rom weights that carry n cells to GRID cells. */
-function taps(n) {
-  if (!tapCache.has(n)) {
+/** Catmull-Rom weights that carry n cells, from one share of them to another, to GRID cells. */
+function taps(n, from, to) {
+  const key = `${n} ${from} ${to}`;
+  if (!tapCache.has(key)) {
     const index = new Int32Array(4 * GRID), weight = new Float32Array(4 * GRID);
     for (let i = 0; i < GRID; i++) {
-      const x = ((i + 0.5) * n) / GRID - 0.5, base = Math.floor(x), t = x - base;
+      const x = (from + ((to - from) * (i + 0.5)) / GRID) * n - 0.5, base = Math.floor(x), t = x - base;
       const w = [-0.5 * t + t * t - 0.5 * t ** 3, 1 - 2.5 * t * t + 1.5 * t ** 3, 0.5 * t + 2 * t * t - 1.5 * t ** 3, -0.5 * t * t + 0.5 * t ** 3];
       for (let k = 0; k < 4; k++) {
         index[4 * i + k] = Math.min(n - 1, Math.max(0, base + k - 1));
         weight[4 * i + k] = w[k];
       }
     }
-    tapCache.set(n, { index, weight });
+    tapCache.set(key, { index, weight });
   }
-  return tapCache.get(n);
+  return tapCache.get(key);
 }
 
 /** A panel on a canvas. Colours and window may change at any time. */
@@ -117,7 +119,7 @@ function drawDots(context, dots, [x0, x1, y0, y1], width, height, colour) {
 }
 
 /** Small numbers along the lower and left edge: the picture's axes, in data units. */
-function drawTicks(context, [x0, x1, y0, y1], width, height, colour) {
+export function drawTicks(context, [x0, x1, y0, y1], width, height, colour) {
   const step = niceStep((x1 - x0) / 6);
   context.font = `11px ${getComputedStyle(context.canvas).fontFamily}`;
   context.fillStyle = context.strokeStyle = colour;

@@ -15,7 +15,7 @@ const ICONS = {
   link: "M8.5 11.5l3-3M7 9l-2.2 2.2a2.8 2.8 0 0 0 4 4L11 13M13 11l2.2-2.2a2.8 2.8 0 0 0-4-4L9 7",
 };
 
-function icon(name) {
+export function icon(name) {
   const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
   svg.setAttribute("viewBox", "0 0 20 20");
   svg.setAttribute("aria-hidden", "true");
@@ -25,7 +25,7 @@ function icon(name) {
   return svg;
 }
 
-function button(name, title, action) {
+export function button(name, title, action) {
   const node = element("button", { type: "button", title, onclick: action });
   node.setAttribute("aria-label", title);
   node.append(icon(name));
@@ -169,7 +169,7 @@ export class Player {
     const x = (s) => 2 + ((width - 4) * s) / steps;
     const y = (v) => height - 12 - (height - 22) * Math.min(1.08, (v - low) / (high - low));
     this.drawCurve(c, losses, x, y, height, colours);
-    if (floor !== undefined && losses.length > 1) this.drawFloor(c, y(floor), width, colours);
+    if (floor !== undefined && losses.length > 1) this.drawFloor(c, y(floor), width, colours, this.state.floorText);
     for (const mark of this.state.marks ?? []) this.drawMark(c, x(mark.step), mark.text, width, height, colours);
     for (const s of snapshots) {
       c.fillStyle = colours.soft;
@@ -204,7 +204,7 @@ export class Player {
     c.fillText(text, x + (x > width * 0.7 ? -5 : 5), 11);
   }
 
-  drawFloor(c, y, width, colours) {
+  drawFloor(c, y, width, colours, text) {
     c.setLineDash([4, 4]);
     c.strokeStyle = colours.data;
     c.lineWidth = 1.2;
@@ -216,6 +216,6 @@ export class Player {
     c.font = `11px ${getComputedStyle(this.track).fontFamily}`;
     c.fillStyle = colours.data;
     c.textAlign = "right";
-    c.fillText("entropy of the data: no loss can be lower", width - 6, y - 4);
+    c.fillText(text ?? "entropy of the data: no loss can be lower", width - 6, y - 4);
   }
 }

@@ -54,13 +54,7 @@ export class Stage {
 
   build(root) {
     this.cards = this.buildCards();
-    this.slider = element("input", { type: "range", min: "0", max: "1.5", step: "0.01", value: "1" });
-    this.slider.setAttribute("aria-label", "Temperature of the samples");
-    this.sliderValue = element("b", { className: "num" }, "1.00");
-    this.slider.oninput = () => this.setTemperature(+this.slider.value);
-    this.slider.onchange = () => this.report();
-    this.cards.model.foot.append(element("label", { className: "cap temperature", title: "Scale of the base noise that becomes samples. 1 samples the model itself; less keeps to the middle of the base. The density map is the model's own, at 1." },
-      element("span", {}, "temperature"), this.slider, this.sliderValue));
+    this.buildTemperature();
     this.player = new Player({
       seek: (index) => this.seek(index),
       follow: () => { this.following = true; this.showNewest(); },
@@ -70,8 +64,23 @@ export class Stage {
     });
     this.note = element("div", { className: "note", hidden: true });
     this.note.setAttribute("role", "status");
+    this.arrange(root);
+  }
+
+  arrange(root) {
     root.replaceChildren(
       element("div", { className: "cards" }, ...Object.values(this.cards).map((c) => c.root)), ...this.buildExtras(), this.note, this.player.root);
+  }
+
+  /** The slider under the model, which acts while it is dragged. */
+  buildTemperature() {
+    this.slider = element("input", { type: "range", min: "0", max: "1.5", step: "0.01", value: "1" });
+    this.slider.setAttribute("aria-label", "Temperature of the samples");
+    this.sliderValue = element("b", { className: "num" }, "1.00");
+    this.slider.oninput = () => this.setTemperature(+this.slider.value);
+    this.slider.onchange = () => this.report();
+    this.cards.model.foot.append(element("label", { className: "cap temperature", title: "Scale of the base noise that becomes samples. 1 samples the model itself; less keeps to the middle of the base. The density map is the model's own, at 1." },
+      element("span", {}, "temperature"), this.slider, this.sliderValue));
   }
 
   buildCards() {
@@ -93,18 +102,22 @@ export class Stage {
     this.parent.querySelector(".stage").style.cssText = Object.entries(this.colours).map(([k, v]) => `--${k}:${v}`).join(";");
     const isNewTarget = numbers.target !== this.numbers?.target;
     this.numbers = numbers;
+    this.takeTarget(blob, isNewTarget);
+    if (numbers.run !== this.digest || numbers.attempt !== this.attempt) this.watch(numbers.run, numbers.attempt);
+    if (blob.replay) this.takeReplay(blob.replay.values, numbers.standing);
+    if (this.isFirst === undefined) { this.isFirst = false; this.openTemperature(numbers.temperature); }
+    this.isDirty = this.isDataDirty = true;
+    this.refresh();
+  }
+
+  takeTarget(blob, isNewTarget) {
     this.truth = toGrid(blob.truth);
     this.top = this.truth.reduce((a, b) => Math.max(a, b), 0);
     this.dataSamples = blob.samples.values;
     if (isNewTarget) { this.shown = null; }
-    const { entropy, entropy_error: error } = numbers;
+    const { entropy, entropy_error: error, target_note: note } = this.numbers;
     this.cards.data.value.textContent = `${entropy.toFixed(3)} ± ${error.toFixed(3)} nats`;
-    this.cards.data.foot.replaceChildren(element("div", { className: "cap" }, numbers.target_note));
-    if (numbers.run !== this.digest || numbers.attempt !== this.attempt) this.watch(numbers.run, numbers.attempt);
-    if (blob.replay) this.takeReplay(blob.replay.values, numbers.standing);
-    if (this.isFirst === undefined) { this.isFirst = false; this.setTemperature(numbers.temperature); this.slider.value = numbers.temperature; }
-    this.isDirty = this.isDataDirty = true;
-    this.refresh();
+    this.cards.data.foot.replaceChildren(element("div", { className: "cap" }, note));
   }
 
   watch(digest, attempt) {
@@ -245,6 +258,11 @@ export class Stage {
     if (this.temperature !== 1) this.askSamples();
   }
 
+  openTemperature(value) {
+    this.setTemperature(value);
+    this.slider.value = value;
+  }
+
   setTemperature(value) {
     this.temperature = value;
     this.sliderValue.textContent = value.toFixed(2);
@@ -342,7 +360,7 @@ export class Stage {
     this.player.show({
       snapshots: this.snapshots, tail: this.tail, index: this.index, step: picture?.step ?? 0,
       steps: this.lastStep(), live: !!this.standing && !this.standing.stored, ended: this.standing?.ended ?? false,
-      following: this.following, paused: this.standing?.state === "paused", status: this.status(), floor: this.floor, colours: this.colours,
+      following: this.following, paused: this.standing?.state === "paused", status: this.status(), floor: this.floor, floorText: this.floorText, colours: this.colours,
     });
     this.describe(picture, metrics);
   }
@@ -355,6 +373,8 @@ export class Stage {
 
   /** What no loss can be lower than; undefined where there is no such thing. */
   get floor() { return this.numbers.entropy; }
+
+  get floorText() { return "entropy of the data: no loss can be lower"; }
 
   /** How the model's density is known. */
   get certainty() { return "exact"; }

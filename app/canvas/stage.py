@@ -60,9 +60,13 @@ class StageView:
         numbers |= {"window": list(self.window), "entropy": self.entropy[0], "entropy_error": self.entropy[1]}
         return numbers | {"themes": {"light": role_colours("light"), "dark": role_colours("dark")}}
 
+    def arrays(self) -> dict[str, np.ndarray]:
+        """The pictures of the blob."""
+        return {"truth": self.truth, "samples": self.samples}
+
     def to_bytes(self) -> bytes:
         """The blob that the canvas reads."""
-        numbers, arrays = self.numbers(), {"truth": self.truth, "samples": self.samples}
+        numbers, arrays = self.numbers(), self.arrays()
         if self.replay:
             arrays["replay"] = np.frombuffer(self.replay, np.uint8)
             numbers["standing"] = dict(self.standing or {})

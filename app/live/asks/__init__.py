@@ -11,10 +11,13 @@ from typing import Any
 
 from app.live.asks.base import Ask
 from app.live.asks.codes import AtlasAsk, CodeDrawAsk, CodeEncodeAsk, CodesAsk, PaletteAsk
+from app.live.asks.denoise import BeliefAsk, PathAsk
 from app.live.asks.latents import AggregateAsk, DecodeAsk, EncodeAsk, PortraitAsk
 from app.live.asks.names import NameCodeAsk, NameDrawAsk, NameMapAsk, SpellAsk
 from app.live.asks.plane import DensityAsk, SamplesAsk
 from app.live.asks.posterior import PosteriorAsk
+from app.live.asks.score import FieldAsk, OdeAsk, WalkAsk
+from app.live.asks.ways import WaysAsk
 from engines.errors import SettingError
 
 ASKS: Mapping[str, type[Ask]] = {
@@ -34,6 +37,12 @@ ASKS: Mapping[str, type[Ask]] = {
     "name_code": NameCodeAsk,
     "name_draw": NameDrawAsk,
     "name_map": NameMapAsk,
+    "denoise_path": PathAsk,
+    "denoise_belief": BeliefAsk,
+    "field": FieldAsk,
+    "walk": WalkAsk,
+    "ode_log_prob": OdeAsk,
+    "ways": WaysAsk,
 }
 
 

@@ -1,0 +1,214 @@
+"""Score and Langevin: a learned field beside the exact one at every noise level, and particles that follow it."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import replace
+from typing import cast
+
+import streamlit as st
+
+from app.canvas.posterior_stage import Point, checked_point
+from app.canvas.score_stage import ScoreStageView, draw_score_stage, read_point, read_walk
+from app.canvas.stage import Moment, is_lane_blocked, read_moment
+from app.house import house
+from app.live.asks.score import dial_of, exact_field, target_of
+from app.panels.experiment import ShownRun, link_parameters
+from app.panels.lessons import draw_experiments
+from app.panels.properties import draw_properties
+from app.panels.score_field import draw_score_charts, draw_score_code, draw_score_formula
+from app.panels.score_target import score_target
+from app.panels.targets import TargetView, draw_own_target, pick_target, target_view
+from app.panels.training import draw_controls
+from app.panels.visit import draw_problems, open_visit, restart_with
+from app.state import PageKeys, texts_of, write_link
+from engines.datasets import DATASETS
+from engines.errors import DataError
+from engines.models import MODELS
+from engines.samplers.walks import WalkSettings
+from engines.score.score_field import ScoreFieldSettings, trained_range
+from engines.settings import Settings
+
+KEYS = PageKeys("score")
+MODEL = "score_field"
+
+
+def draw_page() -> None:
+    """The page from top to bottom."""
+    open_here()
+    st.title("How do particles find the data when only the slope is known?", anchor=False)
+    st.caption(
+        "The network learned, at every noise level, which way the density rises. Turn the noise down slowly, and "
+        "particles that began anywhere settle on the data."
+    )
+    target = choose_target()
+    draw_problems(KEYS)
+    draw_own_target(KEYS, target)
+    shown = draw_controls(KEYS, MODEL, target, presets_on(target))
+    moment, walk, point = current_moment(shown), current_walk(target), current_point(target)
+    st.session_state[KEYS.own("last_walk")], st.session_state[KEYS.own("last_point")] = walk, point
+    write_link(link_parameters(KEYS, MODEL, target, shown, moment) | own_link(walk, point))
+    try:
+        view = target_view(target, DATASETS[target].settings.from_dict(shown.experiment.dataset_settings))
+    except DataError as error:
+        st.error(str(error), icon=":material/draw:")
+        return
+    stage = stage_view(target, view, shown)
+    if is_lane_blocked(st.session_state.get(KEYS.own("stage"))):
+        draw_without_lane(stage, shown)
+    else:
+        draw_score_stage(stage, key=KEYS.own("stage"))
+    draw_below(shown, walk, moment)
+
+
+def presets_on(target: str) -> dict[str, Settings]:
+    """The model's presets, each on top of what is usual for the target."""
+    usual, default = MODELS[MODEL].usual(target).settings, MODELS[MODEL].settings()
+    presets: dict[str, Settings] = {"every noise level": usual}
+    for name, preset in MODELS[MODEL].presets.items():
+        texts = preset.changed(default)
+        presets[name] = type(usual).from_texts(texts, usual)[0]
+    return presets
+
+
+def open_here() -> None:
+    """At the first run of a visit, set everything from the link, the walk and the point too."""
+    is_new = KEYS.own("target") not in st.session_state
+    open_visit(KEYS, model=MODEL, target="ring")
+    if not is_new:
+        come_back()
+        return
+    problems: list[str] = st.session_state[KEYS.own("problems")]
+    texts = texts_of("walk", st.query_params.to_dict())
+    walk, wrong = WalkSettings.from_texts(texts)
+    problems += wrong
+    for name in texts.keys() - walk.to_dict().keys():
+        problems.append(f"There is nothing named {name[:40]!r} about a walk, so it is left out.")
+    text = st.query_params.get("x", "")
+    point = point_of_text(text)
+    if text and point is None:
+        problems.append(f"Expected two numbers for x, such as 0.5,-1, got {text[:20]!r}. No point is chosen.")
+    st.session_state[KEYS.own("opened")] = secrets.token_hex(4)
+    st.session_state[KEYS.own("walk")], st.session_state[KEYS.own("point")] = cast(WalkSettings, walk), point
+
+
+def come_back() -> None:
+    """After a visit to another page the stage is built anew: it begins with what was set last."""
+    if KEYS.own("stage") not in st.session_state:
+        for name in ("walk", "point"):
+            st.session_state[KEYS.own(name)] = st.session_state.get(KEYS.own(f"last_{name}"))
+        st.session_state[KEYS.own("walk")] = st.session_state[KEYS.own("walk")] or WalkSettings()
+
+
+def point_of_text(text: str) -> Point | None:
+    """The point that a link means by "0.5,-1"; None if it means none."""
+    try:
+        return checked_point([float(part) for part in text.split(",")])
+    except ValueError:
+        return None
+
+
+def choose_target() -> str:
+    """The picker; another target keeps the walk, but not the noise level and the point: they are of the old one."""
+    before = st.session_state[KEYS.own("target")]
+    target = pick_target(KEYS, before)
+    if target != before:
+        st.session_state[KEYS.own("walk")] = replace(current_walk(before), sigma=0.0)
+        st.session_state[KEYS.own("target")] = target
+        st.session_state[KEYS.own("moment")] = st.session_state[KEYS.own("point")] = None
+        st.session_state.pop(KEYS.own("problems"), None)
+    return target
+
+
+def current_moment(shown: ShownRun) -> Moment | None:
+    """Where the stage says that the visitor is; before it has spoken, where the link says."""
+    attempt = st.session_state.get(KEYS.own("attempt"), 0)
+    told = read_moment(st.session_state.get(KEYS.own("stage")), shown.digest, attempt)
+    return told or st.session_state.get(KEYS.own("moment"))
+
+
+def current_walk(target: str) -> WalkSettings:
+    """The walk that the visitor or the link set on this target."""
+    return read_walk(st.session_state.get(KEYS.own("stage")), place_of(target)) or st.session_state[KEYS.own("walk")]
+
+
+def current_point(target: str) -> Point | None:
+    """The point that the visitor or the link chose on this target; None if nobody did."""
+    told = read_point(st.session_state.get(KEYS.own("stage")), place_of(target))
+    return told or st.session_state.get(KEYS.own("point"))
+
+
+def own_link(walk: WalkSettings, point: Point | None) -> dict[str, str]:
+    """What a link says of walk and point."""
+    link = {f"walk.{name}": text for name, text in walk.changed().items()}
+    return link | ({} if point is None else {"x": f"{point[0]:g},{point[1]:g}"})
+
+
+def place_of(target: str) -> str:
+    """Name of this visit and target: a walk that was set elsewhere says nothing here."""
+    return f"{st.session_state[KEYS.own('opened')]} {target}"
+
+
+def stage_view(target: str, view: TargetView, shown: ShownRun) -> ScoreStageView:
+    """What the stage shows of this target and run; nothing that the stage itself tells, so that it stays the same."""
+    moment: Moment | None = st.session_state.get(KEYS.own("moment"))
+    experiment = shown.experiment
+    settings = cast(ScoreFieldSettings, MODELS[MODEL].settings.from_dict(experiment.settings))
+    dataset_settings = tuple(sorted(experiment.dataset_settings.items()))
+    dial, about = dial_of(experiment), score_target(target, dataset_settings)
+    return ScoreStageView(
+        target=f"{target} {dataset_settings} {dial}",
+        target_title=DATASETS[target].title,
+        target_note=f"{view.n_components} Gaussian{'s' if view.n_components > 1 else ''}, known exactly",
+        truth=view.truth,
+        samples=view.samples,
+        window=view.window,
+        entropy=view.entropy,
+        run=shown.digest,
+        attempt=st.session_state.get(KEYS.own("attempt"), 0),
+        steps=experiment.steps,
+        temperature=1.0,
+        at=moment.step if moment else None,
+        autoplay=True,
+        exact=exact_field(target, dataset_settings, dial),
+        modes=about.modes,
+        mode_shares=about.mode_shares,
+        band=about.band,
+        spread=about.spread,
+        trained=trained_range(settings),
+        walk=st.session_state[KEYS.own("walk")],
+        point=st.session_state[KEYS.own("point")],
+        place=place_of(target),
+        is_denoising=settings.objective == "denoising",
+    )
+
+
+def draw_without_lane(stage: ScoreStageView, shown: ShownRun) -> None:
+    """The stage where a proxy blocks WebSockets: the snapshots come with the page's own data, once a second."""
+
+    def draw() -> None:
+        replay, standing = house().hub.replay(shown.digest)
+        if standing.get("ended") and shown.run is None:
+            st.rerun()  # it has just ended: the whole page takes it up as a stored run
+        draw_score_stage(replace(stage, replay=replay, standing=standing), key=KEYS.own("stage"))
+
+    st.fragment(draw, run_every=1.0 if shown.run is None else None)()
+
+
+def draw_below(shown: ShownRun, walk: WalkSettings, moment: Moment | None) -> None:
+    """Under the stage: numbers, properties, experiments, charts, code."""
+    left, right = st.columns([1.15, 1])
+    with left:
+        st.subheader("In numbers", anchor=False)
+        draw_score_formula(walk, dial_of(shown.experiment), target_of(shown.experiment))
+    with right:
+        draw_properties(MODEL)
+    chosen = draw_experiments("score", KEYS.own("lesson"))
+    draw_score_charts(shown.run, moment.step if moment else None, key=KEYS.own("charts"))
+    with st.expander("The code that made this picture", icon=":material/code:"):
+        draw_score_code(shown.experiment, walk)
+    if chosen:
+        restart_with(KEYS, chosen)
+
+
+draw_page()
