@@ -241,8 +241,8 @@ class FlowMatching(nn.Module):
 
 def build_flow_matching(settings: FlowMatchingSettings, density: GaussianMixture) -> FlowMatching:
     """Two nets of the same size; the second one waits."""
-    nets = [NoiseMlp(2, settings.width, settings.n_hidden) for _ in range(2)]
-    return FlowMatching(*nets, density, settings)
+    flow, reflow = (NoiseMlp(2, settings.width, settings.n_hidden) for _ in range(2))
+    return FlowMatching(flow, reflow, density, settings)
 
 
 FLOW_MATCHING = ModelSpec(
