@@ -25,13 +25,16 @@ from engines.datasets.gaussian_mixture import GaussianMixture
 from engines.errors import RunFormatError
 from engines.probes import cell_centres
 from engines.samplers import SAMPLERS, Range, diffusion, langevin
+from engines.samplers.levels import langevin_share, largest_level, level_ratio
 from engines.samplers.walks import WALKS, WalkSettings, count_calls
 from engines.score import objectives
+from engines.tensors import make_rng
 from engines.training import Experiment
 from engines.training.run import Run
 
 CELLS = 96  # along each axis of the window, where the error is put against the density
 PARTS = 10
+RULED_POINTS = 500
 FORMULAS = {
     "langevin": r"x' = x + a\, s(x, \sigma) + \sqrt{2 a T}\; z",
     "predictor_corrector": r"x' = x + (\sigma^2 - \sigma'^2)\, s(x, \sigma) + \sqrt{(\sigma^2 - \sigma'^2)\, T}\; z",
@@ -53,6 +56,8 @@ def draw_score_formula(walk: WalkSettings, dial: Range, density: GaussianMixture
     st.caption(_numbers(walk, dial, density))
     if is_langevin:
         st.caption(CONVENTION)
+    if walk.kind == "annealed" and walk.n_levels > 1:
+        st.caption(_rules(walk, dial, density))
 
 
 def _numbers(walk: WalkSettings, dial: Range, density: GaussianMixture) -> str:
@@ -68,6 +73,20 @@ def _numbers(walk: WalkSettings, dial: Range, density: GaussianMixture) -> str:
         return f"Now {levels} of {walk.level_steps} steps, {step}, {t}: {calls}."
     warm = "" if walk.kind in ("ddim", "heun") else f", {t}"
     return f"Now {levels}, then 0{warm}: {calls}.{' x̃: after an Euler step.' if walk.kind == 'heun' else ''}"
+
+
+@lru_cache(maxsize=64)
+def _rules(walk: WalkSettings, dial: Range, density: GaussianMixture) -> str:
+    """What NCSNv2's rules say of the levels and of the step here."""
+    ratio = (dial.sigma_max / dial.sigma_min) ** (1 / (walk.n_levels - 1))
+    share, reached = langevin_share(ratio, walk.level_steps)
+    farthest = largest_level(density.sample(RULED_POINTS, rng=make_rng(0)))
+    return (
+        f"NCSNv2's rules: largest σ as far as two of {RULED_POINTS} points of the data are apart, {farthest:.3g}; any "
+        f"ratio of levels will do in two dimensions (in 64, at most {level_ratio(64):.2f}); for {walk.level_steps} "
+        f"steps between levels of ratio {ratio:.2f}, a = {share:.2g} σ², which leaves noise at {reached:.3g} times the "
+        "variance it should have."
+    )
 
 
 @lru_cache(maxsize=32)
