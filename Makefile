@@ -3,10 +3,12 @@
 #
 # PYTHON=python3.12  the Python from which .venv is made (3.11 or newer)
 # PORT=8501          where the app listens
+# JOBS=2             processes that run the tests without a browser, about 1 GB each
 # TORCH_INDEX=URL    package index from which torch and torchvision come, for the small CPU build
 
 PYTHON ?= python3
 PORT ?= 8501
+JOBS ?= 2
 TORCH_INDEX ?=
 
 BIN := .venv/bin
@@ -31,7 +33,8 @@ app: .venv/installed
 	$(RUN) -m streamlit run app/main.py --server.port $(PORT)
 
 test: lint types chromium
-	$(RUN) -m pytest -m "not gpu"
+	$(RUN) -m pytest -m "not gpu and not browser" -n $(JOBS) --dist loadfile
+	$(RUN) -m pytest -m browser
 
 check: lint types
 	$(RUN) -m pytest -x -q -m "$(FAST)"

