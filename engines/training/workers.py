@@ -106,6 +106,7 @@ class Workers:
             {
                 "distributed.scheduler.allowed-failures": 0,  # a run that killed its worker is not tried again
                 "distributed.admin.low-level-log-length": 20,  # events are passed on, not collected
+                "distributed.deploy.lost-worker-timeout": "1 day",  # a worker that starts slowly is waited for
             }
         )
         if self._address is None:
