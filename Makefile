@@ -33,8 +33,8 @@ app: .venv/installed
 	$(RUN) -m streamlit run app/main.py --server.port $(PORT)
 
 test: lint types chromium
-	$(RUN) -m pytest -m "not gpu and not browser" -n $(JOBS) --dist loadfile
-	$(RUN) -m pytest -m browser
+	$(RUN) -m pytest -m "not gpu" --ignore=tests/browser -n $(JOBS) --dist loadfile
+	$(RUN) -m pytest tests/browser
 
 check: lint types
 	$(RUN) -m pytest -x -q -m "$(FAST)"
