@@ -1,6 +1,6 @@
 // The workbench of discrete codes: a picture, its two maps of codes, what else could stand in a cell, and how codes are used.
 
-import { Decoder, element, themeColours, unpack, watchRun } from "./live.js";
+import { Decoder, element, themeColours, watchRun } from "./live.js";
 import { CodeMap } from "./code_map.js";
 import { CodePicture, readAtlas, same } from "./code_picture.js";
 import { CodePalette } from "./code_palette.js";
@@ -10,22 +10,13 @@ import { PaintPad } from "./paint_pad.js";
 import { difference, toBase64, toBitmap, toBitmaps } from "./pictures.js";
 import { Player } from "./player.js";
 import { lostWords, standingWords } from "./run_words.js";
+import { mountStage } from "./mounting.js";
 
-const benches = new WeakMap();
 const LEVELS = ["coarse", "fine"];
 const toText = (maps) => maps.flat().map((code) => code.toString(36).padStart(2, "0")).join("");
 
 /** Streamlit calls this at each change of data or theme; the workbench itself lives as long as the page. */
-export function mount({ parentElement, data, setStateValue, setTriggerValue }) {
-  let bench = benches.get(parentElement);
-  if (!bench) {
-    bench = new Bench(parentElement);
-    benches.set(parentElement, bench);
-  }
-  bench.tell = { state: setStateValue, trigger: setTriggerValue };
-  bench.update(unpack(data));
-  return () => { bench.close(); benches.delete(parentElement); };
-}
+export const mount = (component) => mountStage(Bench, component);
 
 class Bench {
   constructor(parent) {

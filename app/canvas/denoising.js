@@ -1,6 +1,6 @@
 // The bench of denoising: many chains from noise to picture and back, what the denoiser believes, one chain as a film.
 
-import { Decoder, element, themeColours, unpack, wantsStillness, watchRun } from "./live.js";
+import { Decoder, element, themeColours, wantsStillness, watchRun } from "./live.js";
 import { Chains } from "./denoise_chains.js";
 import { Film } from "./denoise_film.js";
 import { Novelty } from "./denoise_novelty.js";
@@ -11,20 +11,10 @@ import { Way, groupsOf } from "./denoise_way.js";
 import { toBitmaps } from "./pictures.js";
 import { Player } from "./player.js";
 import { lostWords, standingWords } from "./run_words.js";
-
-const benches = new WeakMap();
+import { mountStage } from "./mounting.js";
 
 /** Streamlit calls this at each change of data or theme; the bench itself lives as long as the page. */
-export function mount({ parentElement, data, setStateValue, setTriggerValue }) {
-  let bench = benches.get(parentElement);
-  if (!bench) {
-    bench = new Bench(parentElement);
-    benches.set(parentElement, bench);
-  }
-  bench.tell = { state: setStateValue, trigger: setTriggerValue };
-  bench.update(unpack(data));
-  return () => { bench.close(); benches.delete(parentElement); };
-}
+export const mount = (component) => mountStage(Bench, component);
 
 class Bench {
   constructor(parent) {

@@ -1,12 +1,13 @@
 // The lab of names: a slider from one name to another, a map of all names, what is near, what the prior draws.
 
-import { Decoder, element, themeColours, unpack, wantsStillness, watchRun } from "./live.js";
+import { Decoder, element, themeColours, wantsStillness, watchRun } from "./live.js";
 import { NameMap } from "./name_map.js";
 import { CodeCard, NearList, Plates, RebuiltList, StepsList } from "./name_lists.js";
 import { between, dot, norm, principal, rowsOf } from "./name_paths.js";
 import { BigWord, spelling, titled } from "./name_word.js";
 import { Player } from "./player.js";
 import { lostWords, standingWords } from "./run_words.js";
+import { mountStage } from "./mounting.js";
 
 const STEPS = 9;
 const SHOWN = 12; // names of the prior, and names rebuilt
@@ -15,21 +16,11 @@ const NEAREST = 8;
 const GLIDE = 2600; // ms
 const COLLAPSED = 1; // nats: a code that carries less is out of use
 const REST = 160; // ms of rest before letters are drawn for a new place
-const labs = new WeakMap();
 const fixed = (v, digits = 2) => (Number.isFinite(v) ? v.toFixed(digits) : "–").replace("-", "−");
 const rounded = (z) => Array.from(z, (v) => Math.round(v * 1000) / 1000);
 
 /** Streamlit calls this at each change of data or theme; the lab itself lives as long as the page. */
-export function mount({ parentElement, data, setStateValue, setTriggerValue }) {
-  let lab = labs.get(parentElement);
-  if (!lab) {
-    lab = new NameLab(parentElement);
-    labs.set(parentElement, lab);
-  }
-  lab.tell = { state: setStateValue, trigger: setTriggerValue };
-  lab.update(unpack(data));
-  return () => { lab.close(); labs.delete(parentElement); };
-}
+export const mount = (component) => mountStage(NameLab, component);
 
 class NameLab {
   constructor(parent) {

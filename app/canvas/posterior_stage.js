@@ -3,7 +3,8 @@
 import { BoundLine, nats } from "./bound_line.js";
 import { drawPosterior, drawPrior, placer, REACH, trace } from "./latent_map.js";
 import { element, sharpen } from "./live.js";
-import { blend, card, klText, mountStage, Stage } from "./stage.js";
+import { blend, card, klText, Stage } from "./stage.js";
+import { mountStage } from "./mounting.js";
 
 const NUMBERS = ["total", "error", "bound", "rate", "distortion", "few", "fewError", "many", "manyError"];
 const EMPTY_MAP = new Float32Array(128 * 128);

@@ -9,7 +9,8 @@ import { FieldError, modeShares, pathEnergy } from "./score_facts.js";
 import { Field, LogDensity } from "./score_field.js";
 import { Plane } from "./score_paint.js";
 import { Walk } from "./score_walk.js";
-import { dot, mountStage } from "./stage.js";
+import { dot } from "./stage.js";
+import { mountStage } from "./mounting.js";
 import { REPLAY, WalkStage } from "./walk_stage.js";
 import { isHeld } from "./walkers.js";
 

@@ -1,25 +1,16 @@
 // The stage of shortcuts: several ways from the same noise to the same data, side by side, under one dial of calls.
 
-import { Decoder, element, ramp, themeColours, unpack, watchRun } from "./live.js";
+import { Decoder, element, ramp, themeColours, watchRun } from "./live.js";
 import { GRID, toGrid } from "./density.js";
 import { lostWords, standingWords } from "./run_words.js";
 import { distanceText, faintDensity, hueColours, Way, WayPanel } from "./way_panel.js";
 import { CallsBar, WaysTime } from "./ways_bar.js";
+import { mountStage } from "./mounting.js";
 
 const KEPT = 90; // answers that are kept for a dial that comes back
-const stages = new WeakMap();
 
 /** Streamlit calls this at each change of data or theme; the stage itself lives as long as the page. */
-export function mount({ parentElement, data, setStateValue, setTriggerValue }) {
-  let stage = stages.get(parentElement);
-  if (!stage) {
-    stage = new Shortcuts(parentElement);
-    stages.set(parentElement, stage);
-  }
-  stage.tell = { state: setStateValue, trigger: setTriggerValue };
-  stage.update(unpack(data));
-  return () => { stage.close(); stages.delete(parentElement); };
-}
+export const mount = (component) => mountStage(Shortcuts, component);
 
 class Shortcuts {
   constructor(parent) {

@@ -2,26 +2,14 @@
 
 import { Decoder, element, ramp, themeColours, unpack, wantsStillness, watchRun } from "./live.js";
 import { GRID, Panel, toGrid } from "./density.js";
+import { mountStage } from "./mounting.js";
 import { Player } from "./player.js";
 
 const SMOOTHING = 70; // ms: how fast what is shown approaches what is true
 const REST = 350; // ms of rest before the model is asked for its density on the finest grid
-const stages = new WeakMap();
 
 /** Streamlit calls this at each change of data or theme; the stage itself lives as long as the page. */
 export const mount = (component) => mountStage(Stage, component);
-
-/** The same for any kind of stage. */
-export function mountStage(Kind, { parentElement, data, setStateValue, setTriggerValue }) {
-  let stage = stages.get(parentElement);
-  if (!stage) {
-    stage = new Kind(parentElement);
-    stages.set(parentElement, stage);
-  }
-  stage.tell = { state: setStateValue, trigger: setTriggerValue };
-  stage.update(unpack(data));
-  return () => { stage.close(); stages.delete(parentElement); };
-}
 
 export class Stage {
   constructor(parent) {

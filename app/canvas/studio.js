@@ -1,7 +1,7 @@
 // The studio of a latent space: a plane to drag in, what is decoded there, what each latent carries, what a sweep trades.
 
 import { DecodedCard } from "./decoded_card.js";
-import { Decoder, element, themeColours, unpack, watchRun } from "./live.js";
+import { Decoder, element, themeColours, watchRun } from "./live.js";
 import { DEAD, LatentList } from "./latent_list.js";
 import { LatentPlane, REACH, SIDE } from "./latent_plane.js";
 import { PaintPad } from "./paint_pad.js";
@@ -11,24 +11,15 @@ import { lostWords, standingWords } from "./run_words.js";
 import { namesOf, readPortrait, rowsOf } from "./portrait.js";
 import { Strips } from "./strips.js";
 import { Tradeoff } from "./tradeoff.js";
+import { mountStage } from "./mounting.js";
 
 const ENDS_DELAY = 120; // ms
 const STRIPS_EVERY = 300; // ms
-const studios = new WeakMap();
 const spreadAlong = (std, direction) => Math.sqrt(std.reduce((sum, s, d) => sum + (s * direction[d]) ** 2, 0));
 const round = (rows) => rows.map((row) => Array.from(row, (v) => Math.round(v * 1000) / 1000));
 
 /** Streamlit calls this at each change of data or theme; the studio itself lives as long as the page. */
-export function mount({ parentElement, data, setStateValue, setTriggerValue }) {
-  let studio = studios.get(parentElement);
-  if (!studio) {
-    studio = new Studio(parentElement);
-    studios.set(parentElement, studio);
-  }
-  studio.tell = { state: setStateValue, trigger: setTriggerValue };
-  studio.update(unpack(data));
-  return () => { studio.close(); studios.delete(parentElement); };
-}
+export const mount = (component) => mountStage(Studio, component);
 
 class Studio {
   constructor(parent) {
