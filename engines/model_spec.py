@@ -49,6 +49,10 @@ class Phase:
             a pair of that and labels (B,) for a model with `uses_labels`.
         repeats: Updates per step, each on a fresh batch.
         span: Between which shares of the training it runs; its learning rate falls to zero over its own span.
+        rate: Its learning rate as a multiple of the plan's.
+        betas: Adam's two decay rates: games want less momentum than a descent does.
+        decays: Whether the learning rate falls along the cosine; a game that is watched may keep it.
+        after: Called after each of its updates, for weights that are kept within bounds or averaged.
     """
 
     name: str
@@ -56,6 +60,10 @@ class Phase:
     loss: Callable[[Any, torch.Generator], dict[str, Tensor]]
     repeats: int = 1
     span: tuple[float, float] = (0.0, 1.0)
+    rate: float = 1.0
+    betas: tuple[float, float] = (0.9, 0.999)
+    decays: bool = True
+    after: Callable[[], None] | None = None
 
 
 @runtime_checkable

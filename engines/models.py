@@ -6,13 +6,13 @@ from typing import Any
 
 import torch
 
-from engines import flows, score, vae
+from engines import flows, gan, score, vae
 from engines.datasets import DatasetSpec
 from engines.model_spec import ModelSpec
 from engines.registry import Registry
 from engines.settings import Settings
 
-MODELS: Registry[ModelSpec] = Registry("model", (*flows.MODELS, *vae.MODELS, *score.MODELS))
+MODELS: Registry[ModelSpec] = Registry("model", (*flows.MODELS, *vae.MODELS, *gan.MODELS, *score.MODELS))
 
 
 def build_model(

@@ -35,3 +35,37 @@ def high_quality_share(x: Tensor, modes: Tensor, mode_std: float, n_std: float =
     """
     near = torch.cdist(x.double(), modes.double()).amin(1)
     return float((near <= n_std * mode_std).double().mean())
+
+
+def count_modes(x: Tensor, modes: Tensor, mode_std: float, n_std: float = 3.0) -> Tensor:
+    """How many points of high quality each mode has: those that are nearest to it, and nearer than n_std.
+
+    Args:
+        x: Points, shape (N, 2).
+        modes: Centres, shape (M, 2).
+        mode_std: Standard deviation of a mode.
+        n_std: How far a point of high quality may lie, in standard deviations.
+
+    Returns:
+        Shape (M,), whole numbers.
+
+    Source:
+        Lin et al. 2018, PacGAN, section 4.1, arXiv:1712.04086
+    """
+    near = torch.cdist(x.double(), modes.double()).min(1)
+    return torch.bincount(near.indices[near.values < n_std * mode_std], minlength=len(modes))
+
+
+def reverse_kl(counts: Tensor, shares: Tensor) -> float:
+    """KL(found || true) in nats between the modes of points of high quality and the true shares.
+
+    log M if all of them lie in one of M equal modes; the same if there are none at all.
+
+    Args:
+        counts: Points of each mode, shape (M,).
+        shares: True shares, shape (M,).
+    """
+    if not counts.sum():
+        return float(-shares.min().log())
+    found = counts.double() / counts.sum()
+    return float(torch.xlogy(found, found / shares).sum())

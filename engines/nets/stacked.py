@@ -1,7 +1,7 @@
 """K nets trained as one: every weight has a leading axis of K models, and a layer is one batched product.
 
 A stacked run is exactly K runs side by side: the losses are summed, and Adam works element by element. All K models
-start from the same weights, so that what differs between them is what was meant to differ.
+start from the same weights, so that what differs between them is what was meant to differ; or each from its own.
 """
 
 from __future__ import annotations
@@ -20,15 +20,16 @@ class StackedLinear(nn.Module):
         n_models: K.
         n_in: Features of the input.
         n_out: Features of the output.
+        is_alike: Whether all start from the same weights.
     """
 
-    def __init__(self, n_models: int, n_in: int, n_out: int) -> None:
+    def __init__(self, n_models: int, n_in: int, n_out: int, *, is_alike: bool = True) -> None:
         super().__init__()
-        bound = 1 / math.sqrt(n_in)  # as in torch.nn.Linear
-        weight = torch.empty(n_in, n_out).uniform_(-bound, bound)
-        bias = torch.empty(1, n_out).uniform_(-bound, bound)
-        self.weight = nn.Parameter(weight.repeat(n_models, 1, 1))
-        self.bias = nn.Parameter(bias.repeat(n_models, 1, 1))
+        bound, n_drawn = 1 / math.sqrt(n_in), 1 if is_alike else n_models  # the bound as in torch.nn.Linear
+        weight = torch.empty(n_drawn, n_in, n_out).uniform_(-bound, bound)
+        bias = torch.empty(n_drawn, 1, n_out).uniform_(-bound, bound)
+        self.weight = nn.Parameter(weight.repeat(n_models // n_drawn, 1, 1))
+        self.bias = nn.Parameter(bias.repeat(n_models // n_drawn, 1, 1))
 
     def forward(self, x: Tensor) -> Tensor:
         """x of shape (K, B, n_in), or (B, n_in) for the same input to all -> (K, B, n_out)."""

@@ -117,6 +117,12 @@ class Trainer:
         self.step += 1
         self._seconds += time.perf_counter() - start
 
+    def update(self, name: str) -> dict[str, float]:
+        """One update of the phase of that name alone, off the plan; returns its losses."""
+        phase, optimiser = next((phase, optimiser) for phase, optimiser in self._phases if phase.name == name)
+        self._update(phase, optimiser)
+        return {key: value for key, value in self.recent_losses.items() if key.startswith(f"{name}_")}
+
     def snapshot(self) -> Snapshot:
         """Look at the model on the fixed probe and measure it.
 
@@ -175,11 +181,11 @@ class Trainer:
         data_settings = data.settings.from_dict(experiment.dataset_settings)
         self.model: Any = build_model(spec, settings, data, data_settings, experiment.seed)
         if weights is not None:
-            load_weights(self.model, weights)
+            start_from(self.model, weights)
         self.model.to(self.device)
         fused = self.device.type in ("cpu", "cuda")
         self._phases = [
-            (phase, torch.optim.Adam(phase.parameters, lr=experiment.learning_rate, fused=fused))
+            (phase, torch.optim.Adam(phase.parameters, lr=experiment.learning_rate, betas=phase.betas, fused=fused))
             for phase in self.model.phases()
         ]
 
@@ -204,6 +210,8 @@ class Trainer:
         optimiser.zero_grad(set_to_none=True)
         losses["loss"].backward()
         optimiser.step()
+        if phase.after is not None:
+            phase.after()
         for name, value in losses.items():
             self._sums[name if len(self._phases) == 1 else f"{phase.name}_{name}"].append(value.detach())
 
@@ -221,9 +229,8 @@ class Trainer:
         """A short linear rise, then cosine decay from the full rate to zero, over the phase's own span."""
         start, end = (share * self.experiment.steps for share in phase.span)
         warm = min(1.0, (self.step - start + 1) / WARM_UP)
-        return (
-            warm * self.experiment.learning_rate * 0.5 * (1 + math.cos(math.pi * (self.step - start) / (end - start)))
-        )
+        fall = 0.5 * (1 + math.cos(math.pi * (self.step - start) / (end - start))) if phase.decays else 1.0
+        return warm * phase.rate * self.experiment.learning_rate * fall
 
     def _mean_losses(self) -> dict[str, float]:
         if self._sums:
@@ -237,6 +244,18 @@ class Trainer:
             f"{self.experiment.learning_rate:g}): try a tenth of it. The last good snapshot, of step "
             f"{self.last_good_step}, is kept."
         )
+
+
+def start_from(model: Any, weights: Mapping[str, np.ndarray]) -> None:
+    """Let a training begin with the state of another one; a model that can `adopt` takes over what fits it.
+
+    Raises:
+        RunFormatError: If they are weights of another model.
+    """
+    if hasattr(model, "adopt"):
+        model.adopt({name: torch.from_numpy(np.array(value)) for name, value in weights.items()})
+    else:
+        load_weights(model, weights)
 
 
 def load_weights(model: torch.nn.Module, weights: Mapping[str, np.ndarray]) -> None:

@@ -1,0 +1,93 @@
+"""What is happening in a game, in one sentence: a small table of rules over its measures, silent on a healthy run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from engines.registry import Registry
+
+PATIENCE = 0.15  # share of the training before which nothing is said: every game begins with nothing found
+FEW = 0.75  # share of the modes found below which modes are missing
+SURE = 0.985  # share of right answers above which a discriminator is too strong to be learned from
+POOR = 0.05  # share of samples of high quality below which none is hit
+
+
+@dataclass(frozen=True)
+class Alarm:
+    """Something that goes wrong.
+
+    Attributes:
+        key: Name.
+        sentence: With {found} and {modes} for numbers of modes, {quality} and {accuracy} in per cent.
+        cures: Names of settings to change, with the value that cures.
+    """
+
+    key: str
+    sentence: str
+    cures: tuple[tuple[str, float | bool | str], ...]
+
+
+ALARMS: Registry[Alarm] = Registry(
+    "alarm",
+    (
+        Alarm(
+            "rotating",
+            "The generator chases one mode after the other, and holds {found} of {modes} now.",
+            (("discriminator_rate", 1.0), ("pack", 2), ("minibatch_std", True), ("r1", 0.1), ("unroll", 5)),
+        ),
+        Alarm(
+            "collapsed",
+            "Mode collapse: {found} of {modes} modes have at least a fifth of their share; the others are lost.",
+            (("pack", 2), ("minibatch_std", True), ("discriminator_rate", 1.0), ("unroll", 5)),
+        ),
+        Alarm(
+            "saturated",
+            "The discriminator is too strong: right {accuracy} % of the time, and its slope at the fakes has faded.",
+            (("loss", "non_saturating"), ("n_discriminator", 1), ("r1", 0.1), ("instance_noise", 0.5)),
+        ),
+        Alarm(
+            "scattered",
+            "The samples lie between the modes: {quality} % are within 3 standard deviations of one.",
+            (("discriminator_rate", 1.0), ("averaging", 0.99), ("decays", True), ("r1", 0.1)),
+        ),
+    ),
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Signs:
+    """What the rules look at.
+
+    Attributes:
+        share: Of the training that is done.
+        n_modes: Of the target; 0 where modes are no meaningful idea.
+        n_found: Modes with at least a fifth of their share.
+        n_moves: How often the mode with most samples has changed lately, while it held most of them.
+        high_quality: Share of the samples near a mode.
+        accuracy: Share of right answers of the discriminator; 0.5 where its game gives no such answer.
+        pull: Mean slope at the fakes over what it was at most.
+    """
+
+    share: float
+    n_modes: int
+    n_found: int
+    n_moves: int
+    high_quality: float
+    accuracy: float
+    pull: float
+
+
+def raise_alarm(signs: Signs) -> Alarm | None:
+    """The alarm that fits, the gravest first; None on a healthy run, and before it could tell."""
+    if signs.share < PATIENCE:
+        return None
+    is_collapsed = signs.n_modes > 1 and signs.n_found < FEW * signs.n_modes
+    if signs.accuracy > SURE and signs.pull < 0.1:
+        return ALARMS["saturated"]
+    if is_collapsed and signs.n_moves >= 2:
+        return ALARMS["rotating"]
+    if is_collapsed:
+        return ALARMS["collapsed"]
+    if signs.n_modes > 1 and signs.high_quality < POOR:
+        return ALARMS["scattered"]
+    return None

@@ -1,0 +1,180 @@
+"""What is measured of a game in the plane: modes and quality as the papers define them, distances, and the alarm."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from engines.datasets.gaussian_mixture import GaussianMixture
+from engines.gan.alarm import ALARMS, Signs, raise_alarm
+from engines.gan.optimal import blur_of, estimate_log_density, jensen_shannon
+from engines.metrics.modes import count_modes, mode_shares, reverse_kl, true_mode_shares
+from engines.metrics.two_samples import energy_distance, median_distance, sliced_wasserstein, squared_mmd
+from engines.probes import cell_centres
+from engines.tensors import make_rng, to_numpy
+
+N_SAMPLES = 2500  # as in VEEGAN and PacGAN
+N_COMPARED = 1000  # points of each set whose distance is computed
+FAIR = 0.2  # of its true share: a mode with less is all but lost
+MAP_SIDE = 64
+TRACE_ROWS = 100
+DOMINANT = 0.5  # share of the samples in one mode that is called holding it
+_SEED = 2_718_281  # apart from every training seed
+
+
+class Trace:
+    """Which mode the fakes of each step lay in: rows of shares, at most twice TRACE_ROWS, evenly over the training.
+
+    Args:
+        density: The target.
+    """
+
+    def __init__(self, density: GaussianMixture) -> None:
+        self._modes = None if density.modes is None else density.modes.float()
+        self._rows: list[Tensor] = []
+        self._sum: Tensor | None = None
+        self._waiting, self._stride = 0, 1
+
+    def add(self, fakes: Tensor) -> None:
+        """Take up the fakes (B, 2) of one step."""
+        if self._modes is None:
+            return
+        self._modes = self._modes.to(fakes.device)
+        nearest = torch.cdist(fakes, self._modes).argmin(1)
+        counts = torch.bincount(nearest, minlength=len(self._modes)).float() / len(fakes)
+        self._sum = counts if self._sum is None else self._sum + counts
+        self._waiting += 1
+        if self._waiting == self._stride:
+            self._rows.append(self._sum / self._stride)
+            self._sum, self._waiting = None, 0
+            if len(self._rows) == 2 * TRACE_ROWS:
+                self._rows = [(a + b) / 2 for a, b in zip(self._rows[::2], self._rows[1::2], strict=True)]
+                self._stride *= 2
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Shares as bytes (T, M), 255 for all; nothing before the first row."""
+        if not self._rows:
+            return {}
+        return {"trace": to_numpy((255 * torch.stack(self._rows)).round().byte())}
+
+    @property
+    def n_moves(self) -> int:
+        """How often another mode has come to hold most samples, over the later half of the training so far."""
+        late = self._rows[len(self._rows) // 2 :]
+        holders = [int(row.argmax()) for row in late if float(row.max()) >= DOMINANT]
+        return sum(a != b for a, b in zip(holders, holders[1:], strict=False))
+
+
+class GameMeasures:
+    """Measures of samples against an exact density.
+
+    Args:
+        density: The target.
+    """
+
+    def __init__(self, density: GaussianMixture) -> None:
+        self._density = density
+        self._most_pull = 0.0
+
+    @cached_property
+    def reference(self) -> Tensor:
+        """Fixed true points, shape (N_SAMPLES, 2)."""
+        return self._density.sample(N_SAMPLES, rng=make_rng(_SEED))
+
+    @cached_property
+    def kernel_width(self) -> float:
+        """Width of the kernel of the discrepancy: the median distance of two true points."""
+        return median_distance(self.reference[:N_COMPARED])
+
+    @cached_property
+    def _log_data(self) -> Tensor:
+        """Exact log density of the blurred data on the cells of the map."""
+        window = self._density.window
+        blurred = self._density.noised(blur_of(window))
+        return blurred.log_prob(cell_centres(window, MAP_SIDE).double()).float().view(MAP_SIDE, MAP_SIDE)
+
+    @torch.no_grad()
+    def of_game(self, model: Any, samples: Tensor, trace: Trace, *, is_last: bool) -> dict[str, Any]:
+        """All measures of the first game, and the modes of all of them.
+
+        modes: with at least one sample of high quality, as published; modes_fair: with more than FAIR of their share
+        of these; high_quality; reverse_kl in nats over the modes; mode_shares; squared_mmd, sliced_wasserstein,
+        energy: distances to true samples; js: of the blurred distributions, at most the true one; accuracy of the
+        discriminator; pull: mean length of the arrows; alarm: place in ALARMS, -1 for none.
+
+        Args:
+            model: The game.
+            samples: Of all games, shape (K, N, 2).
+            trace: Of its training.
+            is_last: Whether the training has ended.
+        """
+        first = samples[0]
+        found = self.of_modes(first) | self.of_distances(first[:N_COMPARED])
+        found |= self._of_discriminator(model, first)
+        found["alarm"] = self._alarm(found, trace, model.progress)
+        if len(samples) > 1 and self._density.modes is not None:
+            each = [self.of_modes(points) for points in samples]
+            names = ("modes", "modes_fair", "high_quality", "reverse_kl")
+            found |= {f"all_{name}": [one[name] for one in each] for name in names}
+        return found
+
+    def of_modes(self, samples: Tensor) -> dict[str, Any]:
+        """Modes, quality and reverse KL; nothing where modes are no meaningful idea."""
+        if self._density.modes is None or self._density.mode_std is None:
+            return {}
+        modes = self._density.modes.to(samples.device)
+        truth = true_mode_shares(self._density.means, self._density.weights, self._density.modes)
+        counts, shares = count_modes(samples, modes, self._density.mode_std).cpu(), mode_shares(samples, modes).cpu()
+        return {
+            "modes": float((counts > 0).sum()),
+            "modes_fair": float((counts > FAIR * truth * counts.sum()).sum()),
+            "high_quality": float(counts.sum()) / len(samples),
+            "reverse_kl": reverse_kl(counts, truth),
+            "mode_shares": shares.tolist(),
+        }
+
+    def of_distances(self, samples: Tensor) -> dict[str, float]:
+        """Distances between samples (N, 2) and as many true ones."""
+        truth = self.reference[: len(samples)].to(samples.device)
+        return {
+            "squared_mmd": squared_mmd(samples, truth, self.kernel_width),
+            "sliced_wasserstein": sliced_wasserstein(samples, truth),
+            "energy": energy_distance(samples, truth),
+            "js": self._js(samples),
+        }
+
+    def _js(self, samples: Tensor) -> float:
+        window = self._density.window
+        area = ((window[1] - window[0]) / MAP_SIDE) ** 2
+        return jensen_shannon(self._log_data, estimate_log_density(samples.cpu(), window, MAP_SIDE), area)
+
+    def _of_discriminator(self, model: Any, samples: Tensor) -> dict[str, float]:
+        samples = samples[:N_COMPARED]
+        real, fake = model.discriminate(self.reference[:N_COMPARED].to(samples)), model.discriminate(samples)
+        found = {"real": float(real.mean()), "fake": float(fake.mean())}
+        border = {"least_squares": 0.5, "wasserstein": None, "relativistic": None}.get(model.game.key, 0.0)
+        if border is not None:
+            found["accuracy"] = float((real > border).float().mean() + (fake <= border).float().mean()) / 2
+        else:  # no border, but pairs to be told apart
+            found["accuracy"] = float((real > fake).float().mean())
+        pull = model.pulls(samples[:250]).norm(dim=1).mean()
+        return found | {"pull": float(pull)}
+
+    def _alarm(self, found: dict[str, Any], trace: Trace, share: float) -> float:
+        self._most_pull = max(self._most_pull, found["pull"])
+        alarm = raise_alarm(
+            Signs(
+                share=share,
+                n_modes=0 if self._density.modes is None else len(self._density.modes),
+                n_found=int(found.get("modes_fair", 0)),
+                n_moves=trace.n_moves,
+                high_quality=found.get("high_quality", 1.0),
+                accuracy=found["accuracy"],
+                pull=found["pull"] / max(self._most_pull, 1e-12),
+            )
+        )
+        return -1.0 if alarm is None else float(list(ALARMS).index(alarm.key))

@@ -1,0 +1,52 @@
+"""The GAN of the plane as an entry of MODELS: how it is built, its presets, and what it does best with."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from engines.datasets.gaussian_mixture import GaussianMixture
+from engines.gan.plane_gan import PlaneGan
+from engines.gan.plane_settings import PlaneGanSettings
+from engines.model_spec import ModelSpec
+from engines.plan import Plan
+
+
+def build_plane_gan(settings: PlaneGanSettings, density: GaussianMixture) -> PlaneGan:
+    """A game, or several side by side, over a density."""
+    return PlaneGan(settings, density)
+
+
+COLLAPSE = PlaneGanSettings(n_latents=16, discriminator_rate=0.1)
+
+# One cure each, on the same collapsing game.
+CURES = {
+    "packing": replace(COLLAPSE, pack=2),
+    "minibatch spread": replace(COLLAPSE, minibatch_std=True),
+    "unrolling": replace(COLLAPSE, unroll=5),
+    "equal rates": replace(COLLAPSE, discriminator_rate=1.0),
+}
+
+PLANE_GAN = ModelSpec(
+    key="plane_gan",
+    family="gan",
+    title="GAN",
+    idea="One net makes points, another tells them from real ones; each learns from the other's mistakes.",
+    settings=PlaneGanSettings,
+    build=build_plane_gan,
+    presets={"collapse": COLLAPSE, **CURES},
+    paper="Goodfellow et al. 2014, Generative adversarial nets, arXiv:1406.2661",
+    absent={
+        "log_prob": "A generator makes points and has no density to be asked; the page estimates it from samples.",
+        "log_prob_bound": "The game has no bound on a likelihood: its loss measures the two players, not the data.",
+        "log_prob_estimate": "An estimate from samples is shown as a map; at a single point its error is too large.",
+        "encode": "There is no net that goes back from a point to its noise.",
+        "to_latent": "The generator need not be invertible: several noises may make the same point, and none another.",
+        "to_data": "The generator is not one to one, so that it has no volume change: use decode.",
+        "layers_to_latent": "The generator need not be invertible, so there is no way back.",
+        "score": "The discriminator's slope is that of log p/q, not of log p.",
+        "denoise": "It was never shown noisy points to clean.",
+        "next_token_logits": "It makes a point at once, not part by part.",
+        "sample_path": "A sample is made in a single pass.",
+    },
+    plan=Plan(steps=2500, batch_size=128, learning_rate=1e-3),
+)
