@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -66,6 +67,7 @@ class PlaneGan(nn.Module):
         self._measures = GameMeasures(density)
         self._trace = Trace(density)
         self.progress = 0.0
+        self.batch: tuple[Tensor, Tensor, Tensor] | None = None  # real points, noise and fakes of the last update
 
     # ---- capabilities ----
 
@@ -211,7 +213,12 @@ class PlaneGan(nn.Module):
         return torch.randn(size, generator=rng, device=rng.device)
 
     def _fixed_noise(self, n: int) -> Tensor:
-        return self._draw_noise((n,), make_rng(_NOISE_SEED)).to(self.mean.device)
+        """The first n, at most N_ESTIMATED, of always the same noise."""
+        return self._noise[:n].to(self.mean)
+
+    @cached_property
+    def _noise(self) -> Tensor:
+        return self._draw_noise((N_ESTIMATED,), make_rng(_NOISE_SEED))
 
     def _latent_grid(self) -> Tensor:
         """Noise on a grid over the first two latents, the others at 0: shape (side², Z), or (side, 1) of one latent."""
@@ -235,7 +242,10 @@ class PlaneGan(nn.Module):
     def _fakes(self, packs: Tensor, rng: torch.Generator) -> Tensor:
         """Generated points (K, B, 2), as many as there are in the packs."""
         n_models, n_packs = packs.shape[:2]
-        return self.generator.net(self._draw_noise((n_models, n_packs * self.settings.pack), rng))
+        noise = self._draw_noise((n_models, n_packs * self.settings.pack), rng)
+        fakes = self.generator.net(noise)
+        self.batch = packs.detach().reshape(n_models, -1, 2), noise, fakes.detach()
+        return fakes
 
     def _packs(self, x: Tensor) -> Tensor:
         """(K, B, 2) -> (K, B / m, 2 m)."""
