@@ -19,8 +19,10 @@ from hypothesis import strategies as st
 from engines.errors import RunFormatError
 from engines.training import Experiment, Snapshot, Trainer
 from engines.training.run import Run, RunInfo, RunWriter, State, read_blobs, write_atomically
+from engines.training.snapshot import read_numbers
 from engines.training.sources import PlaneSource
 from engines.training.store import RunStore, Shelves
+from engines.training.thinning import thin
 
 ROOT = Path(__file__).resolve().parents[2]
 WEIGHTS = {"w": np.arange(4, dtype=np.float32)}
@@ -345,3 +347,24 @@ def test_a_whole_run_of_the_plane_stays_below_two_megabytes(store: RunStore) -> 
     run = writer.end("finished", trainer.weights())
     assert len(run.weight_steps) >= 10
     assert run.n_bytes < 2 << 20
+
+
+def test_a_thinned_run_keeps_its_ends_and_what_it_keeps_unchanged(store: RunStore) -> None:
+    run = write_run(store, n=20)
+    before = {snapshot.step: snapshot for snapshot in run.replay()}
+    weights = {step: run.weights(step)["w"] for step in run.weight_steps}
+    thin(run, n_snapshots=8, n_weights=3)
+    again = Run.load(run.folder)
+    steps = [snapshot.step for snapshot in again.replay()]
+    assert len(steps) <= 8 and (steps[0], steps[-1]) == (0, 19)
+    assert len(again.weight_steps) == 3 and set(again.weight_steps) <= set(steps)
+    for snapshot, blob in zip(again.replay(), again.blobs(), strict=True):
+        assert np.array_equal(snapshot.arrays["log_prob"], before[snapshot.step].arrays["log_prob"])
+        assert snapshot.metrics == before[snapshot.step].metrics
+        assert read_numbers(blob)["has_weights"] == (snapshot.step in again.weight_steps)
+    for step in again.weight_steps:
+        assert np.array_equal(again.weights(step)["w"], weights[step])
+    assert np.array_equal(again.weights()["w"], WEIGHTS["w"])
+    gone = [before[step].losses["loss"] for step in before if steps[2] < step <= steps[3]]
+    kept = next(snapshot for snapshot in again.replay() if snapshot.step == steps[3])
+    assert kept.losses["loss"] == pytest.approx(np.mean(gone))
