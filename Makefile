@@ -3,7 +3,7 @@
 #
 # PYTHON=python3.12  the Python from which .venv is made (3.11 or newer)
 # PORT=8501          where the app listens
-# JOBS=2             processes that run the tests without a browser, about 1 GB each
+# JOBS=2             processes that run the tests, about 1 GB each, with a browser about 2 GB
 # TORCH_INDEX=URL    package index from which torch and torchvision come, for the small CPU build
 
 PYTHON ?= python3
@@ -34,7 +34,8 @@ app: .venv/installed
 
 test: lint types chromium
 	$(RUN) -m pytest -m "not gpu" --ignore=tests/browser -n $(JOBS) --dist loadfile
-	$(RUN) -m pytest tests/browser
+	$(RUN) -m pytest tests/browser -m "not alone" -n $(JOBS) --dist loadfile
+	$(RUN) -m pytest tests/browser -m alone
 
 check: lint types
 	$(RUN) -m pytest -x -q -m "$(FAST)"

@@ -14,7 +14,7 @@ from engines.training import Experiment, Trainer
 from engines.training.run import Run
 from engines.training.storing import train_and_store
 from tests.browser.conftest import Server, at_rest
-from tests.browser.test_look import VIEWS, check_fit
+from tests.browser.screens import check_everywhere
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 AT = ("autoencoders-codes", "globalThis.genlabCodes?.numbers")
@@ -142,9 +142,5 @@ def test_a_training_shows_its_codes_live(visit: Callable) -> None:
     visitor.wait("genlabCodes.standing.ended && genlabCodes.canAsk && genlabCodes.bitmap", 40)
 
 
-@pytest.mark.parametrize("name", VIEWS)
-def test_the_workbench_fits_each_screen_and_theme(name: str, bench: Callable) -> None:
-    visitor = bench(**VIEWS[name])
-    visitor.wait(QUIET)
-    check_fit(visitor)
-    visitor.keep_whole(f"codebook-{name}-whole")
+def test_the_workbench_fits_each_screen_and_theme(bench: Callable) -> None:
+    check_everywhere(bench(), "codebook", stage="genlabCodes", ready=QUIET)

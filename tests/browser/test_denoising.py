@@ -14,7 +14,7 @@ from engines.training import Experiment, Trainer
 from engines.training.run import Run
 from engines.training.storing import train_and_store
 from tests.browser.conftest import Server, at_rest
-from tests.browser.test_look import VIEWS, check_fit
+from tests.browser.screens import check_everywhere
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 AT = ("denoising", "globalThis.genlabDenoising?.numbers")
@@ -143,8 +143,6 @@ def test_a_training_is_watched(visit: Callable) -> None:
     visitor.wait(f"genlabDenoising.standing.ended && {QUIET}")  # what it has made can be asked
 
 
-@pytest.mark.parametrize("name", ["light", "dark", "phone"])
-def test_the_page_fits(name: str, bench: Callable) -> None:
-    visitor = bench({"task": "picture"} if name == "light" else {}, **VIEWS[name])
-    check_fit(visitor)
-    visitor.keep_whole(f"denoising-{name}")
+@pytest.mark.parametrize("task", ["noise", "picture"])
+def test_the_page_fits(task: str, bench: Callable) -> None:
+    check_everywhere(bench({"task": task}), f"denoising-{task}", stage="genlabDenoising", ready=QUIET)

@@ -10,6 +10,7 @@ from playwright.sync_api import expect
 
 from app.theme import SURFACES, Theme
 from tests.browser.conftest import AT_END, at_rest
+from tests.browser.screens import OVERFLOW, check_everywhere, check_fit
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 VIEWS: dict[str, dict[str, Any]] = {
@@ -18,7 +19,6 @@ VIEWS: dict[str, dict[str, Any]] = {
     "phone": {"viewport": {"width": 390, "height": 844}, "device_scale_factor": 2},
     "tablet": {"viewport": {"width": 800, "height": 1000}},
 }
-OVERFLOW = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 FRAMES = """() => new Promise((done) => {
   let count = 0;
   const start = performance.now();
@@ -28,34 +28,22 @@ FRAMES = """() => new Promise((done) => {
   };
   requestAnimationFrame(tick);
 })"""
-# What is cut off at the right: elements that end outside of the screen, unless something scrolls them.
-CUT_OFF = """() => {
-  const within = (e) => (e.shadowRoot ? walk(e.shadowRoot) : []);
-  const walk = (root) => [...root.querySelectorAll("*")].flatMap((e) => [e, ...within(e)]);
-  const isClipped = (e) => /auto|scroll|hidden/.test(getComputedStyle(e).overflowX);
-  const scrolls = (e) => e && (isClipped(e) || scrolls(e.parentElement ?? e.getRootNode().host));
-  return walk(document.querySelector('[data-testid="stMainBlockContainer"]'))
-    .filter((e) => e.clientWidth && e.getBoundingClientRect().right > innerWidth + 1 && !scrolls(e.parentElement))
-    .map((e) => `${e.tagName}.${e.className}`).slice(0, 5);
-}"""
 
 
-def check_fit(visitor: Any) -> None:
-    """Nothing makes the page wider than the screen, and nothing is cut off."""
-    visitor.wait_for_value(f"Math.max(0, {OVERFLOW})", 0)
-    visitor.wait_for_value(f"({CUT_OFF})()", [])
+def test_the_page_fits_each_screen_and_theme(visit: Callable, stored_link: dict[str, str]) -> None:
+    visitor = visit(stored_link | {"at": "300"})
+    ready = f"{AT_END} && genlabStage.isSharp && {at_rest()}"
+    visitor.wait(ready)
+    check_colours(visitor, "light")
+    check_everywhere(visitor, "flows", ready=ready)
+    check_colours(visitor, "dark")  # of the phone, which is looked at last
 
 
-@pytest.mark.parametrize("name", VIEWS)
-def test_the_page_fits_each_screen_and_theme(name: str, visit: Callable, stored_link: dict[str, str]) -> None:
-    visitor = visit(stored_link | {"at": "300"}, **VIEWS[name])
-    visitor.wait(f"{AT_END} && genlabStage.isSharp && {at_rest()}")
-    visitor.keep(f"flows-{name}")
+def test_canvases_are_as_sharp_as_the_screen(visit: Callable, stored_link: dict[str, str]) -> None:
+    visitor = visit(stored_link | {"at": "300"}, **VIEWS["phone"])
+    visitor.wait(f"{AT_END} && {at_rest()}")
+    visitor.wait_for_value("genlabStage.cards.model.canvas.width / genlabStage.cards.model.canvas.clientWidth", 2)
     check_fit(visitor)
-    check_colours(visitor, "dark" if name == "dark" else "light")
-    dense = VIEWS[name].get("device_scale_factor", 1)
-    visitor.wait_for_value("genlabStage.cards.model.canvas.width / genlabStage.cards.model.canvas.clientWidth", dense)
-    visitor.keep_whole(f"flows-{name}-whole")
 
 
 def check_colours(visitor: Any, theme: Theme) -> None:

@@ -9,7 +9,8 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Locator, expect
 
 from tests.browser.conftest import Server, Visitor, at_rest
-from tests.browser.test_look import FRAMES, VIEWS, check_fit
+from tests.browser.screens import check_everywhere
+from tests.browser.test_look import FRAMES
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 AT = ("autoencoders-names", "globalThis.genlabNames?.numbers")
@@ -203,13 +204,9 @@ def test_scrubbing_shows_the_past_and_comes_back(come: Callable[..., NameVisitor
     visitor.wait("genlabNames.word.name === 'Berlin'")
 
 
-@pytest.mark.parametrize("name", VIEWS)
-def test_the_page_fits_each_screen_and_theme(name: str, come: Callable[..., NameVisitor]) -> None:
-    visitor = come({"t": "0.5"}, **VIEWS[name]).answered()
-    visitor.wait("!genlabNames.word.isMoving")
-    visitor.keep(f"names-{name}")
-    check_fit(visitor)
-    visitor.keep_whole(f"names-{name}-whole")
+def test_the_page_fits_each_screen_and_theme(come: Callable[..., NameVisitor]) -> None:
+    visitor = come({"t": "0.5"}).answered()
+    check_everywhere(visitor, "names", stage="genlabNames", ready="!genlabNames.word.isMoving")
 
 
 def test_it_shows_the_way_by_itself_unless_stillness_is_wanted(come: Callable[..., NameVisitor]) -> None:

@@ -12,7 +12,7 @@ from engines.training import Experiment, Trainer
 from engines.training.run import Run
 from engines.training.storing import train_and_store
 from tests.browser.conftest import Server, Visitor
-from tests.browser.test_look import VIEWS, check_fit
+from tests.browser.screens import check_everywhere
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 AT = ("score", "globalThis.genlabStage?.truth")
@@ -331,15 +331,13 @@ def test_reduced_motion_is_honoured(field: Callable) -> None:
     assert not visitor.ask("player.isPlaying")
 
 
-@pytest.mark.parametrize("name", ("dark", "phone"))
-def test_the_page_fits_each_screen_and_theme(name: str, field: Callable) -> None:
-    visitor = field(**VIEWS[name])
+def test_the_page_fits_each_screen_and_theme(field: Callable) -> None:
+    visitor = field()
     visitor.wait(f"{CALM} && {PAINTED}")
-    check_fit(visitor)
+    check_everywhere(visitor, "score", ready=PAINTED)
     names = visitor.page.evaluate(
         "[...genlabStage.parent.querySelectorAll('canvas')].map((c) => c.getAttribute('aria-label'))"
     )
     assert len(names) == 7 and all(names)
     for button in visitor.page.locator(".stage button").all():
         assert button.get_attribute("aria-label") or button.inner_text().strip()
-    visitor.keep_whole(f"score-{name}")

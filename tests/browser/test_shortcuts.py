@@ -10,7 +10,8 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.conftest import PATIENCE, at_rest
-from tests.browser.test_look import FRAMES, VIEWS, check_fit
+from tests.browser.screens import check_everywhere
+from tests.browser.test_look import FRAMES
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 AT = ("shortcuts", "globalThis.genlabStage?.looks")
@@ -148,14 +149,12 @@ def test_without_websockets_the_ways_come_through_the_page(visit: Callable) -> N
     visitor.wait_for_link(calls="2")
 
 
-@pytest.mark.parametrize("name", ["dark", "phone", "tablet"])
-def test_the_page_fits_each_screen_and_theme(name: str, ways: Callable) -> None:
-    visitor = ways({"calls": "5"}, **VIEWS[name])
+def test_the_page_fits_each_screen_and_theme(ways: Callable) -> None:
+    visitor = ways({"calls": "5"})
     visitor.wait_until(lambda: visitor.page.locator(".js-plotly-plot .main-svg").count() > 0, "the figure is drawn")
-    check_fit(visitor)
+    check_everywhere(visitor, "shortcuts", ready=READY)
     names = visitor.page.evaluate(
         "[...genlabStage.root.querySelectorAll('canvas')].map((c) => c.getAttribute('aria-label'))"
     )
     assert len(names) == 4
     assert all("network calls, energy distance" in each for each in names)
-    visitor.keep_whole(f"shortcuts-{name}")

@@ -13,7 +13,8 @@ from engines.training import Experiment, Trainer
 from engines.training.run import Run
 from engines.training.storing import train_and_store
 from tests.browser.conftest import Server, at_rest
-from tests.browser.test_look import FRAMES, VIEWS, check_fit
+from tests.browser.screens import check_everywhere
+from tests.browser.test_look import FRAMES
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 AT = ("autoencoders", "globalThis.genlabStudio?.numbers")
@@ -149,11 +150,8 @@ def test_a_sweep_trains_live_and_opens_when_it_has_ended(visit: Callable) -> Non
     assert visitor.page.evaluate("genlabStudio.standing.state") == "stopped"
 
 
-@pytest.mark.parametrize("name", VIEWS)
-def test_the_studio_fits_each_screen_and_theme(name: str, studio: Callable) -> None:
-    visitor = studio(**VIEWS[name])
-    check_fit(visitor)
-    visitor.keep_whole(f"studio-{name}-whole")
+def test_the_studio_fits_each_screen_and_theme(studio: Callable) -> None:
+    check_everywhere(studio(), "studio", stage="genlabStudio", ready=QUIET)
 
 
 def test_the_page_stays_smooth_while_dragging(studio: Callable) -> None:

@@ -14,7 +14,7 @@ from engines.training import Experiment, Trainer
 from engines.training.run import Run
 from engines.training.storing import train_and_store
 from tests.browser.conftest import AT_END, Server, at_rest
-from tests.browser.test_look import VIEWS, check_fit
+from tests.browser.screens import check_everywhere
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 AT = ("autoencoders-plane", "globalThis.genlabStage?.truth")
@@ -170,12 +170,10 @@ def test_training_is_watched_live_and_the_posterior_comes_with_it(visit: Callabl
     expect(visitor.page.locator(".card:nth-child(2) .tag").first).to_contain_text("by quadrature")
 
 
-@pytest.mark.parametrize("name", VIEWS)
-def test_the_page_fits_each_screen_and_theme(name: str, plane: Callable) -> None:
-    visitor = plane({"x": "0.5,-1"}, **VIEWS[name])
-    check_fit(visitor)
+def test_the_page_fits_each_screen_and_theme(plane: Callable) -> None:
+    visitor = plane({"x": "0.5,-1"})
+    check_everywhere(visitor, "vae-plane", ready=ANSWERED)
     names = visitor.page.evaluate(
         "[...genlabStage.parent.querySelectorAll('canvas')].map((c) => c.getAttribute('aria-label'))"
     )
     assert len(names) == 5 and all(names)
-    visitor.keep_whole(f"vae-plane-{name}")
