@@ -1,0 +1,151 @@
+"""Human discriminator: a minute of real or generated, scored against the trained and the best of all discriminators."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import streamlit as st
+
+from app.canvas.quiz import QuizView, draw_quiz, read_result
+from app.house import house
+from app.live.asks.quiz import JUDGED
+from app.panels.lessons import draw_experiments
+from app.panels.visit import draw_problems, restart_with
+from app.state import PageKeys, keep_widgets, write_link
+from engines.datasets import DATASETS
+from engines.gan.quiz import N_ESTIMATED
+from engines.models import MODELS
+from engines.training.run import Run
+
+KEYS = PageKeys("judge")
+FORMULA = (
+    r"D^*(x) = \frac{p(x)}{p(x) + q(x)} \qquad \text{right in } \tfrac12 + \tfrac14 \int |p - q| \text{ of the cases}"
+)
+
+
+def draw_page() -> None:
+    """The page from top to bottom."""
+    keep_widgets(KEYS)
+    st.title("Can you tell what is real?", anchor=False)
+    st.caption(
+        "For one minute you are the discriminator: real or generated? A trained net and, in the plane, the best judge "
+        "that mathematics allows answer the same questions."
+    )
+    runs = judged_runs()
+    if not runs:
+        st.info("No generator is stored here yet: train a GAN first, then come back.", icon=":material/info:")
+        return
+    open_visit(runs)
+    draw_problems(KEYS)
+    run, step = choose_generator(runs)
+    seed = current_seed()
+    write_link({"run": run.experiment.digest, "seed": str(seed)} | ({} if step is None else {"at": str(step)}))
+    draw_quiz(view_of(run, step, seed), key=KEYS.own("quiz"))
+    draw_below(run)
+
+
+def judged_runs() -> dict[str, Run]:
+    """All stored runs whose generator can be judged, by digest; those that ship first."""
+    found = [run for store in reversed(house().shelves.stores) for run in store.list()]
+    judged = [run for run in found if run.experiment.model in JUDGED and run.info.step]
+    return {run.experiment.digest: run for run in sorted(judged, key=lambda run: JUDGED.index(run.experiment.model))}
+
+
+def open_visit(runs: dict[str, Run]) -> None:
+    """At the first run of a visit, set everything from the link; later, keep what the visitor set."""
+    if KEYS.own("problems") in st.session_state or KEYS.widget("own", "run") in st.session_state:
+        return
+    query, problems = st.query_params.to_dict(), []
+    wanted, seed, at = query.get("run", ""), query.get("seed", "1"), query.get("at", "")
+    digest = next((digest for digest, run in runs.items() if wanted in (digest, run.folder.name)), "")
+    if wanted and not digest:
+        problems.append(f"The run {wanted[:16]!r} of this link is not stored here, so the first one is judged.")
+    if not (seed.isascii() and seed.isdigit() and len(seed) <= 4):
+        problems.append(f"Expected a whole number from 0 to 9999 after seed=, got {seed[:20]!r}. 1 is used.")
+        seed = "1"
+    st.session_state[KEYS.widget("own", "run")] = digest or next(iter(runs))
+    st.session_state[KEYS.own("seed")] = int(seed)
+    run = runs[st.session_state[KEYS.widget("own", "run")]]
+    if at and not (at.isascii() and at.isdigit() and int(at) in run.weight_steps):
+        kept = ", ".join(map(str, run.weight_steps)) or "the last alone"
+        problems.append(f"Step {at[:12]!r} keeps no weights here (kept: {kept}), so the last one is judged.")
+    elif at:
+        st.session_state[KEYS.widget("own", "step")] = int(at)
+    st.session_state[KEYS.own("problems")] = problems
+
+
+def choose_generator(runs: dict[str, Run]) -> tuple[Run, int | None]:
+    """Which generator, and how far it was trained."""
+    left, right = st.columns([2, 1.4], vertical_alignment="bottom")
+    key, held = KEYS.widget("own", "run"), KEYS.widget("own", "step")
+    digest = left.selectbox("Whose generator", list(runs), key=key, format_func=lambda name: title_of(runs[name]))
+    run = runs[digest]
+    if len(run.weight_steps) < 2:
+        return run, None
+    if st.session_state.get(held) not in run.weight_steps:
+        st.session_state[held] = run.weight_steps[-1]
+    step = right.select_slider("Trained for", run.weight_steps, key=held, format_func=lambda n: f"{n:,} steps")
+    return run, None if step == run.weight_steps[-1] else int(step)
+
+
+def title_of(run: Run) -> str:
+    """A run in words: data, model, and what is special about it."""
+    experiment = run.experiment
+    spec = MODELS[experiment.model]
+    usual = f"{experiment.model}-{experiment.dataset}"
+    is_shipped = run.folder.name.startswith(usual)
+    special = (
+        run.folder.name.removeprefix(usual).replace("-", " ").replace("_", " ") if is_shipped else ", trained here"
+    )
+    return f"{DATASETS[experiment.dataset].title}: {spec.title}{',' if is_shipped and special else ''}{special}"
+
+
+def current_seed() -> int:
+    """Of the questions: what the table asked for last, else what the link says."""
+    told = read_result(st.session_state.get(KEYS.own("quiz")))
+    return told["seed"] if told else st.session_state.get(KEYS.own("seed"), 1)
+
+
+def view_of(run: Run, step: int | None, seed: int) -> QuizView:
+    """What the table shows."""
+    spec = DATASETS[run.experiment.dataset]
+    data: Any = spec.data(spec.settings.from_dict(run.experiment.dataset_settings))
+    window = getattr(data, "window", None)
+    shape = (2,) if window else tuple(data.event_shape)
+    return QuizView(run.experiment.digest, step, seed, spec.title, window, shape)
+
+
+def draw_below(run: Run) -> None:
+    """Under the table: the theory, experiments, code."""
+    st.subheader("In numbers", anchor=False)
+    st.latex(FORMULA)
+    st.caption(
+        "p: the density of the data, exact. q: that of the generator, estimated from "
+        f"{N_ESTIMATED:,} of its points; both blurred alike, so that the limit is at most the true one. "
+        "Errors of scores are standard errors of a share."
+    )
+    chosen = draw_experiments("judge", KEYS.own("lesson"))
+    with st.expander("The code that asked these questions", icon=":material/code:"):
+        st.code(script_of(run), language="python")
+    if chosen:
+        restart_with(KEYS, chosen)
+
+
+def script_of(run: Run) -> str:
+    """A few lines that ask the same questions with the engines alone."""
+    name, experiment = run.folder.name, run.experiment
+    is_plane = DATASETS[experiment.dataset].kind == "plane"
+    make = "plane_quiz(run.model(), data, seed=1)" if is_plane else "picture_quiz(run.model(), data.test, seed=1)"
+    return (
+        "from engines.datasets import DATASETS\n"
+        f"from engines.gan.quiz import {make.split('(')[0]}\n"
+        "from engines.training.run import Run\n\n"
+        f'run = Run.load("checkpoints/gan/{name}")  # or its folder in runs/\n'
+        f"spec = DATASETS[{experiment.dataset!r}]\n"
+        f"data = spec.data(spec.settings.from_dict(run.experiment.dataset_settings))\n"
+        f"quiz = {make}\n"
+        "print((quiz.logits > 0).eq(quiz.is_real).float().mean())  # how often the trained discriminator is right\n"
+    )
+
+
+draw_page()

@@ -1,0 +1,76 @@
+"""The quiz of a human discriminator: fair questions, and judges that are what they are said to be."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+
+from engines.datasets import DATASETS
+from engines.datasets.gaussian_mixture import GaussianMixture
+from engines.gan.plane_gan import PlaneGan
+from engines.gan.plane_settings import PlaneGanSettings
+from engines.gan.quiz import best_logits, border_of, ceiling, plane_quiz
+
+RING: Any = DATASETS["ring"].density
+
+
+class Known:
+    """A generator that samples a known density, and a discriminator that is 1 to the right of the middle."""
+
+    def __init__(self, density: GaussianMixture, loss: str = "non_saturating") -> None:
+        self.density = density
+        self.settings = PlaneGanSettings(loss=loss)
+
+    def sample(self, n: int, *, rng: torch.Generator) -> torch.Tensor:
+        return self.density.sample(n, rng=rng)
+
+    def discriminate(self, x: torch.Tensor) -> torch.Tensor:
+        return x[:, 0].float()
+
+
+def gaussian(x: float) -> GaussianMixture:
+    return GaussianMixture(torch.tensor([[x, 0.0]]), 1.0)
+
+
+def test_half_of_the_questions_are_real_and_a_seed_asks_the_same() -> None:
+    torch.manual_seed(0)
+    model = PlaneGan(PlaneGanSettings(), RING).eval()
+    quiz, again = (plane_quiz(model, RING, 5, n=2000) for _ in range(2))
+    assert torch.equal(quiz.x, again.x) and torch.equal(quiz.is_real, again.is_real)
+    assert not torch.equal(quiz.x, plane_quiz(model, RING, 6, n=2000).x)
+    assert float(quiz.is_real.float().mean()) == pytest.approx(0.5, abs=0.056)  # 5 standard errors
+    assert float(RING.log_prob(quiz.x[quiz.is_real].double()).min()) > -20
+    torch.testing.assert_close(quiz.logits, model.discriminate(quiz.x))
+    assert quiz.real.shape == quiz.fake.shape == (200, 2)
+
+
+def test_nobody_beats_the_ceiling_and_the_best_judge_reaches_it() -> None:
+    """Two unit Gaussians two apart: the best judge is right with probability Phi(1) = 0.841."""
+    data, fake = gaussian(1.0), gaussian(-1.0)
+    model = Known(fake)
+    share, error = ceiling(model, data)
+    assert share == pytest.approx(0.8413, abs=5 * error + 0.004) and 0 < error < 0.02
+    quiz = plane_quiz(model, data, 0, n=4000)
+    assert quiz.optimal is not None
+    right = float(((quiz.optimal > 0) == quiz.is_real).float().mean())
+    assert right == pytest.approx(0.8413, abs=0.03)  # 5 standard errors
+    x = torch.tensor([[0.5, 0.0], [-0.5, 0.3], [1.5, -0.5]])
+    torch.testing.assert_close(best_logits(model, data, x), 2 * x[:, 0], rtol=0.25, atol=0.3)
+
+
+def test_equal_distributions_leave_a_coin() -> None:
+    share, _ = ceiling(Known(gaussian(0.0)), gaussian(0.0))
+    assert share == pytest.approx(0.5, abs=0.06)  # an estimated density always differs a little
+
+
+def test_far_outside_nothing_is_generated() -> None:
+    x = torch.tensor([[50.0, 0.0]])
+    assert float(best_logits(Known(gaussian(0.0)), gaussian(0.0), x)) == -1  # no data there either
+
+
+def test_a_game_without_a_border_is_judged_from_its_examples() -> None:
+    real, fake = torch.full((4, 2), 3.0), torch.full((4, 2), 1.0)
+    assert border_of(Known(gaussian(0.0), "wasserstein"), real, fake) == 2
+    assert border_of(Known(gaussian(0.0), "least_squares"), real, fake) == 0.5
