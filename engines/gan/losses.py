@@ -31,6 +31,7 @@ class AdversarialLoss:
         optimum: What the best of all discriminators says at x, given the densities p of the data and q of the
             generator: "log_ratio" log p/q, "share" p/(p+q), "sign" sign(p - q), "none" no closed form.
         paper: Source.
+        border: Logit above which a point is called real; None where only differences of logits mean anything.
     """
 
     key: str
@@ -40,6 +41,7 @@ class AdversarialLoss:
     formula: str
     optimum: Optimum
     paper: str
+    border: float | None = 0.0
 
 
 def _cross_entropy(real: Tensor, fake: Tensor) -> Tensor:
@@ -80,6 +82,7 @@ LOSSES: Registry[AdversarialLoss] = Registry(
             r"D:\ \tfrac12\mathbb{E}(r-1)^2 + \tfrac12\mathbb{E}f^2 \qquad G:\ \tfrac12\mathbb{E}(f-1)^2",
             "share",
             "Mao et al. 2017, eq. 2 and 9, arXiv:1611.04076",
+            border=0.5,
         ),
         AdversarialLoss(
             "wasserstein",
@@ -89,6 +92,7 @@ LOSSES: Registry[AdversarialLoss] = Registry(
             r"D:\ \mathbb{E}f - \mathbb{E}r \qquad G:\ -\mathbb{E}f",
             "none",
             "Arjovsky, Chintala, Bottou 2017, eq. 2, arXiv:1701.07875",
+            border=None,
         ),
         AdversarialLoss(
             "hinge",
@@ -107,6 +111,7 @@ LOSSES: Registry[AdversarialLoss] = Registry(
             r"D:\ \mathbb{E}\,\zeta(f-r) \qquad G:\ \mathbb{E}\,\zeta(r-f)",
             "log_ratio",
             "Jolicoeur-Martineau 2018, arXiv:1807.00734; Huang et al. 2024, R3GAN, eq. 2, arXiv:2501.05441",
+            border=None,
         ),
     ),
 )

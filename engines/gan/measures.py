@@ -156,7 +156,7 @@ class GameMeasures:
         samples = samples[:N_COMPARED]
         real, fake = model.discriminate(self.reference[:N_COMPARED].to(samples)), model.discriminate(samples)
         found = {"real": float(real.mean()), "fake": float(fake.mean())}
-        border = {"least_squares": 0.5, "wasserstein": None, "relativistic": None}.get(model.game.key, 0.0)
+        border = model.game.border
         if border is not None:
             found["accuracy"] = float((real > border).float().mean() + (fake <= border).float().mean()) / 2
         else:  # no border, but pairs to be told apart

@@ -58,6 +58,7 @@ class PlaneGan(nn.Module):
             settings.discriminator_hidden,
             is_spectral=settings.spectral_norm,
             sees_spread=settings.minibatch_std,
+            n_waves=settings.waves,
         )
         self.mean: Tensor
         self.scale: Tensor

@@ -22,6 +22,14 @@ class PlaneGanSettings(Settings):
     width: int = setting(64, "Width", "Units of each hidden layer, in both nets.", low=8, high=512, step=8, is_log=True)
     n_hidden: int = setting(2, "Generator's layers", "Hidden layers. Depth buys sharp bridges.", low=1, high=5)
     discriminator_hidden: int = setting(2, "Discriminator's layers", "Its hidden layers.", low=1, high=5)
+    waves: int = setting(
+        0,
+        "Discriminator's waves",
+        "Sines and cosines of the point that the discriminator sees beside it: with them it sees narrow modes early.",
+        low=0,
+        high=128,
+        step=8,
+    )
     discriminator_rate: float = setting(
         1.0,
         "Discriminator's rate",

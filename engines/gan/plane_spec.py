@@ -49,4 +49,5 @@ PLANE_GAN = ModelSpec(
         "sample_path": "A sample is made in a single pass.",
     },
     plan=Plan(steps=2500, batch_size=128, learning_rate=1e-3),
+    adopts=True,
 )

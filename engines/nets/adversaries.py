@@ -5,8 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from engines.nets.noise_mlp import PlaneWaves
 from engines.nets.stacked import StackedLinear
 
+WAVE_PACE = 3.0  # standard deviation of the waves' frequencies, radians for each unit of the data's width
 SLOPE = 0.2  # of the leaky rectifier, left of 0
 
 
@@ -74,15 +76,27 @@ class Discriminator(nn.Module):
         sees_spread: Whether each pack comes with how far the packs of its batch spread (minibatch standard deviation,
             Karras et al. 2018, section 3, arXiv:1710.10196). It is told at the input: at the last layer, as there, a
             slow discriminator of points does not find it.
+        n_waves: Sines, and as many cosines, of the pack along random directions that it sees beside it; see
+            `PlaneWaves`.
     """
 
     def __init__(
-        self, n_models: int, pack: int, width: int, n_hidden: int, *, is_spectral: bool, sees_spread: bool
+        self,
+        n_models: int,
+        pack: int,
+        width: int,
+        n_hidden: int,
+        *,
+        is_spectral: bool,
+        sees_spread: bool,
+        n_waves: int = 0,
     ) -> None:
         super().__init__()
         linear = SpectralLinear if is_spectral else StackedLinear
         self.sees_spread = sees_spread
-        self.body = _body(linear, n_models, [2 * pack + sees_spread] + [width] * n_hidden)
+        self.waves = PlaneWaves(2 * pack, n_waves, pace=WAVE_PACE) if n_waves else None
+        n_in = (self.waves.n_features if self.waves else 2 * pack) + sees_spread
+        self.body = _body(linear, n_models, [n_in] + [width] * n_hidden)
         self.head = linear(n_models, width, 1, is_alike=False)
 
     def forward(self, packs: Tensor, others: Tensor | None = None) -> Tensor:
@@ -92,10 +106,11 @@ class Discriminator(nn.Module):
             packs: Shape (K, P, 2 m).
             others: The batch whose spread is told, shape (K, Q, 2 m); None: the packs themselves.
         """
+        seen = self.waves(packs) if self.waves else packs
         if self.sees_spread:
             spread = spread_of(packs if others is None else others)
-            packs = torch.cat([packs, spread.expand(-1, packs.shape[1], -1)], dim=-1)
-        return self.head(self.body(packs))[..., 0]
+            seen = torch.cat([seen, spread.expand(-1, seen.shape[1], -1)], dim=-1)
+        return self.head(self.body(seen))[..., 0]
 
 
 def spread_of(packs: Tensor) -> Tensor:

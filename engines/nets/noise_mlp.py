@@ -30,7 +30,7 @@ class LevelFeatures(nn.Module):
 
 
 class PlaneWaves(nn.Module):
-    """A point as itself and as sines and cosines along random directions: (B, D) -> (B, n_features).
+    """A point as itself and as sines and cosines along random directions: (..., D) -> (..., n_features).
 
     Thin shapes are then learned from the start; a plain net sees the smooth parts long before.
 
@@ -38,16 +38,16 @@ class PlaneWaves(nn.Module):
         Tancik et al. 2020, Fourier features let networks learn high frequency functions, arXiv:2006.10739
     """
 
-    def __init__(self, n_inputs: int, n_waves: int = N_PLANE_WAVES) -> None:
+    def __init__(self, n_inputs: int, n_waves: int = N_PLANE_WAVES, *, pace: float = PLANE_PACE) -> None:
         super().__init__()
         self.n_features = 2 * n_waves + n_inputs
-        self.register_buffer("waves", PLANE_PACE * torch.randn(n_inputs, n_waves))
+        self.register_buffer("waves", pace * torch.randn(n_inputs, n_waves))
         self.waves: Tensor
 
     def forward(self, x: Tensor) -> Tensor:
         """Features of each point."""
         angle = x @ self.waves
-        return torch.cat([x, angle.sin(), angle.cos()], dim=1)
+        return torch.cat([x, angle.sin(), angle.cos()], dim=-1)
 
 
 class NoiseMlp(nn.Module):

@@ -54,7 +54,7 @@ def test_a_mode_counts_only_what_is_strictly_near() -> None:
 def test_a_collapsed_sampler_is_measured_as_such() -> None:
     measures, rng = GameMeasures(RING), make_rng(0)
     one = RING.modes[2] + 0.02 * torch.randn(2500, 2, generator=rng)
-    found = measures.of_modes(one) | measures.of_distances(one.float()[:1000])
+    found: dict[str, Any] = measures.of_modes(one) | measures.of_distances(one.float()[:1000])
     assert (found["modes"], found["modes_fair"]) == (1, 1)
     assert found["reverse_kl"] == pytest.approx(math.log(8))
     assert found["mode_shares"][2] == 1

@@ -87,8 +87,9 @@ def test_games_of_a_run_begin_apart_and_stay_apart() -> None:
 def test_the_generator_is_a_plain_perceptron() -> None:
     torch.manual_seed(1)
     net, z = Generator(2, 3, 8, 2), torch.randn(5, 3)
+    layers: list[Any] = list(net.body)
     x = z
-    for layer in list(net.body)[::2]:
+    for layer in layers[::2]:
         x = torch.nn.functional.leaky_relu(x @ layer.weight[1] + layer.bias[1], 0.2)
     torch.testing.assert_close(net(z)[1], x @ net.head.weight[1] + net.head.bias[1])
 
