@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from engines.nets.noise_mlp import PlaneWaves
-from engines.nets.stacked import StackedLinear
+from engines.nets.stacked import StackedBatchNorm, StackedLinear
 
 WAVE_PACE = 3.0  # standard deviation of the waves' frequencies, radians for each unit of the data's width
 SLOPE = 0.2  # of the leaky rectifier, left of 0
@@ -52,11 +52,12 @@ class Generator(nn.Module):
         n_latents: Z.
         width: Units of a hidden layer.
         n_hidden: Hidden layers.
+        is_normed: Whether every hidden layer's features are normalised over the batch.
     """
 
-    def __init__(self, n_models: int, n_latents: int, width: int, n_hidden: int) -> None:
+    def __init__(self, n_models: int, n_latents: int, width: int, n_hidden: int, *, is_normed: bool = False) -> None:
         super().__init__()
-        self.body = _body(StackedLinear, n_models, [n_latents] + [width] * n_hidden)
+        self.body = _body(StackedLinear, n_models, [n_latents] + [width] * n_hidden, is_normed=is_normed)
         self.head = StackedLinear(n_models, width, 2, is_alike=False)
 
     def forward(self, z: Tensor) -> Tensor:
@@ -118,8 +119,9 @@ def spread_of(packs: Tensor) -> Tensor:
     return (packs.var(1, correction=0) + 1e-8).sqrt().mean(-1)[:, None, None]
 
 
-def _body(linear: type[StackedLinear], n_models: int, sizes: list[int]) -> nn.Sequential:
+def _body(linear: type[StackedLinear], n_models: int, sizes: list[int], *, is_normed: bool = False) -> nn.Sequential:
     layers: list[nn.Module] = []
     for n_in, n_out in zip(sizes, sizes[1:], strict=False):
-        layers += [linear(n_models, n_in, n_out, is_alike=False), nn.LeakyReLU(SLOPE)]
+        norms = [StackedBatchNorm(n_models, n_out)] if is_normed else []
+        layers += [linear(n_models, n_in, n_out, is_alike=False), *norms, nn.LeakyReLU(SLOPE)]
     return nn.Sequential(*layers)

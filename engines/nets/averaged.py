@@ -43,11 +43,12 @@ class Averaged(nn.Module):
 
     @torch.no_grad()
     def follow(self) -> None:
-        """Move the mean towards the weights: to be called once for each step."""
+        """Move the mean towards the weights, and towards what else the net has gathered: once for each step."""
         n = int(self.n_steps)
         share = 1 - min(self.decay, (1 + n) / (10 + n))
-        weights, means = dict(self.net.named_parameters()), dict(self.mean.named_buffers())
-        for name, weight in weights.items():
+        gathered = {name: value for name, value in self.net.named_buffers() if value.is_floating_point()}
+        means = dict(self.mean.named_buffers())
+        for name, weight in (dict(self.net.named_parameters()) | gathered).items():
             means[name].lerp_(weight, share)
         self.n_steps += 1
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
+FINE = 8  # features of each pixel at the end, so that neighbours of different places fit together
 SLOPE = 0.2  # of leaky units below nought
 
 
@@ -50,8 +51,9 @@ class ResidualTranslator(nn.Module):
             nn.ReLU(),
             *(Residual(width) for _ in range(n_blocks)),
             nn.ReLU(),
-            nn.Conv2d(width, 4 * channels, 3, padding=1),
+            nn.Conv2d(width, 4 * FINE, 3, padding=1),
             nn.PixelShuffle(2),
+            nn.Conv2d(FINE, channels, 3, padding=1),
         )
 
     def forward(self, x: Tensor) -> Tensor:

@@ -12,6 +12,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+NORM_FLOOR = 1e-5  # added to a variance before it divides
+
 
 class StackedLinear(nn.Module):
     """K linear layers: y[k] = x[k] W[k] + b[k].
@@ -34,6 +36,44 @@ class StackedLinear(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """x of shape (K, B, n_in), or (B, n_in) for the same input to all -> (K, B, n_out)."""
         return torch.baddbmm(self.bias, x.expand(len(self.weight), -1, -1), self.weight)
+
+
+class StackedBatchNorm(nn.Module):
+    """K batch normalisations: each feature of each model has mean 0 and variance 1 over the batch, then its own two.
+
+    As torch.nn.BatchNorm1d for each model: at use, running means of both moments take the place of the batch's.
+
+    Args:
+        n_models: K.
+        n_features: F.
+        momentum: Share of the newest batch in the running means.
+
+    Source:
+        Ioffe and Szegedy 2015, Batch normalization, algorithm 1 and 2, arXiv:1502.03167
+    """
+
+    def __init__(self, n_models: int, n_features: int, momentum: float = 0.1) -> None:
+        super().__init__()
+        self.momentum = momentum
+        self.weight = nn.Parameter(torch.ones(n_models, 1, n_features))
+        self.bias = nn.Parameter(torch.zeros(n_models, 1, n_features))
+        self.mean: Tensor
+        self.variance: Tensor
+        self.register_buffer("mean", torch.zeros(n_models, 1, n_features))
+        self.register_buffer("variance", torch.ones(n_models, 1, n_features))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x of shape (K, B, F), B at least 2 in training -> (K, B, F)."""
+        if not self.training:
+            return self._scaled(x, self.mean, self.variance)
+        mean, variance = x.mean(1, keepdim=True), x.var(1, keepdim=True, correction=0)
+        with torch.no_grad():
+            self.mean.lerp_(mean, self.momentum)
+            self.variance.lerp_(variance * (x.shape[1] / max(1, x.shape[1] - 1)), self.momentum)
+        return self._scaled(x, mean, variance)
+
+    def _scaled(self, x: Tensor, mean: Tensor, variance: Tensor) -> Tensor:
+        return torch.addcmul(self.bias, (x - mean) * (variance + NORM_FLOOR).rsqrt(), self.weight)
 
 
 def build_stacked_mlp(n_models: int, sizes: Sequence[int]) -> nn.Sequential:

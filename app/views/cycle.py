@@ -1,0 +1,189 @@
+"""CycleGAN: points and pictures are translated between two domains of which nobody has seen a pair."""
+
+from __future__ import annotations
+
+import secrets
+from functools import partial
+
+import streamlit as st
+
+from app.canvas.cycle import (
+    CyclePicturesView,
+    CyclePlace,
+    CyclePointsView,
+    draw_cycle_pictures,
+    draw_cycle_points,
+    place_of_link,
+    read_cycle_place,
+)
+from app.panels.cycle import (
+    beside_of,
+    domains_of,
+    draw_cycle_charts,
+    draw_cycle_code,
+    draw_cycle_formula,
+    presets_of,
+)
+from app.panels.experiment import ShownRun, open_link, settings_texts, use_usual
+from app.panels.lessons import draw_experiments
+from app.panels.pictures import draw_own_picture, own_picture
+from app.panels.properties import draw_properties
+from app.panels.targets import draw_own_target, pick_target
+from app.panels.training import draw_controls
+from app.panels.visit import draw_problems, restart_with
+from app.state import PageKeys, keep_widgets, write_link
+from engines.datasets import DATASETS
+from engines.errors import DataError
+from engines.gan.cycle_tasks import TASKS
+
+KEYS = PageKeys("cycle")
+PARTS = {"points": "Points of the plane", "pictures": "Pictures of faces"}
+MODELS_OF = {"points": "plane_cycle", "pictures": "picture_cycle"}
+FIRST = {"points": "moons", "pictures": "faces"}
+
+
+def draw_page() -> None:
+    """The page from top to bottom."""
+    open_here()
+    st.title("How do you translate without a dictionary?", anchor=False)
+    st.caption(
+        "Two heaps of examples, and nobody says which belongs to which. Two translators learn to turn each kind into "
+        "the other; what holds them together is that there and back again must lead home."
+    )
+    part = choose_part()
+    target = choose_target(part)
+    draw_problems(KEYS)
+    model = MODELS_OF[part]
+    if part == "points":
+        draw_own_target(KEYS, target)
+        turn = None
+    else:
+        turn = ("Your picture", ":material/add_photo_alternate:", partial(draw_own_picture, KEYS))
+    shown = draw_controls(KEYS, model, target, presets_of(model, target), turn=turn)
+    place = current_place(part, shown)
+    st.session_state[KEYS.own("last")] = place
+    write_link(link_of(part, target, place))
+    try:
+        draw_stage(part, shown)
+    except DataError as error:
+        st.error(str(error), icon=":material/draw:")
+        return
+    draw_below(part, shown)
+
+
+def open_here() -> None:
+    """At the first run of a visit, set everything from the link; after another page, from what was set last."""
+    keep_widgets(KEYS)
+    if KEYS.own("target") in st.session_state:
+        if not any(KEYS.own(part) in st.session_state for part in PARTS):
+            start_at(st.session_state.get(KEYS.own("last"), CyclePlace()))
+        return
+    query = st.query_params.to_dict()
+    part = query.get("part", "points")
+    problems = [] if part in PARTS else [f"Expected part=points or part=pictures, got {part[:20]!r}. Points are shown."]
+    part = part if part in PARTS else "points"
+    target, wrong = open_link(KEYS, query, model=MODELS_OF[part], target=FIRST[part])
+    if (DATASETS[target].kind == "plane") != (part == "points") or (part == "pictures" and target != "faces"):
+        wrong.append(f"{DATASETS[target].title} does not fit here. The default, {FIRST[part]}, is shown.")
+        target = FIRST[part]
+        use_usual(KEYS, MODELS_OF[part], target)
+    start_at(place_of_link(query, problems))
+    st.session_state[KEYS.own("problems")] = problems + wrong
+    st.session_state[KEYS.own("part")] = part
+    st.session_state[KEYS.own("target")] = target
+
+
+def start_at(place: CyclePlace) -> None:
+    """Set the stage to a place at its next mount."""
+    st.session_state[KEYS.own("place")] = place
+    st.session_state[KEYS.own("visit")] = secrets.token_hex(4)
+
+
+def choose_part() -> str:
+    """Points or pictures; another part begins with what is usual there."""
+    before = st.session_state[KEYS.own("part")]
+    key = KEYS.own("parts")
+    st.session_state.setdefault(key, before)
+    chosen = st.segmented_control(
+        "Part", list(PARTS), format_func=PARTS.__getitem__, key=key, label_visibility="collapsed"
+    )
+    part = chosen or before
+    if part != before:
+        st.session_state[KEYS.own("part")] = part
+        change_target(part, FIRST[part])
+    return part
+
+
+def choose_target(part: str) -> str:
+    """Domain A: the picker in the plane; of pictures there are only the faces, whose factors are known."""
+    before = st.session_state[KEYS.own("target")]
+    if part == "pictures":
+        return before
+    target = pick_target(KEYS, before)
+    if target != before:
+        change_target(part, target)
+    return target
+
+
+def change_target(part: str, target: str) -> None:
+    """Begin anew with what is usual there."""
+    st.session_state[KEYS.own("target")] = target
+    st.session_state[KEYS.own("problems")] = []
+    use_usual(KEYS, MODELS_OF[part], target)
+    start_at(CyclePlace())
+
+
+def current_place(part: str, shown: ShownRun) -> CyclePlace:
+    """Where the stage says that the visitor is; before it has spoken, where the link says."""
+    attempt, visit = st.session_state.get(KEYS.own("attempt"), 0), st.session_state[KEYS.own("visit")]
+    told = read_cycle_place(st.session_state.get(KEYS.own(part)), visit, shown.digest, attempt)
+    return told or st.session_state[KEYS.own("place")]
+
+
+def link_of(part: str, target: str, place: CyclePlace) -> dict[str, str]:
+    """What the address bar should say."""
+    link = {"part": part} if part != "points" else {"target": target}
+    return link | settings_texts(KEYS, MODELS_OF[part], target) | place.texts()
+
+
+def draw_stage(part: str, shown: ShownRun) -> None:
+    """The canvas of the part."""
+    experiment = shown.experiment
+    common = {
+        "run": shown.digest,
+        "attempt": st.session_state.get(KEYS.own("attempt"), 0),
+        "steps": experiment.steps,
+        "place": st.session_state[KEYS.own("place")],
+        "visit": st.session_state[KEYS.own("visit")],
+    }
+    if part == "points":
+        beside, weight = beside_of(experiment)
+        own = float(experiment.settings["cycle"])
+        domains = domains_of(experiment)
+        view = CyclePointsView(**common, domains=domains, weight=own, beside=beside, beside_weight=weight)
+        draw_cycle_points(view, key=KEYS.own(part))
+        return
+    task = TASKS[str(experiment.settings["task"])]
+    picture = own_picture(KEYS, (3, 32, 32))
+    pixels, name = (None, "") if picture is None else (picture.pixels, picture.name)
+    view = CyclePicturesView(**common, words=task.words, idea=task.idea, own=pixels, own_id=name)
+    draw_cycle_pictures(view, key=KEYS.own(part))
+
+
+def draw_below(part: str, shown: ShownRun) -> None:
+    """Under the stage: numbers, properties, experiments, charts, code."""
+    left, right = st.columns([1.15, 1])
+    with left:
+        st.subheader("In numbers", anchor=False)
+        draw_cycle_formula(shown.experiment, shown.run)
+    with right:
+        draw_properties(MODELS_OF[part])
+    chosen = draw_experiments("cycle", KEYS.own("lesson"))
+    draw_cycle_charts(shown.run, key=KEYS.own("charts"))
+    with st.expander("The code that made this picture", icon=":material/code:"):
+        draw_cycle_code(shown.experiment)
+    if chosen:
+        restart_with(KEYS, chosen)
+
+
+draw_page()
