@@ -39,7 +39,7 @@ def _draw(field: SettingField, key: str) -> None:
         st.number_input(label, int(field.low or 0), int(field.high or 0), step=1, **common)
     else:
         as_type = int if field.kind == "int" else float
-        low, high, step = (as_type(v or 0) for v in (field.low, field.high, field.step))
+        low, high, step = (as_type(v or 0) for v in (field.low, field.high, field.step or 1))
         st.slider(label, low, high, step=step, **common)
 
 

@@ -106,6 +106,7 @@ class ModelSpec:
         takes: Kinds of data that it learns from.
         plan: How it is trained by default.
         on: Data set -> what it does best with there, where that differs.
+        adopts: Whether a fork may change its settings: it takes over the weights that fit.
     """
 
     key: str
@@ -120,6 +121,7 @@ class ModelSpec:
     takes: tuple[Kind, ...] = ("plane",)
     plan: Plan = Plan()
     on: Mapping[str, Usual] = field(default_factory=dict)
+    adopts: bool = False
 
     def usual(self, dataset: str) -> Usual:
         """What it does best with on a data set."""

@@ -43,7 +43,7 @@ export class Stage {
   build(root) {
     this.cards = this.buildCards();
     this.buildTemperature();
-    this.player = new Player({
+    this.player = new this.Player({
       seek: (index) => this.seek(index),
       follow: () => { this.following = true; this.showNewest(); },
       command: (word) => this.socket?.send({ do: word }),
@@ -54,6 +54,9 @@ export class Stage {
     this.note.setAttribute("role", "status");
     this.arrange(root);
   }
+
+  /** What kind of player stands under the cards. */
+  get Player() { return Player; }
 
   arrange(root) {
     root.replaceChildren(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import streamlit as st
 
@@ -13,6 +13,7 @@ from app.state import PageKeys, current_settings, load_settings, store_settings,
 from engines.datasets import DATASETS
 from engines.errors import GenLabError, UnknownKeyError
 from engines.models import MODELS
+from engines.settings import Value
 from engines.training import Experiment, Plan
 from engines.training.run import Run
 
@@ -123,13 +124,32 @@ def start_training(keys: PageKeys, experiment: Experiment) -> None:
     st.session_state[keys.own("moment")] = None
 
 
-def start_fork(keys: PageKeys, run: Run, described: Experiment, step: int) -> None:
-    """Continue from a kept step of a run with the settings of the fork's widgets. Meant as a button's callback."""
+def start_fork(
+    keys: PageKeys, run: Run, described: Experiment, step: int, change: tuple[str, Value] | None = None
+) -> None:
+    """Continue from a kept step of a run with the settings of the fork's widgets. Meant as a button's callback.
+
+    Args:
+        keys: Session keys of the page.
+        run: What is left.
+        described: What the widgets describe.
+        step: A step that keeps its weights.
+        change: A setting of the model with its new value; the widgets follow. None: the plan alone may differ.
+    """
     plan = current_settings(keys, "fork", Plan).to_dict()
     fork = run.experiment.fork(step, **plan)
+    if change is not None:
+        fork, described = _changed(keys, fork, change)
     st.session_state[keys.own("fork")] = fork
     st.session_state[keys.own("fork_base")] = described.digest
     start_training(keys, fork)
+
+
+def _changed(keys: PageKeys, fork: Experiment, change: tuple[str, Value]) -> tuple[Experiment, Experiment]:
+    """A fork with one setting of its model changed, and what the widgets describe when they say so too."""
+    settings = MODELS[fork.model].settings.from_dict(dict(fork.settings) | dict([change]))
+    store_settings(keys, "model", settings)
+    return replace(fork, settings=settings.to_dict()), described_experiment(keys, fork.model, fork.dataset)
 
 
 def _open_run(keys: PageKeys, experiment: Experiment) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 
 import streamlit as st
@@ -12,11 +12,12 @@ from app.panels.experiment import ShownRun, described_experiment, find_run, star
 from app.panels.targets import draw_target_settings
 from app.state import PageKeys, current_settings, store_settings
 from engines.models import MODELS
-from engines.settings import Settings
+from engines.settings import Settings, Value
 from engines.training import Plan
 
 POPOVER_WIDTH = 320  # pixels
 AS_SET = "as set under More"
+UNCHANGED = "nothing changed in the model"
 
 
 def draw_controls(
@@ -26,6 +27,7 @@ def draw_controls(
     presets: dict[str, Settings],
     *,
     turn: tuple[str, str, Callable[[], object]] | None = None,
+    changes: Callable[[Settings], Mapping[str, tuple[str, Value]]] | None = None,
 ) -> ShownRun:
     """Draw the row; returns the run that its widgets ask for.
 
@@ -35,6 +37,7 @@ def draw_controls(
         target: Key of the target.
         presets: Named settings of the model, the default first.
         turn: Title, icon and content of the second control; None: the settings of the target.
+        changes: From a run's settings to what a fork may change, by what a visitor reads; None: the plan alone.
     """
     title, icon, draw_turn = turn or ("Target", ":material/tune:", partial(draw_target_settings, keys, target))
     size, second, more, fork, train = st.columns([2.4, 1.6, 1.3, 1.3, 1.1], vertical_alignment="bottom")
@@ -50,7 +53,7 @@ def draw_controls(
     with fork.popover(
         "Fork", icon=":material/call_split:", width="stretch", disabled=not shown.run or not shown.run.weight_steps
     ):
-        _draw_fork(keys, shown)
+        _draw_fork(keys, shown, changes)
     train.button(
         "Train",
         type="primary",
@@ -88,8 +91,10 @@ def _draw_presets(keys: PageKeys, model: str, presets: dict[str, Settings]) -> N
     )
 
 
-def _draw_fork(keys: PageKeys, shown: ShownRun) -> None:
-    """Continue a stored run from one of its kept steps, with a changed plan."""
+def _draw_fork(
+    keys: PageKeys, shown: ShownRun, changes: Callable[[Settings], Mapping[str, tuple[str, Value]]] | None
+) -> None:
+    """Continue a stored run from one of its kept steps, with a changed plan, or with one setting changed."""
     if shown.run is None or not shown.run.weight_steps:
         return
     kept = shown.run.weight_steps
@@ -102,7 +107,20 @@ def _draw_fork(keys: PageKeys, shown: ShownRun) -> None:
     with st.container(width=POPOVER_WIDTH):
         st.markdown("Start a new run from the weights that this one had at a step, with a changed plan.")
         step = st.select_slider("From step", kept, key=key)
+        change = _draw_change(keys, changes(_settings_of(shown))) if changes else None
         draw_settings(keys, "fork", Plan)
         described = described_experiment(keys, shown.experiment.model, shown.experiment.dataset)
-        begin = partial(start_fork, keys, shown.run, described, int(step))
+        begin = partial(start_fork, keys, shown.run, described, int(step), change)
         st.button("Start the fork", key=keys.own("start_fork"), on_click=begin)
+
+
+def _settings_of(shown: ShownRun) -> Settings:
+    return MODELS[shown.experiment.model].settings.from_dict(shown.experiment.settings)
+
+
+def _draw_change(keys: PageKeys, changes: Mapping[str, tuple[str, Value]]) -> tuple[str, Value] | None:
+    """Which setting of the model a fork changes, if any."""
+    key, names = keys.own("fork_change"), [UNCHANGED, *changes]
+    if st.session_state.get(key) not in names:
+        st.session_state[key] = UNCHANGED
+    return changes.get(st.selectbox("With one change", names, key=key))

@@ -49,7 +49,7 @@ class PlaneGan(nn.Module):
         self.settings = settings
         self.game = LOSSES[settings.loss]
         k, width = settings.n_models, settings.width
-        generator = Generator(k, settings.n_latents, width, settings.n_hidden)
+        generator = Generator(k, settings.n_latents, width, settings.n_hidden, is_normed=settings.batch_norm)
         self.generator = Averaged(generator, settings.averaging)
         self.discriminator = Discriminator(
             k,

@@ -21,6 +21,9 @@ class PlaneGanSettings(Settings):
     )
     width: int = setting(64, "Width", "Units of each hidden layer, in both nets.", low=8, high=512, step=8, is_log=True)
     n_hidden: int = setting(2, "Generator's layers", "Hidden layers. Depth buys sharp bridges.", low=1, high=5)
+    batch_norm: bool = setting(
+        False, "Generator's batch norm", "Features of its hidden layers are normalised over the batch: it bends sooner."
+    )
     discriminator_hidden: int = setting(2, "Discriminator's layers", "Its hidden layers.", low=1, high=5)
     waves: int = setting(
         0,

@@ -7,7 +7,7 @@ from dataclasses import replace
 from engines.datasets.gaussian_mixture import GaussianMixture
 from engines.gan.plane_gan import PlaneGan
 from engines.gan.plane_settings import PlaneGanSettings
-from engines.model_spec import ModelSpec
+from engines.model_spec import ModelSpec, Usual
 from engines.plan import Plan
 
 
@@ -26,6 +26,19 @@ CURES = {
     "equal rates": replace(COLLAPSE, discriminator_rate=1.0),
 }
 
+# For the rings and grids of the papers, whose modes are very narrow: depth and batch norm make bridges sharp, R1 keeps
+# the weights of the modes equal, and averaging with falling rates lets the game come to rest. Among 25 modes the
+# discriminator needs waves to see them all.
+SHARP = PlaneGanSettings(
+    width=128, n_hidden=4, discriminator_hidden=3, r1=0.02, batch_norm=True, averaging=0.995, decays=True
+)
+WAVES = replace(SHARP, batch_norm=False, waves=64, r1=0.3)
+# VEEGAN's and PacGAN's protocols: data set, and what comes nearest to their tables.
+PUBLISHED = {
+    "ring of 8": ("ring_narrow", Usual(SHARP, Plan(steps=6000, batch_size=256, learning_rate=1e-3))),
+    "grid of 25": ("grid", Usual(WAVES, Plan(steps=12_000, batch_size=256, learning_rate=6e-4))),
+}
+
 PLANE_GAN = ModelSpec(
     key="plane_gan",
     family="gan",
@@ -33,7 +46,7 @@ PLANE_GAN = ModelSpec(
     idea="One net makes points, another tells them from real ones; each learns from the other's mistakes.",
     settings=PlaneGanSettings,
     build=build_plane_gan,
-    presets={"collapse": COLLAPSE, **CURES},
+    presets={"collapse": COLLAPSE, **CURES, "narrow modes": SHARP, "many narrow modes": WAVES},
     paper="Goodfellow et al. 2014, Generative adversarial nets, arXiv:1406.2661",
     absent={
         "log_prob": "A generator makes points and has no density to be asked; the page estimates it from samples.",
@@ -49,5 +62,6 @@ PLANE_GAN = ModelSpec(
         "sample_path": "A sample is made in a single pass.",
     },
     plan=Plan(steps=2500, batch_size=128, learning_rate=1e-3),
+    on=dict(PUBLISHED.values()),
     adopts=True,
 )

@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 
 from engines.errors import RunFormatError, SettingError
+from engines.models import MODELS
 from engines.training import worker as inside
 from engines.training.experiment import Experiment
 from engines.training.run import RunWriter, State
@@ -372,7 +373,8 @@ class Workers:
         if run is None or not step.isdigit():
             raise RunFormatError(f"This run starts from run {digest[:16]!r}, which is not stored here.")
         origin = run.experiment
-        if (origin.model, dict(origin.settings)) != (experiment.model, dict(experiment.settings)):
+        is_alike = MODELS[experiment.model].adopts or dict(origin.settings) == dict(experiment.settings)
+        if origin.model != experiment.model or not is_alike:
             raise SettingError("A fork keeps the model and its size: expected the settings of the run it starts from.")
         kept = int(step) if int(step) in run.weight_steps else None
         if kept is None and int(step) != run.info.step:

@@ -16,6 +16,7 @@ from engines.gan.penalties import one_centred, zero_centred
 from engines.gan.plane_gan import PlaneGan
 from engines.gan.plane_settings import PlaneGanSettings
 from engines.nets.adversaries import Discriminator, Generator, SpectralLinear, spread_of
+from engines.nets.stacked import StackedBatchNorm
 from engines.probes import build_probe
 from engines.tensors import make_rng
 from engines.training import Experiment, Trainer
@@ -92,6 +93,32 @@ def test_the_generator_is_a_plain_perceptron() -> None:
     for layer in layers[::2]:
         x = torch.nn.functional.leaky_relu(x @ layer.weight[1] + layer.bias[1], 0.2)
     torch.testing.assert_close(net(z)[1], x @ net.head.weight[1] + net.head.bias[1])
+
+
+def test_batch_norm_agrees_with_torch() -> None:
+    torch.manual_seed(1)
+    own, theirs = StackedBatchNorm(2, 5), [torch.nn.BatchNorm1d(5) for _ in range(2)]
+    x = torch.randn(2, 30, 5) * 3 + 1
+    for _ in range(3):
+        x = x + 0.5
+        found = own(x)
+        for k, peer in enumerate(theirs):
+            torch.testing.assert_close(found[k], peer(x[k]))
+    for k, peer in enumerate(theirs):
+        torch.testing.assert_close(own.eval()(x)[k], peer.eval()(x[k]))
+
+
+def test_the_mean_generator_knows_the_running_moments() -> None:
+    settings = {"batch_norm": True, "averaging": 0.5}
+    trainer = Trainer(Experiment.default("plane_gan", "ring", steps=60, settings=settings), device="cpu")
+    for _ in range(60):
+        trainer.advance()
+    model, z = trainer.model, trainer.model._fixed_noise(2000)
+    shown = model.decode(z)
+    model.generator.net.train()
+    trained = model.mean + model.scale * model.generator.net(z)[0]
+    torch.testing.assert_close(shown.mean(0), trained.mean(0), atol=0.3, rtol=0)
+    torch.testing.assert_close(shown.std(0), trained.std(0), atol=0.3, rtol=0)
 
 
 def test_spectral_norm_is_the_largest_singular_value() -> None:

@@ -1,0 +1,212 @@
+"""The stage of a GAN in the plane: landscape, particles, the mode monitor, two futures, and moves by hand."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from app.canvas.component import lane_component
+from app.canvas.stage import StageView
+from engines.errors import SettingError
+from engines.gan.alarm import ALARMS
+from engines.gan.bout import check_moves
+from engines.gan.losses import LOSSES
+from engines.gan.plane_settings import PlaneGanSettings
+from engines.settings import Value, setting_fields
+
+VIEWS = ("learned", "optimal", "difference")
+LAYERS = ("real", "fakes", "arrows", "grid")
+USUAL_LAYERS = ("real", "fakes", "arrows")
+
+_mount = lane_component("gan_stage", styles=("stage", "gan_stage"))
+
+
+@dataclass(frozen=True)
+class GanPlace:
+    """What a visitor set on the stage.
+
+    Attributes:
+        view: Whose landscape is shown: one of VIEWS.
+        layers: What lies over it, of LAYERS.
+        moves: Made by hand from the shown step.
+    """
+
+    view: str = "learned"
+    layers: tuple[str, ...] = USUAL_LAYERS
+    moves: str = ""
+
+    def texts(self) -> dict[str, str]:
+        """What differs from the usual, as parameters of a link."""
+        usual, found = GanPlace(), {"view": self.view, "layers": " ".join(self.layers) or "none", "moves": self.moves}
+        return {name: text for name, text in found.items() if getattr(self, name) != getattr(usual, name)}
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a fork came from.
+
+    Attributes:
+        run: Digest of the run that it left.
+        step: At which step.
+        was, became: What was changed, before and after, such as "pack = 1" and "pack = 2".
+    """
+
+    run: str
+    step: int
+    was: str
+    became: str
+
+
+@dataclass(frozen=True)
+class GanStageView(StageView):
+    """What the stage shows, beyond that of `StageView`.
+
+    Attributes:
+        modes, mode_std, mode_shares, blurred, blur, bands: See `GanTarget`.
+        settings: Of the run.
+        place: What was set on the stage, at first and whenever `visit` changes.
+        visit: Name of the visit and the target that the place belongs to.
+        origin: Where a fork came from; None for a run of its own.
+    """
+
+    modes: np.ndarray = field(default_factory=lambda: np.zeros((0, 2)))
+    mode_std: float = 0.0
+    mode_shares: Sequence[float] = ()
+    blurred: np.ndarray = field(default_factory=lambda: np.zeros((1, 1)))
+    blur: float = 1.0
+    bands: Mapping[str, tuple[float, float, float]] = field(default_factory=dict)
+    settings: PlaneGanSettings = PlaneGanSettings()
+    place: GanPlace = GanPlace()
+    visit: str = ""
+    origin: Origin | None = None
+
+    def numbers(self) -> dict[str, Any]:
+        """What goes into the blob's header."""
+        game = LOSSES[self.settings.loss]
+        own = {name: getattr(self, name) for name in ("mode_std", "mode_shares", "blur", "visit")}
+        own |= {"modes": self.modes.tolist(), "bands": dict(self.bands), "settings": self.settings.to_dict()}
+        own |= {"game": {"key": game.key, "title": game.title, "optimum": game.optimum}}
+        own |= {"alarms": alarms(self.settings), "place": vars(self.place), "usual_place": vars(GanPlace())}
+        return super().numbers() | own | {"origin": vars(self.origin) if self.origin else None}
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """The pictures of the blob."""
+        return super().arrays() | {"blurred": self.blurred}
+
+
+def alarms(settings: PlaneGanSettings) -> list[dict[str, Any]]:
+    """Every alarm with the cures that are not in use yet."""
+    held = settings.to_dict()
+    return [
+        {
+            "key": alarm.key,
+            "sentence": alarm.sentence,
+            "cures": [
+                {"name": name, "value": value, "text": said(name, value)}
+                for name, value in alarm.cures
+                if held[name] != value and not is_weaker(held[name], value)
+            ],
+        }
+        for alarm in ALARMS.values()
+    ]
+
+
+def is_weaker(held: Value, cure: Value) -> bool:
+    """Whether a cure that is measured out is given already, and more of it."""
+    numbers = isinstance(held, int | float) and isinstance(cure, int | float) and not isinstance(held, bool)
+    return numbers and 0 < float(cure) < float(held) and float(cure) != 1
+
+
+def said(name: str, value: Value) -> str:
+    """A setting with its value, as a visitor reads it: "pack = 2", "minibatch spread on"."""
+    label = next(f.label for f in setting_fields(PlaneGanSettings) if f.name == name)
+    label = label if label[:2].isupper() or label[:2] in ("R1", "R2") else label[0].lower() + label[1:]
+    if isinstance(value, bool):
+        return f"{label} {'on' if value else 'off'}"
+    if name == "loss":
+        return f"{LOSSES[str(value)].title.lower()} game"
+    return f"{label} = {value:g}" if isinstance(value, int | float) else f"{label} = {value}"
+
+
+def draw_gan_stage(view: GanStageView, *, key: str, on_cure: Callable[[], object]) -> None:
+    """Mount the stage; `read_moment` and `read_place` read what its visitor set, `read_cure` what cure was pressed."""
+    _mount(
+        key=key,
+        data=view.to_bytes(),
+        default={"moment": None, "lane": None},
+        on_moment_change=lambda: None,
+        on_lane_change=lambda: None,
+        on_ended_change=lambda: None,
+        on_cure_change=on_cure,
+    )
+
+
+@dataclass(frozen=True)
+class Cure:
+    """A fork that a visitor asked for: from a step of a run, with one setting changed."""
+
+    run: str
+    step: int
+    name: str
+    value: Value
+
+
+def read_cure(state: object) -> Cure | None:
+    """The cure that was just pressed, checked; None if there is none or it is nonsense."""
+    text = state.get("cure") if isinstance(state, dict) else getattr(state, "cure", None)
+    try:
+        told = json.loads(text) if isinstance(text, str) else None
+        if not isinstance(told, dict) or type(told.get("step")) is not int:
+            return None
+        name = str(told.get("name"))
+        value = PlaneGanSettings.from_dict({name: told.get("value")}).to_dict()[name]
+    except (ValueError, SettingError, TypeError, KeyError):
+        return None
+    return Cure(str(told.get("run")), told["step"], name, value)
+
+
+def read_place(state: object, visit: str) -> GanPlace | None:
+    """What the stage's visitor set, checked; None if there is none or it is nonsense."""
+    moment = state.get("moment") if isinstance(state, dict) else getattr(state, "moment", None)
+    if not isinstance(moment, dict) or moment.get("visit") != visit:
+        return None
+    layers = moment.get("layers")
+    if not isinstance(layers, list):
+        return None
+    try:
+        return checked_place(str(moment.get("view")), [str(name) for name in layers], moment.get("moves"))
+    except SettingError:
+        return None
+
+
+def place_of_link(query: Mapping[str, str], problems: list[str]) -> GanPlace:
+    """What a link sets; a sentence for each thing in it that is impossible."""
+    place = GanPlace()
+    for name in ("view", "layers", "moves"):
+        if name not in query:
+            continue
+        wanted = {"view": place.view, "layers": place.layers, "moves": place.moves} | {name: query[name]}
+        layers = wanted["layers"]
+        names = [n for n in layers.split() if n != "none"] if isinstance(layers, str) else list(layers)
+        try:
+            place = checked_place(str(wanted["view"]), names, wanted["moves"])
+        except SettingError as error:
+            problems.append(f"{error} The usual is shown.")
+    return place
+
+
+def checked_place(view: str, layers: Sequence[str], moves: object) -> GanPlace:
+    """A place.
+
+    Raises:
+        SettingError: If it is none.
+    """
+    if view not in VIEWS:
+        raise SettingError(f"Expected the view {', '.join(VIEWS)}, got {view[:20]!r}.")
+    if not set(layers) <= set(LAYERS):
+        raise SettingError(f"Expected layers of {', '.join(LAYERS)}, got {' '.join(layers)[:30]!r}.")
+    return replace(GanPlace(view), layers=tuple(n for n in LAYERS if n in layers), moves=check_moves(moves))

@@ -1,0 +1,41 @@
+"""The question to a GAN of the plane: where do these moves of its two players lead from a kept step?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+from app.live.asks.base import Arrays, read_place
+from engines.gan.bout import check_moves, play
+from engines.training.run import Run
+from engines.training.snapshot import as_picture
+
+
+@dataclass(frozen=True)
+class BoutAsk:
+    """Moves by hand from a kept step.
+
+    Attributes:
+        run, step: Whose weights.
+        moves: Of D and G, one letter each.
+    """
+
+    run: str
+    step: int | None
+    moves: str
+    member: int = 0
+
+    @classmethod
+    def from_message(cls, message: Mapping[str, Any]) -> Self:
+        """See `read_ask`."""
+        return cls(*read_place(message), check_moves(message.get("moves")))
+
+    @staticmethod
+    def answer(model: Any, run: Run, asks: Sequence[BoutAsk]) -> dict[BoutAsk, Arrays]:
+        """The shortest moves first, so that longer ones go on from there."""
+        found = {}
+        for ask in sorted(asks, key=lambda ask: len(ask.moves)):
+            arrays = play(run, ask.step, ask.moves)
+            found[ask] = as_picture(arrays) | {"losses": arrays["losses"]}
+        return found

@@ -1,0 +1,175 @@
+"""Generative adversarial networks in the plane: the game made visible, and a mode monitor that can be trusted."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import replace
+from typing import cast
+
+import streamlit as st
+
+from app.canvas.gan_stage import (
+    GanPlace,
+    GanStageView,
+    draw_gan_stage,
+    place_of_link,
+    read_cure,
+    read_place,
+)
+from app.canvas.stage import Moment, is_lane_blocked, read_moment
+from app.house import house
+from app.panels.experiment import ShownRun, link_parameters
+from app.panels.gan_charts import draw_gan_charts
+from app.panels.gan_target import gan_target
+from app.panels.gans import changes_of, draw_gan_code, draw_gan_formula, origin_of, start_cure
+from app.panels.lessons import draw_experiments
+from app.panels.properties import draw_properties
+from app.panels.targets import TargetView, draw_own_target, pick_target, target_view
+from app.panels.training import draw_controls
+from app.panels.visit import draw_problems, open_visit, restart_with
+from app.state import PageKeys, write_link
+from engines.datasets import DATASETS
+from engines.errors import DataError
+from engines.gan.plane_settings import PlaneGanSettings
+from engines.models import MODELS
+
+KEYS = PageKeys("gans")
+MODEL = "plane_gan"
+FIRST = {"target": "ring", "target.std": "0.1"}  # modes that are narrow enough to be lost
+
+
+def draw_page() -> None:
+    """The page from top to bottom."""
+    open_here()
+    st.title("What happens when two nets play against each other?", anchor=False)
+    st.caption(
+        "The generator G makes points out of noise, the discriminator D tells them from real ones; each learns from "
+        "the other, and neither ever sees a density."
+    )
+    target = choose_target()
+    draw_problems(KEYS)
+    draw_own_target(KEYS, target)
+    presets = {"default": MODELS[MODEL].usual(target).settings, **MODELS[MODEL].presets}
+    shown = draw_controls(KEYS, MODEL, target, presets, changes=changes_of)
+    moment, place = current_moment(shown), current_place(target)
+    st.session_state[KEYS.own("last_place")] = place
+    write_link(link_parameters(KEYS, MODEL, target, shown, moment) | place.texts())
+    try:
+        view = target_view(target, DATASETS[target].settings.from_dict(shown.experiment.dataset_settings))
+    except DataError as error:
+        st.error(str(error), icon=":material/draw:")
+        return
+    stage = stage_view(target, view, shown)
+    if is_lane_blocked(st.session_state.get(KEYS.own("stage"))):
+        draw_without_lane(stage, shown)
+    else:
+        draw_gan_stage(stage, key=KEYS.own("stage"), on_cure=cure_pressed)
+    draw_below(shown, moment)
+
+
+def open_here() -> None:
+    """At the first run of a visit, set everything from the link; after another page, what was set last."""
+    is_new = KEYS.own("target") not in st.session_state
+    if is_new and not {"target", "run"} & set(st.query_params):
+        st.query_params.from_dict(st.query_params.to_dict() | FIRST)
+    open_visit(KEYS, model=MODEL, target="ring")
+    if is_new:
+        problems: list[str] = st.session_state[KEYS.own("problems")]
+        st.session_state[KEYS.own("opened")] = secrets.token_hex(4)
+        st.session_state[KEYS.own("place")] = place_of_link(st.query_params.to_dict(), problems)
+    elif KEYS.own("stage") not in st.session_state:
+        st.session_state[KEYS.own("place")] = st.session_state.get(KEYS.own("last_place"), GanPlace())
+
+
+def choose_target() -> str:
+    """The picker; another target keeps view and layers, but no moves: they are of the old one."""
+    before = st.session_state[KEYS.own("target")]
+    target = pick_target(KEYS, before)
+    if target != before:
+        st.session_state[KEYS.own("place")] = replace(current_place(before), moves="")
+        st.session_state[KEYS.own("target")] = target
+        st.session_state[KEYS.own("moment")] = None
+        st.session_state.pop(KEYS.own("problems"), None)
+    return target
+
+
+def current_moment(shown: ShownRun) -> Moment | None:
+    """Where the stage says that the visitor is; before it has spoken, where the link says."""
+    attempt = st.session_state.get(KEYS.own("attempt"), 0)
+    told = read_moment(st.session_state.get(KEYS.own("stage")), shown.digest, attempt)
+    return told or st.session_state.get(KEYS.own("moment"))
+
+
+def current_place(target: str) -> GanPlace:
+    """What the visitor or the link set on the stage."""
+    return read_place(st.session_state.get(KEYS.own("stage")), visit_of(target)) or st.session_state[KEYS.own("place")]
+
+
+def visit_of(target: str) -> str:
+    """Name of this visit and target: what was set elsewhere says nothing here."""
+    return f"{st.session_state[KEYS.own('opened')]} {target}"
+
+
+def cure_pressed() -> None:
+    """A cure of the alarm was pressed: fork from there with that one setting changed."""
+    start_cure(KEYS, read_cure(st.session_state.get(KEYS.own("stage"))))
+
+
+def stage_view(target: str, view: TargetView, shown: ShownRun) -> GanStageView:
+    """What the stage shows of this target and run; nothing that the stage itself tells, so that it stays the same."""
+    moment: Moment | None = st.session_state.get(KEYS.own("moment"))
+    experiment = shown.experiment
+    dataset_settings = tuple(sorted(experiment.dataset_settings.items()))
+    about = gan_target(target, dataset_settings)
+    return GanStageView(
+        target=f"{target} {dataset_settings}",
+        target_title=DATASETS[target].title,
+        target_note="",
+        truth=view.truth,
+        samples=view.samples,
+        window=view.window,
+        entropy=view.entropy,
+        run=shown.digest,
+        attempt=st.session_state.get(KEYS.own("attempt"), 0),
+        steps=experiment.steps,
+        temperature=1.0,
+        at=moment.step if moment else None,
+        autoplay=not st.session_state[KEYS.own("place")].moves,
+        **vars(about),
+        settings=cast(PlaneGanSettings, PlaneGanSettings.from_dict(experiment.settings)),
+        place=st.session_state[KEYS.own("place")],
+        visit=visit_of(target),
+        origin=origin_of(experiment) if shown.digest else None,
+    )
+
+
+def draw_without_lane(stage: GanStageView, shown: ShownRun) -> None:
+    """The stage where a proxy blocks WebSockets: the snapshots come with the page's own data, once a second."""
+
+    def draw() -> None:
+        replay, standing = house().hub.replay(shown.digest)
+        if standing.get("ended") and shown.run is None:
+            st.rerun()  # it has just ended: the whole page takes it up as a stored run
+        draw_gan_stage(replace(stage, replay=replay, standing=standing), key=KEYS.own("stage"), on_cure=cure_pressed)
+
+    st.fragment(draw, run_every=1.0 if shown.run is None else None)()
+
+
+def draw_below(shown: ShownRun, moment: Moment | None) -> None:
+    """Under the stage: numbers, properties, experiments, charts, code."""
+    step = moment.step if moment else None
+    left, right = st.columns([1.15, 1])
+    with left:
+        st.subheader("In numbers", anchor=False)
+        draw_gan_formula(shown.experiment, shown.run, step)
+    with right:
+        draw_properties(MODEL)
+    chosen = draw_experiments("gans", KEYS.own("lesson"))
+    draw_gan_charts(shown.run, key=KEYS.own("charts"))
+    with st.expander("The code that made this picture", icon=":material/code:"):
+        draw_gan_code(shown.experiment)
+    if chosen:
+        restart_with(KEYS, chosen)
+
+
+draw_page()
