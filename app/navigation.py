@@ -25,4 +25,19 @@ NAVIGATION = (
     PageEntry("Score and Langevin", "score.py", "Score and particles", ":material/explore:", "score"),
     PageEntry("Score and Langevin", "shortcuts.py", "Fewer network calls", ":material/bolt:", "shortcuts"),
     PageEntry("Score and Langevin", "denoising.py", "From noise to image", ":material/blur_on:", "denoising"),
+    PageEntry(
+        "Generative adversarial networks", "gans.py", "Two nets in play", ":material/sports_martial_arts:", "gans"
+    ),
+    PageEntry("Generative adversarial networks", "dirac.py", "Circle or converge?", ":material/cyclone:", "gan-dirac"),
+    PageEntry(
+        "Generative adversarial networks",
+        "gan_pictures.py",
+        "Pictures from a game",
+        ":material/sports_kabaddi:",
+        "gan-pictures",
+    ),
+    PageEntry("Generative adversarial networks", "judge.py", "Can you tell?", ":material/gavel:", "judge"),
+    PageEntry(
+        "Generative adversarial networks", "cycle.py", "Without a dictionary", ":material/sync_alt:", "gan-cycle"
+    ),
 )

@@ -11,17 +11,22 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from engines.gan.picture_gan import COLLAPSED
+from engines.gan.plane_spec import COLLAPSE, CURES
 from engines.models import MODELS
 from engines.tensors import use_threads
 from engines.training import Experiment, Trainer
 from engines.training.run import Run
 from engines.training.storing import train_and_store
+from engines.training.thinning import thin
 
 ROOT = Path(__file__).resolve().parents[1] / "checkpoints"
 TARGETS = "moons ring spirals pinwheel checkerboard rings heart two_modes letters drawn picture"
+N_SNAPSHOTS, N_WEIGHTS = 24, 7  # that ship of each run: all of them together stay below 60 MB
 SCORED = ("ring", "moons", "two_modes", "spirals", "checkerboard")
 
 FREE_BITS = {"betas": "20", "free_bits": "0 0.1 0.3 1"}
+NARROW = {"std": 0.1}  # a ring whose modes can be lost
 BEST = {"betas": "1", "n_latents": 16, "width": 384}
 
 
@@ -77,6 +82,25 @@ SHIPPED = (
     *(Shipped("flow_matching", dataset, rounds_weights=True) for dataset in ("ring", "moons", "checkerboard")),
     *(Shipped("consistency", dataset, rounds_weights=True) for dataset in ("ring", "moons")),
     *(Shipped("image_denoiser", dataset, rounds_weights=True) for dataset in ("digits", "faces")),
+    *(Shipped("picture_gan", dataset, rounds_weights=True) for dataset in ("digits", "faces", "stacked_digits")),
+    Shipped("picture_gan", "digits", "collapsed", {"settings": COLLAPSED.to_dict()}, rounds_weights=True),
+    *(Shipped("style_gan", dataset, rounds_weights=True) for dataset in ("digits", "faces")),
+    *(Shipped("plane_cycle", dataset, rounds_weights=True) for dataset in ("moons", "ring", "spirals")),
+    *(
+        Shipped("plane_cycle", dataset, "no_cycle", {"settings": {"cycle": 0.0}}, rounds_weights=True)
+        for dataset in ("moons", "ring")
+    ),
+    *(
+        Shipped("picture_cycle", "faces", task, {"settings": {"task": task}}, rounds_weights=True)
+        for task in ("sky", "glasses", "tilt")
+    ),
+    Shipped("plane_gan", "ring", changes={"dataset_settings": NARROW}, rounds_weights=True),
+    *(Shipped("plane_gan", dataset, rounds_weights=True) for dataset in ("moons", "ring_narrow", "grid")),
+    *(
+        Shipped("plane_gan", "ring", name.replace(" ", "_"), changes, rounds_weights=True)
+        for name, settings in {"collapse": COLLAPSE, **CURES}.items()
+        for changes in ({"settings": settings.to_dict(), "dataset_settings": NARROW},)
+    ),
 )
 
 
@@ -84,7 +108,9 @@ def build(shipped: Shipped) -> Run:
     """Train a run and store it."""
     experiment = Experiment.default(shipped.model, shipped.dataset, **shipped.changes)
     trainer = Trainer(experiment, device="cpu")
-    return train_and_store(trainer, shipped.folder, rounds_weights=shipped.rounds_weights)
+    run = train_and_store(trainer, shipped.folder, rounds_weights=shipped.rounds_weights)
+    thin(run, n_snapshots=N_SNAPSHOTS, n_weights=N_WEIGHTS)
+    return Run.load(shipped.folder)
 
 
 def main(names: list[str]) -> None:

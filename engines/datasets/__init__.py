@@ -11,12 +11,16 @@ from engines.datasets.own_images import OWN_IMAGES
 from engines.datasets.patches import PATCHES
 from engines.datasets.picture import PICTURE
 from engines.datasets.shapes import SHAPES, SMALL_SHAPES
+from engines.datasets.stacked_digits import STACKED_DIGITS
 from engines.datasets.torchvision_sets import CELEBA, CIFAR10, FASHION_MNIST, MNIST
 from engines.datasets.toy2d import TOY_2D
 from engines.registry import Registry
 
 _PLANE = (*TOY_2D, LETTERS, DRAWN, PICTURE)
-_PICTURES = (DIGITS, SMALL_SHAPES, SHAPES, FACES, PATCHES, MNIST, FASHION_MNIST, CIFAR10, CELEBA, OWN_IMAGES)
+_PICTURES = (
+    *(DIGITS, SMALL_SHAPES, SHAPES, FACES, PATCHES, STACKED_DIGITS),
+    *(MNIST, FASHION_MNIST, CIFAR10, CELEBA, OWN_IMAGES),
+)
 _TEXTS = (NAMES,)
 
 DATASETS: Registry[DatasetSpec] = Registry("data set", (*_PLANE, *_PICTURES, *_TEXTS))

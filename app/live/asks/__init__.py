@@ -10,12 +10,16 @@ from collections.abc import Mapping
 from typing import Any
 
 from app.live.asks.base import Ask
+from app.live.asks.bout import BoutAsk
 from app.live.asks.codes import AtlasAsk, CodeDrawAsk, CodeEncodeAsk, CodesAsk, PaletteAsk
+from app.live.asks.cycle import TranslateAsk
 from app.live.asks.denoise import BeliefAsk, PathAsk
+from app.live.asks.gan_pictures import GameDecodeAsk, LatentsAsk, NearestAsk
 from app.live.asks.latents import AggregateAsk, DecodeAsk, EncodeAsk, PortraitAsk
 from app.live.asks.names import NameCodeAsk, NameDrawAsk, NameMapAsk, SpellAsk
 from app.live.asks.plane import DensityAsk, SamplesAsk
 from app.live.asks.posterior import PosteriorAsk
+from app.live.asks.quiz import QuizAsk
 from app.live.asks.score import FieldAsk, OdeAsk, WalkAsk
 from app.live.asks.ways import WaysAsk
 from engines.errors import SettingError
@@ -43,6 +47,12 @@ ASKS: Mapping[str, type[Ask]] = {
     "walk": WalkAsk,
     "ode_log_prob": OdeAsk,
     "ways": WaysAsk,
+    "quiz": QuizAsk,
+    "bout": BoutAsk,
+    "game_decode": GameDecodeAsk,
+    "game_nearest": NearestAsk,
+    "game_latents": LatentsAsk,
+    "translate": TranslateAsk,
 }
 
 

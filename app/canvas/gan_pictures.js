@@ -1,0 +1,316 @@
+// The studio of a game about pictures: wall, picture in hand, tools, monitor, player.
+
+import { Decoder, element, themeColours, watchRun } from "./live.js";
+import { Monitor } from "./game_monitor.js";
+import { PictureInHand } from "./game_picture.js";
+import { Tools } from "./game_tools.js";
+import { Wall } from "./game_wall.js";
+import { mountStage } from "./mounting.js";
+import { toBitmaps } from "./pictures.js";
+import { Player } from "./player.js";
+import { lostWords, standingWords } from "./run_words.js";
+import { pathBetween } from "./strips.js";
+
+const REST = 140; // milliseconds without a change after which the costly questions are asked
+
+/** Streamlit calls this at each change of data or theme; the studio itself lives as long as the page. */
+export const mount = (component) => mountStage(GameStudio, component);
+
+class GameStudio {
+  constructor(parent) {
+    this.root = parent.querySelector(".gan_pictures");
+    this.root.classList.add("studio");
+    this.decoder = new Decoder();
+    this.seed = 0;
+    this.build();
+    this.reset();
+    this.loop = (now) => { this.player.tick(now); if (this.isDirty && this.colours) this.paint(); this.raf = requestAnimationFrame(this.loop); };
+    this.raf = requestAnimationFrame(this.loop);
+    this.resizing = new ResizeObserver(() => { this.isDirty = true; });
+    this.resizing.observe(this.root);
+    globalThis.genlabGame = this; // for tests, and for measuring latency from outside
+  }
+
+  reset() {
+    this.snapshots = [];
+    this.tail = [];
+    this.index = 0;
+    this.following = true;
+    this.live = this.standing = this.picture = this.latents = this.hand = this.near = this.z = this.other = this.latentsKey = null;
+    this.tools.forget();
+  }
+
+  build() {
+    this.wall = new Wall((k, isSecond) => this.choose(k, isSecond));
+    this.inHand = new PictureInHand();
+    this.tools = new Tools(this);
+    this.monitor = new Monitor((name) => this.tell.trigger("cure", `${this.digest}/${name}/${Date.now()}`));
+    this.wall.root.append(this.monitor.bars);
+    this.note = element("div", { className: "note", hidden: true });
+    this.note.setAttribute("role", "status");
+    this.player = new Player({
+      seek: (index) => { this.following = false; this.index = index; this.showPicture(this.snapshots[index]); },
+      follow: () => { this.following = true; this.showPicture(this.live); },
+      command: (word) => this.socket?.send({ do: word }), settled: () => this.report(), copyLink: () => this.copyLink(),
+    });
+    this.player.track.title = "The discriminator's loss by step";
+    this.root.replaceChildren(this.note, element("div", { className: "cards" }, this.wall.root, this.inHand.root, this.tools.root), this.player.root, this.monitor.root);
+  }
+
+  // ---- what Python sends ----
+
+  update(blob) {
+    const { numbers } = blob, isNew = numbers.run !== this.digest || numbers.attempt !== this.attempt, isFirst = !this.numbers;
+    this.colours = themeColours(this.root, numbers.themes);
+    this.root.style.cssText = Object.entries(this.colours).map(([k, v]) => `--${k}:${v}`).join(";");
+    const changed = !isFirst && (numbers.model !== this.numbers.model || numbers.dataset !== this.numbers.dataset);
+    this.numbers = numbers;
+    if (isFirst || changed) this.enter(changed ? numbers.usual : numbers.place);
+    if (isNew) this.watch();
+    this.refresh();
+  }
+
+  /** Take up a place: what a link says, or the usual one. */
+  enter(place) {
+    this.place = { ...place };
+    this.wanted = place.at >= 0 ? place.at : null;
+    this.moves = Object.fromEntries((place.moved ? place.moved.split(",") : []).map((part) => part.split(":").map(Number)));
+    this.tools.tab = place.tab === "styles" && !this.isStyled ? "latents" : place.tab;
+  }
+
+  get isStyled() { return (this.numbers?.sides.length ?? 0) > 0; }
+
+  watch() {
+    this.socket?.close();
+    this.digest = this.numbers.run;
+    this.attempt = this.numbers.attempt;
+    this.reset();
+    this.say("");
+    if (!this.digest) return;
+    this.socket = watchRun(this.digest, {
+      opened: () => { this.snapshots = []; this.tail = []; this.say(""); },
+      blob: (blob) => this.take(blob), text: (message) => this.hear(message), lost: (code, reason) => this.say(lostWords(code, reason)),
+    });
+  }
+
+  say(text) { [this.note.textContent, this.note.hidden] = [text, !text]; }
+
+  // ---- what the run sends ----
+
+  take(blob) {
+    const { numbers } = blob, { losses } = numbers;
+    const picture = { step: numbers.step, seconds: numbers.seconds, loss: losses.discriminator_loss, losses, metrics: numbers.metrics, keeps: numbers.has_weights, samples: blob.samples, logits: blob.logits };
+    if (numbers.is_frame) { picture.metrics = this.snapshots.at(-1)?.metrics; this.tail.push(picture); }
+    else { if (this.snapshots.at(-1)?.step === picture.step) this.snapshots.pop(); this.snapshots.push(picture); this.tail = []; }
+    this.updates = (this.updates ?? 0) + 1;
+    this.live = picture;
+    if (this.following) this.showPicture(picture); else this.refresh();
+  }
+
+  hear(message) {
+    const before = this.standing;
+    if (message.type === "shared") { this.say("Others watch this run, so it goes on."); return; }
+    this.standing = message;
+    if (message.ended && before && !before.ended && !message.stored) this.tell.trigger("ended", `${this.digest}/${message.state}`);
+    if (message.ended) {
+      this.following = false;
+      this.index = this.snapshots.length - 1;
+      if (this.wanted !== null) this.index = this.nearestTo(this.wanted);
+      this.wanted = null;
+      this.showPicture(this.snapshots[this.index]);
+    }
+    const words = standingWords(message, before);
+    if (words !== null) this.say(words);
+    this.refresh();
+  }
+
+  nearestTo(step) { return this.snapshots.reduce((best, s, i) => (Math.abs(s.step - step) < Math.abs(this.snapshots[best].step - step) ? i : best), 0); }
+
+  showPicture(picture) {
+    if (!picture) return;
+    this.picture = picture;
+    if (this.canAsk) this.meet();
+    this.refresh();
+  }
+
+  get isLast() { return this.index === this.snapshots.length - 1; }
+
+  /** The model can be asked at the end of a run that has ended, and at steps that keep its weights. */
+  get canAsk() { return !!this.standing?.ended && !!this.picture && !this.player.isPlaying && (this.isLast || this.picture.keeps); }
+
+  whyNot() {
+    if (!this.digest) return "Not trained yet: press Train.";
+    if (!this.picture) return "opening the run …";
+    if (!this.standing?.ended) return "While it trains, the wall follows; the picture in hand is taken from it.";
+    return "No weights are kept for this step: the picture in hand is taken from the wall.";
+  }
+
+  // ---- the latents in hand ----
+
+  /** Learn the noises of the wall, and what each latent moves, once for each run and step. */
+  meet() {
+    const key = `${this.digest}/${this.isLast ? "end" : this.picture.step}`;
+    if (key === this.latentsKey) { if (this.latents) this.changed(); return; }
+    this.latentsKey = key;
+    this.put("latents", { what: "game_latents" }, (blob) => {
+      if (key !== this.latentsKey) return;
+      this.latents = blob;
+      this.tools.describe(blob.moves.values);
+      this.pickUp();
+      this.changed();
+      this.settled();
+    });
+  }
+
+  noiseOf(k) {
+    const { shape, values } = this.latents.wall, n = shape[1], at = Math.min(k, shape[0] - 1);
+    return Array.from(values.subarray(at * n, (at + 1) * n));
+  }
+
+  pickUp() {
+    this.place.pick = Math.min(this.place.pick, this.latents.wall.shape[0] - 1);
+    this.place.second = Math.min(this.place.second, this.latents.wall.shape[0] - 1);
+    this.z = this.noiseOf(this.place.pick);
+    for (const [d, v] of Object.entries(this.moves)) if (d < this.z.length) this.z[d] = v;
+    this.other = this.noiseOf(this.place.second);
+  }
+
+  choose(k, isSecond) {
+    if (isSecond) this.place.second = k;
+    else { this.place.pick = k; this.moves = {}; }
+    this.place.levels = isSecond ? this.place.levels : 0;
+    if (this.latents) this.pickUp();
+    this.changed();
+    this.settled();
+  }
+
+  move(changes) {
+    if (!this.z) return;
+    for (const [d, v] of Object.entries(changes)) this.z[d] = this.moves[d] = Math.round(100 * v) / 100;
+    this.changed();
+  }
+
+  goHome() { this.move(Object.fromEntries(this.z.map((_, d) => [d, 0]))); this.settled(); }
+
+  unmove() { this.moves = {}; this.pickUp(); this.changed(); this.settled(); }
+
+  nextSecond() { const n = this.latents?.wall.shape[0] ?? 1; let k = (this.place.second + 1) % n; if (k === this.place.pick) k = (k + 1) % n; this.choose(k, true); }
+
+  swap() { const { pick, second } = this.place; this.moves = {}; [this.place.pick, this.place.second] = [second, pick]; if (this.latents) this.pickUp(); this.changed(); this.settled(); }
+
+  wayRows(count) { return pathBetween(this.z, this.other, true, count); }
+
+  tabOpened() { this.changed(); this.settled(); }
+
+  // ---- questions to the model ----
+
+  put(channel, request, use) {
+    const run = this.digest;
+    this.decoder.ask(channel, { run, step: this.isLast ? null : this.picture.step, ...request }, (blob) => { if (run === this.digest) use(blob); },
+      (error) => { if (error.message !== "lost") this.say(error.message); });
+  }
+
+  /** What is asked for the picture in hand now. */
+  question(rows, isMixed) {
+    const { levels, noises, truncation } = this.place, ask = { what: "game_decode", z: rows };
+    if (!this.isStyled) return ask;
+    return { ...ask, truncation: Math.round(100 * truncation), noises, seed: this.seed % 10000, ...(isMixed && levels ? { other: this.other, levels } : {}) };
+  }
+
+  current() { return this.tools.tab === "between" ? pathBetween(this.z, this.other, true, 201)[Math.round(200 * this.place.t)] : this.z; }
+
+  /** Something moved: ask for the picture in hand at once, and for the rest when it rests. */
+  changed() {
+    this.isDirty = true;
+    clearTimeout(this.resting);
+    if (!this.canAsk || !this.z) return;
+    this.resting = setTimeout(() => this.settled(), REST);
+    const asked = performance.now(), ask = this.question([this.current()], this.tools.tab === "styles");
+    this.put("hand", ask, (blob) => {
+      this.latency = performance.now() - asked;
+      this.answers = (this.answers ?? 0) + 1;
+      this.hand = { bitmap: toBitmaps(blob.pictures)[0], logit: blob.logits.values[0], chances: blob.chances ? Array.from(blob.chances.values.subarray(0, 10)) : null };
+      this.isDirty = true;
+    });
+  }
+
+  /** All rests: ask for what stands beside the picture in hand. */
+  settled() {
+    clearTimeout(this.resting);
+    this.report();
+    if (!this.canAsk || !this.z) return;
+    const ask = this.question([this.current()], this.tools.tab === "styles");
+    this.put("near", { ...ask, what: "game_nearest" }, (blob) => { this.near = blob; this.isDirty = true; });
+    const wish = this.tools.wish();
+    if (wish) this.put(wish.key, this.question(wish.rows, false), (blob) => wish.use(toBitmaps(blob.pictures)));
+    if (this.tools.tab === "styles") this.tools.styles.variants().forEach((levels, k) => this.put(`mix${k}`, { ...this.question([this.z], false), ...(levels ? { other: this.other, levels } : {}) },
+      (blob) => { this.tools.styles.keep(k, toBitmaps(blob.pictures)[0]); this.isDirty = true; }));
+  }
+
+  // ---- what is shown ----
+
+  dirty() { this.isDirty = true; }
+
+  refresh() {
+    if (!this.colours) return;
+    const { picture, standing: s } = this;
+    this.player.show({
+      snapshots: this.snapshots, tail: this.tail, index: this.index, step: picture?.step ?? 0, steps: this.lastStep,
+      live: !!s && !s.stored, ended: s?.ended ?? false, following: this.following, paused: s?.state === "paused", status: this.status(), colours: this.colours,
+    });
+    this.isDirty = true;
+  }
+
+  get lastStep() { const s = this.standing; return (s?.ended && this.snapshots.at(-1)?.step) || s?.steps || this.numbers.steps; }
+
+  status() {
+    const s = this.standing;
+    if (!s) return this.digest ? "opening the run" : "press Train to begin";
+    const words = { running: this.following ? "training" : "training goes on · play to catch up", queued: "waiting in the queue", paused: "training is paused", finished: `${(this.snapshots.at(-1)?.seconds ?? 0).toFixed(0)} s of training`, stopped: "stopped", diverged: "diverged", failed: "failed" };
+    const kind = s.stored ? `stored ${new Date(1000 * s.started).toISOString().slice(0, 10)} · ` : "";
+    return `${kind}${words[s.state]} · ${s.device || "no device yet"}${s.watchers > 1 ? ` · ${s.watchers} watching` : ""}`;
+  }
+
+  /** The discriminator's scale at this step: its middle, the means of three kinds, and logits as -1 ... 1. */
+  scale() {
+    const m = this.picture?.metrics, held = m?.logit_held_out, fake = m?.logit_fake;
+    const isBetween = ["wasserstein", "relativistic"].includes(this.numbers.loss) && Number.isFinite(held);
+    const middle = this.numbers.loss === "least_squares" ? 0.5 : isBetween ? (held + fake) / 2 : 0;
+    const reach = Math.max(0.5, ...[m?.logit_seen, held, fake, ...(this.picture?.logits?.values ?? [])].filter(Number.isFinite).map((v) => Math.abs(v - middle)));
+    return { middle, held_out: held, seen: m?.logit_seen, fake, opinion: (v) => Math.max(-1, Math.min(1, (v - middle) / reach)) };
+  }
+
+  paint() {
+    this.isDirty = false;
+    const { numbers, colours, picture, place, canAsk } = this, { event_shape: shape } = numbers, scale = this.scale();
+    const needsB = ["between", "styles"].includes(this.tools.tab);
+    this.wall.paint({ picture, pick: place.pick, second: place.second, showsSecond: needsB, shape, opinion: scale.opinion, colours, empty: this.digest ? "opening the run …" : "press Train to begin" });
+    const fromWall = picture?.samples ? { bitmap: this.wall.bitmapsOf(picture.samples)[Math.min(place.pick, picture.samples.shape[0] - 1)], logit: picture.logits?.values[place.pick] ?? 0, tag: "from the wall" } : null;
+    this.inHand.paint({ hand: canAsk && this.hand ? this.hand : fromWall, near: canAsk ? this.near : null, shape, scale: picture ? scale : null, classes: numbers.classes, colours, words: this.whyNot() });
+    this.tools.paint({ colours, canAsk, words: this.whyNot() });
+    this.monitor.paint({ picture, numbers, share: picture ? picture.step / Math.max(1, this.lastStep) : 0, colours, canCure: !!this.standing?.ended && numbers.model === "picture_gan" });
+  }
+
+  /** Where the visitor is, for the link. */
+  where() {
+    const moved = Object.entries(this.moves).map(([d, v]) => `${d}:${v}`).join(",");
+    return { ...this.place, tab: this.tools.tab, moved, at: this.standing?.ended && !this.isLast ? this.picture?.step ?? -1 : this.wanted ?? -1 };
+  }
+
+  report() { if (this.numbers) this.tell.state("moment", { of: `${this.digest}/${this.attempt}`, ...this.where() }); }
+
+  async copyLink() {
+    this.report();
+    const url = new URL(location.href), usual = this.numbers.usual;
+    for (const [name, value] of Object.entries(this.where())) if (value !== usual[name]) url.searchParams.set(name, value); else url.searchParams.delete(name);
+    try { await navigator.clipboard.writeText(url.href); this.player.flash("link copied"); } catch { prompt("Copy this link:", url.href); }
+  }
+
+  close() {
+    cancelAnimationFrame(this.raf);
+    clearTimeout(this.resting);
+    this.resizing.disconnect();
+    this.socket?.close();
+    this.decoder.close();
+  }
+}

@@ -1,0 +1,209 @@
+"""Pictures from a game: a generator and a discriminator of pictures, convolutional or style-based."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+
+import streamlit as st
+
+from app.canvas.gan_pictures import GamePlace, GameView, draw_game, game_place_of_link, read_game_place
+from app.panels.experiment import (
+    ShownRun,
+    described_experiment,
+    open_link,
+    settings_texts,
+    start_training,
+    use_usual,
+)
+from app.panels.gan_pictures import (
+    cured,
+    draw_game_charts,
+    draw_game_code,
+    draw_game_formula,
+    kinds_of,
+    sides_of,
+)
+from app.panels.lessons import draw_experiments
+from app.panels.pictures import draw_own_set, examples_of, pick_pictures
+from app.panels.properties import draw_properties
+from app.panels.training import draw_controls
+from app.panels.visit import draw_problems, restart_with
+from app.state import PageKeys, current_settings, keep_widgets, store_settings, write_link
+from engines.datasets import DATASETS, Examples
+from engines.errors import DataError
+from engines.gan.picture_gan import COLLAPSED, PictureGanSettings
+from engines.gan.style_gan import StyleGanSettings
+from engines.metrics.stacked_modes import knows_stacked
+from engines.models import MODELS
+from engines.settings import Settings
+
+KEYS = PageKeys("gan_pictures")
+FIRST = "digits"
+GAMES = {"picture_gan": "Convolutional", "style_gan": "Style-based"}
+
+
+def draw_page() -> None:
+    """The page from top to bottom."""
+    open_visit()
+    st.title("Can two nets that fight learn to draw?", anchor=False)
+    st.caption(
+        "One net makes pictures of noise and never sees a real one. The other tells made from real, and its slope is "
+        "all that the first one learns from. Watch the wall while they play; then take a picture in hand and bend it."
+    )
+    dataset = choose_dataset()
+    draw_problems(KEYS)
+    draw_own_set(KEYS, dataset)
+    try:
+        examples = examples_of(KEYS, dataset)
+    except DataError as error:
+        st.info(str(error), icon=":material/image_not_supported:")
+        return
+    model: str = st.session_state[KEYS.own("model")]
+    turn = (f"{GAMES[model]} GAN", ":material/swap_horiz:", draw_kinds)
+    shown = draw_controls(KEYS, model, dataset, presets_of(model, dataset), turn=turn)
+    place = current_place(shown)
+    write_link(link_of(model, dataset, place))
+    draw_game(
+        game_view(shown, examples, place), key=KEYS.own("bench"), on_cure=partial(train_with_cure, model, dataset)
+    )
+    draw_below(shown, dataset)
+
+
+def open_visit() -> None:
+    """At the first run of a visit, set everything from the link; later, keep what the visitor set."""
+    keep_widgets(KEYS)
+    if KEYS.own("target") in st.session_state:
+        return
+    query, problems = st.query_params.to_dict(), list[str]()
+    model = query.get("game", "picture_gan")
+    if model not in GAMES:
+        problems.append(f"Expected one of {', '.join(GAMES)} after game=, got {model[:20]!r}. The first is shown.")
+        model = "picture_gan"
+    dataset, more = open_link(KEYS, query, model=model, target=FIRST)
+    problems += more
+    if DATASETS[dataset].kind != "image":
+        problems.append(f"{DATASETS[dataset].title} is no set of pictures. The default, {FIRST}, is shown.")
+        dataset = FIRST
+        use_usual(KEYS, model, dataset)
+    st.session_state[KEYS.own("place")] = game_place_of_link(query, problems)
+    st.session_state[KEYS.own("problems")] = problems
+    st.session_state[KEYS.own("model")] = model
+    st.session_state[KEYS.own("target")] = dataset
+
+
+def choose_dataset() -> str:
+    """The picker; another set starts with what is best there."""
+    before = st.session_state[KEYS.own("target")]
+    dataset = pick_pictures(KEYS, before)
+    if dataset != before:
+        start_over(st.session_state[KEYS.own("model")], dataset)
+    return dataset
+
+
+def draw_kinds() -> None:
+    """The choice between the two kinds of generators."""
+    key = KEYS.own("kind")
+    st.session_state[key] = st.session_state[KEYS.own("model")]
+
+    def choose() -> None:
+        start_over(st.session_state[key], st.session_state[KEYS.own("target")])
+
+    st.radio(
+        "Kind of game",
+        list(GAMES),
+        key=key,
+        format_func=lambda model: MODELS[model].title,
+        captions=[MODELS[model].idea for model in GAMES],
+        on_change=choose,
+        label_visibility="collapsed",
+    )
+
+
+def start_over(model: str, dataset: str) -> None:
+    """Set the page up with what a model does best with on a set."""
+    st.session_state[KEYS.own("model")], st.session_state[KEYS.own("target")] = model, dataset
+    st.session_state[KEYS.own("place")] = GamePlace()
+    st.session_state[KEYS.own("problems")] = []
+    use_usual(KEYS, model, dataset)
+
+
+def train_with_cure(model: str, dataset: str) -> None:
+    """Change the settings as the monitor proposes, and train. Meant as a callback of the canvas."""
+    settings = cured(current_settings(KEYS, "model", MODELS[model].settings), st.session_state.get(KEYS.own("bench")))
+    if settings is not None:
+        store_settings(KEYS, "model", settings)
+        start_training(KEYS, described_experiment(KEYS, model, dataset))
+
+
+def presets_of(model: str, dataset: str) -> dict[str, Settings]:
+    """Named settings on this set, what is usual there first."""
+    usual = MODELS[model].usual(dataset).settings
+    if isinstance(usual, StyleGanSettings):
+        other = {"growing" if not usual.grows else "full size from the start": replace(usual, grows=not usual.grows)}
+        return {"usual here": usual, **other, "without mixing": replace(usual, mixing=0.0)}
+    assert isinstance(usual, PictureGanSettings)  # noqa: S101
+    return {
+        "usual here": usual,
+        "that collapses": COLLAPSED,
+        "Wasserstein with gradient penalty": replace(
+            usual, loss="wasserstein", penalty="gradient_penalty", penalty_weight=10.0, n_discriminator=3
+        ),
+        "hinge and spectral norm": replace(usual, loss="hinge", penalty="none", spectral_norm=True),
+        "relativistic, R1 and R2": replace(usual, loss="relativistic", penalty="r1_r2"),
+    }
+
+
+def current_place(shown: ShownRun) -> GamePlace:
+    """Where the studio says that the visitor is; before it has spoken, where the link says."""
+    attempt = st.session_state.get(KEYS.own("attempt"), 0)
+    told = read_game_place(st.session_state.get(KEYS.own("bench")), shown.digest, attempt)
+    return told or st.session_state[KEYS.own("place")]
+
+
+def link_of(model: str, dataset: str, place: GamePlace) -> dict[str, str]:
+    """What the address bar should say."""
+    usual = vars(GamePlace())
+    changed = {name: value for name, value in vars(place).items() if value != usual[name]}
+    texts = {name: f"{value:g}" if isinstance(value, float) else str(value) for name, value in changed.items()}
+    game = {} if model == "picture_gan" else {"game": model}
+    return {"target": dataset} | game | settings_texts(KEYS, model, dataset) | texts
+
+
+def game_view(shown: ShownRun, examples: Examples, place: GamePlace) -> GameView:
+    """What the studio shows of this run."""
+    experiment = shown.experiment
+    names, shares = kinds_of(experiment.dataset)
+    return GameView(
+        run=shown.digest,
+        attempt=st.session_state.get(KEYS.own("attempt"), 0),
+        steps=experiment.steps,
+        model=experiment.model,
+        dataset=experiment.dataset,
+        loss=str(experiment.settings.get("loss", "non_saturating")),
+        event_shape=examples.event_shape,
+        sides=sides_of(experiment.model, examples.event_shape),
+        classes=names,
+        true_shares=shares,
+        is_stacked=knows_stacked(examples.event_shape, examples.levels),
+        place=place,
+    )
+
+
+def draw_below(shown: ShownRun, dataset: str) -> None:
+    """Under the studio: numbers, properties, experiments, charts, code."""
+    left, right = st.columns([1.15, 1])
+    with left:
+        st.subheader("In numbers", anchor=False)
+        draw_game_formula(shown.experiment, shown.run)
+    with right:
+        draw_properties(shown.experiment.model)
+    chosen = draw_experiments("gan_pictures", KEYS.own("lesson"))
+    draw_game_charts(shown.run, dataset, key=KEYS.own("charts"))
+    with st.expander("The code that made this picture", icon=":material/code:"):
+        draw_game_code(shown.experiment)
+    if chosen:
+        restart_with(KEYS, chosen)
+
+
+draw_page()
