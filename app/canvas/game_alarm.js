@@ -20,13 +20,13 @@ function collapse({ classes: found }, classes, shares) {
   const missing = classes.filter((_, k) => found[k] < RARE * shares[k]), most = found.indexOf(Math.max(...found));
   if (!missing.length) return null;
   const much = found[most] > 0.3 ? ` ${Math.round(100 * found[most])} % of all samples are a ${classes[most]}.` : "";
-  return { kind: "collapse", text: `Mode collapse: ${missing.length === 1 ? `there is hardly a ${missing[0]}` : `hardly any ${list(missing)}`}.${much}`, cures: ["minibatch_std", "pack", "rate"] };
+  return { kind: "collapse", text: `Mode collapse: ${missing.length === 1 ? `there is hardly a ${missing[0]}` : `hardly any ${list(missing)}`}.${much}`, cures: ["rate", "minibatch_std", "pack"] };
 }
 
 function modes({ modes: found, n_modes_of: of }, share) {
   if (found === undefined || share < 0.5) return null;
   const expected = 1000 * (1 - Math.exp(-of / 1000));
-  return found < 0.9 * expected ? { kind: "collapse", text: `Mode collapse: ${found} of 1,000 kinds of pictures are made; a perfect sampler shows ${Math.round(expected)} in as many samples.`, cures: ["pack", "rate"] } : null;
+  return found < 0.9 * expected ? { kind: "collapse", text: `Mode collapse: ${found} of 1,000 kinds of pictures are made; a perfect sampler shows ${Math.round(expected)} in as many samples.`, cures: ["rate", "pack"] } : null;
 }
 
 function copies({ neighbour_ratio: ratio }) {

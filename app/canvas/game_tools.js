@@ -52,7 +52,7 @@ export class Tools {
     this.strip.onclick = (event) => { const box = this.strip.getBoundingClientRect(), k = this.cellAt(event, box); this.slider.value = this.studio.place.t = k / (N_WAY - 1); this.studio.changed(); this.studio.settled(); };
     this.ends = element("canvas", { className: "ends" });
     this.ends.setAttribute("role", "img");
-    this.wayWords = element("div", { className: "soft small" }, "Halfway between two noises lies a picture too: the generator has no holes. Pixel by pixel, halfway would be a double exposure, as the lower row shows.");
+    this.wayWords = element("div", { className: "soft small" }, "Upper row: what the noises on the way become, each a picture of its own. Lower row: the pixels of A and B mixed, a double exposure.");
     const tools = element("div", { className: "tools" }, element("button", { type: "button", className: "quiet", onclick: () => this.studio.nextSecond() }, "another B"), element("button", { type: "button", className: "quiet", onclick: () => this.studio.swap() }, "swap A and B"));
     return element("div", { className: "way-panel" }, this.ends, element("div", { className: "between" }, element("b", {}, "A"), this.slider, element("b", {}, "B")), this.strip, this.wayWords, tools);
   }

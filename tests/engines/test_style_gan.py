@@ -230,7 +230,7 @@ def test_training_mixes_two_latents() -> None:
 
 
 def test_it_learns_what_digits_look_like() -> None:
-    experiment = Experiment.default("style_gan", "digits", steps=60, batch_size=32)
+    experiment = Experiment.default("style_gan", "digits", steps=200, batch_size=16)
     trainer = Trainer(experiment, device="cpu")
     real = DATASETS["digits"].examples().train.float().mean(0)
 

@@ -6,6 +6,7 @@ model in the same instant, and answers them in as few passes as it can.
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Mapping
 from typing import Any
 
@@ -64,5 +65,6 @@ def read_ask(message: Mapping[str, Any]) -> Ask:
     """
     what = message.get("what")
     if not isinstance(what, str) or what not in ASKS:
-        raise SettingError(f"Expected a run, a step and one of {', '.join(ASKS)}; got {str(what)[:20]!r}.")
+        near = difflib.get_close_matches(str(what), ASKS, n=1, cutoff=0.0)[0]
+        raise SettingError(f"Expected a run, a step and a known question, such as {near!r}; got {str(what)[:20]!r}.")
     return ASKS[what].from_message(message)
