@@ -48,6 +48,7 @@ def come(visit: Callable, stored_cycles: None) -> Callable:
     return open_page
 
 
+@pytest.mark.alone
 def test_points_fly_under_the_slider_while_it_is_dragged(come: Callable) -> None:
     visitor = come(POINTS_LINK)
     slider = visitor.page.get_by_label("Way through the mapping")

@@ -62,6 +62,7 @@ def test_the_browser_plays_the_engines_game(chromium: Browser, server: Any) -> N
         np.testing.assert_allclose(theirs, ours, atol=5e-4, err_msg=str(game))
 
 
+@pytest.mark.alone
 def test_dragging_the_start_draws_another_way_at_once_and_lands_in_the_link(visit: Callable) -> None:
     visitor = visit({"game.cure": "r1"}, at=AT)
     canvas = visitor.page.locator("canvas.portrait")
@@ -98,9 +99,10 @@ def test_a_game_of_the_grid_comes_to_the_stage_and_others_stay_beside_it(visit: 
     said = visitor.text(".verdict")
     strength.press("Home")
     visitor.wait_for_change("genlabStage.verdict.textContent", said)
+    visitor.wait_for_link(game__strength="0.01")
     link = visitor.link
     visitor.reload()
-    assert visitor.link == link
+    visitor.wait_for_whole_link(link)
     assert visitor.ask("game.strength") == 0.01
 
 

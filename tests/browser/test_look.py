@@ -70,6 +70,7 @@ def test_all_that_is_drawn_has_a_name_and_an_origin(visit: Callable, stored_link
     assert "estimate" in tags[2]
 
 
+@pytest.mark.alone
 def test_a_stored_run_plays_by_itself_smoothly(visit: Callable, stored_link: dict[str, str]) -> None:
     visitor = visit(stored_link)
     visitor.wait("genlabStage.player.isPlaying")

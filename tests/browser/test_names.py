@@ -89,6 +89,7 @@ def test_the_slider_morphs_the_name_while_it_is_dragged(come: Callable[..., Name
     print(f"slider to name: {visitor.ask('latency'):.0f} ms")
 
 
+@pytest.mark.alone
 def test_letters_fade_into_each_other_frame_by_frame(come: Callable[..., NameVisitor]) -> None:
     visitor = come(CLICKED).answered()
     visitor.wait("!genlabNames.word.isMoving")

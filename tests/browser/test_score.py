@@ -107,6 +107,7 @@ def test_particles_are_released_by_themselves_and_the_network_itself_agrees(fiel
     expect(visitor.page.locator(".facts")).to_contain_text("80 × 80 cells at 16 levels")
 
 
+@pytest.mark.alone
 def test_the_dial_moves_field_density_and_particles_while_it_is_dragged(field: Callable) -> None:
     visitor = field()
     visitor.wait(f"{CALM} && {PAINTED}")

@@ -83,6 +83,7 @@ def test_the_dial_acts_on_all_panels_while_it_is_dragged(ways: Callable) -> None
     print(f"dial to panels: {visitor.ask('latency'):.0f} ms")
 
 
+@pytest.mark.alone
 def test_the_time_carries_all_panels_from_the_same_noise(ways: Callable) -> None:
     visitor = ways({"calls": "5", "time": "0"}, reduced_motion="no-preference")
     first = "[...way.at(0, new Float32Array(2 * way.n)).slice(0, 40)].map((v) => v.toFixed(2)).join()"

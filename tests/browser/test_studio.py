@@ -154,6 +154,7 @@ def test_the_studio_fits_each_screen_and_theme(studio: Callable) -> None:
     check_everywhere(studio(), "studio", stage="genlabStudio", ready=QUIET)
 
 
+@pytest.mark.alone
 def test_the_page_stays_smooth_while_dragging(studio: Callable) -> None:
     """Software drawing on two busy cores: half of what a visitor's machine should do is enough to pass."""
     visitor = studio()
