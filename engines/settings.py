@@ -9,7 +9,7 @@ To add one: write `name: float = setting(0.1, "Noise width", "Standard deviation
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, Self, get_type_hints
 
@@ -37,6 +37,8 @@ class SettingField:
     is_hidden: bool = False
     is_log: bool = False
     most: int = 1
+    is_last: bool = False
+    rule: Callable[[str], str] | None = None
 
     def check(self, value: object) -> Value:
         """The value in its own type.
@@ -101,7 +103,7 @@ class SettingField:
     def _check_text(self, value: object) -> str:
         if not isinstance(value, str) or len(value) > self.max_length:
             raise self._wrong(value)
-        return value
+        return self.rule(value) if self.rule else value
 
     def _check_numbers(self, value: object) -> str:
         try:
@@ -139,6 +141,8 @@ def setting(
     is_hidden: bool = False,
     is_log: bool = False,
     most: int = 0,
+    is_last: bool = False,
+    rule: Callable[[str], str] | None = None,
 ) -> Any:
     """A dataclass field that carries its range, unit and help.
 
@@ -155,9 +159,12 @@ def setting(
         is_hidden: Set by a canvas or an upload, never by a widget.
         is_log: Whether equal ratios matter, not equal differences.
         most: Makes a text setting a list of at most so many numbers, each between low and high.
+        is_last: Stands after the settings of a subclass, because a whole family shares it.
+        rule: Brings a text into its usual form, or raises SettingError with what was expected.
     """
     info = dict(label=label, help=help, low=low, high=high, step=step, unit=unit)
     info |= dict(choices=choices, max_length=max_length, is_hidden=is_hidden, is_log=is_log, most=most)
+    info |= dict(is_last=is_last, rule=rule)
     return dataclasses.field(default=default, metadata={"setting": info})
 
 
@@ -215,9 +222,10 @@ class Settings:
 
 
 def setting_fields(cls: type[Settings]) -> tuple[SettingField, ...]:
-    """The fields of a settings class in their order."""
+    """The fields of a settings class in their order, those that a family shares at the end."""
     hints = get_type_hints(cls)
-    return tuple(_describe(field, hints[field.name]) for field in dataclasses.fields(cls))
+    fields = [_describe(field, hints[field.name]) for field in dataclasses.fields(cls)]
+    return tuple(sorted(fields, key=lambda field: field.is_last))
 
 
 def _describe(field: dataclasses.Field[Any], hint: type) -> SettingField:

@@ -10,7 +10,7 @@ import torch
 
 from app.house import house
 from app.theme import ROLES
-from engines.flows.layers import AffineCoupling
+from engines.flows.couplings import AffineCoupling
 from engines.training import Experiment, Plan
 from engines.training.run import Run
 

@@ -1,5 +1,21 @@
 """Normalizing flows: invertible layers whose volume change is known, so that the density is exact."""
 
-from engines.flows.realnvp import REALNVP
+from engines.flows.autoregressive_models import AUTOREGRESSIVE_SPLINE, IAF, MAF
+from engines.flows.coupling_models import GLOW, NICE, REALNVP, SPLINE
+from engines.flows.other_models import CONTINUOUS, PLANAR, RADIAL, RESIDUAL
+from engines.flows.stack import STACK
 
-MODELS = (REALNVP,)
+MODELS = (
+    PLANAR,
+    RADIAL,
+    NICE,
+    REALNVP,
+    GLOW,
+    SPLINE,
+    MAF,
+    IAF,
+    AUTOREGRESSIVE_SPLINE,
+    RESIDUAL,
+    CONTINUOUS,
+    STACK,
+)

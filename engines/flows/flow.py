@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import cast
 
@@ -10,7 +9,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from engines.datasets.base import Density
 from engines.errors import ShapeError
+from engines.flows.bases import Gaussian, Mixture
 from engines.flows.layers import Bijection
 from engines.model_spec import Phase
 from engines.probes import Probe
@@ -25,15 +26,31 @@ class Flow(nn.Module):
     Args:
         layers: Bijections from the data side to the latent side.
         n_features: D.
+        base: What the layers bend; None: a standard Gaussian.
+        target: The density that it comes close to by the reverse KL; None: the forward one, from samples.
 
     Source:
         Rezende and Mohamed 2015, Variational inference with normalizing flows, eq. 5 and 7, arXiv:1505.05770
     """
 
-    def __init__(self, layers: Sequence[Bijection], n_features: int) -> None:
+    def __init__(
+        self,
+        layers: Sequence[Bijection],
+        n_features: int,
+        base: Gaussian | Mixture | None = None,
+        target: Density | None = None,
+    ) -> None:
         super().__init__()
         self.layers = nn.ModuleList(layers)
+        self.base = base or Gaussian()
         self.event_shape = (n_features,)
+        self._target = target
+        self._has_begun = False
+
+    @property
+    def tolerance(self) -> float:
+        """To how much a round trip is exact in float64, in standard deviations of the data; 0: closed forms only."""
+        return max(layer.tolerance for layer in self._chain())
 
     def to_latent(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Exact latent of each point.
@@ -72,14 +89,28 @@ class Flow(nn.Module):
             states.append((x, log_det))
         return states
 
+    def layers_to_data(self, z: Tensor) -> list[tuple[Tensor, Tensor]]:
+        """The way of each latent to its point: for each layer, last one first, the point after it and its log-det."""
+        self._check(z, "z")
+        states = []
+        for layer in reversed(self._chain()):
+            z, log_det = layer.to_data(z)
+            states.append((z, log_det))
+        return states
+
+    @property
+    def layer_names(self) -> tuple[str, ...]:
+        """What each layer is called, from the data side to the latent side."""
+        return tuple(layer.name for layer in self._chain())
+
     def log_prob(self, x: Tensor) -> Tensor:
         """Exact log density of each point in nats, in data units: x (B, D) -> (B,)."""
         z, log_det = self.to_latent(x)
         return self.base_log_prob(z) + log_det
 
     def base_log_prob(self, z: Tensor) -> Tensor:
-        """Log density of the standard Gaussian base: z (B, D) -> (B,) nats."""
-        return -0.5 * z.square().sum(1) - 0.5 * z.shape[1] * math.log(2 * math.pi)
+        """Log density of the base: z (B, D) -> (B,) nats."""
+        return self.base.log_prob(z)
 
     def sample(self, n: int, *, rng: torch.Generator, temperature: float = 1.0) -> Tensor:
         """Draw points by sending base noise to the data side.
@@ -98,11 +129,11 @@ class Flow(nn.Module):
 
     def decode_noise(self, noise: Tensor, temperature: float = 1.0) -> Tensor:
         """Points of given standard-normal noise (B, D) at a temperature: (B, D), data units."""
-        return self.to_data(temperature * noise)[0]
+        return self.to_data(self.base.place(noise, temperature))[0]
 
     def phases(self) -> tuple[Phase, ...]:
-        """One phase: maximise the likelihood, which minimises KL(data || model)."""
-        return (Phase("fit", tuple(self.parameters()), self._loss),)
+        """One phase: maximise the likelihood, which minimises KL(data || model); or minimise KL(model || data)."""
+        return (Phase("fit", tuple(self.parameters()), self._reverse_loss if self._target else self._loss),)
 
     def observe(self, probe: Probe) -> dict[str, np.ndarray]:
         """The exact log density on the probe's grid and the samples that its fixed noise becomes."""
@@ -118,7 +149,24 @@ class Flow(nn.Module):
         return cast(list[Bijection], list(self.layers))
 
     def _loss(self, batch: Tensor, rng: torch.Generator) -> dict[str, Tensor]:
+        if not self._has_begun:
+            self._begin_with(batch)
         return {"loss": -self.log_prob(batch).mean()}
+
+    def _reverse_loss(self, batch: Tensor, rng: torch.Generator) -> dict[str, Tensor]:
+        """KL(model || target) on the model's own samples; the batch only says how many."""
+        assert self._target is not None  # noqa: S101  (else this is not the loss)
+        z = self.base.place(torch.randn(batch.shape, generator=rng, device=batch.device, dtype=batch.dtype))
+        x, log_det = self.to_data(z)
+        return {"loss": (self.base.log_prob(z) - log_det - self._target.log_prob(x)).mean()}
+
+    def _begin_with(self, batch: Tensor) -> None:
+        """Let layers that begin from data do so: each sees the batch as the layers before it leave it."""
+        self._has_begun = True
+        with torch.no_grad():
+            for layer in self._chain():
+                layer.begin_with(batch)
+                batch = layer.to_latent(batch)[0]
 
     def _check(self, x: Tensor, name: str) -> None:
         if x.ndim != 2 or x.shape[1:] != self.event_shape:

@@ -26,10 +26,12 @@ from engines.tensors import make_rng, to_numpy
 
 LATENT_SIDE = 17  # lines of the latent grid each way
 LATENT_REACH = 2.0
+SHOWN_PIECES, PIECE_SIDE = 24, 5  # of noise in pieces: how many show a grid, and its lines each way
 N_ESTIMATED = 4096  # samples from which the generator's density is estimated, at each picture
 N_ARROWS = 300
 N_PARTNERS = 128  # packs of generated points whose spread a discriminator is told
 MEMBER_SAMPLES, MEMBER_SIDE = 250, 24  # what is shown of the other games of a run of several
+MARK = 4.0  # how far noise is moved towards its piece
 _NOISE_SEED = 20_240_229
 
 
@@ -49,7 +51,9 @@ class PlaneGan(nn.Module):
         self.settings = settings
         self.game = LOSSES[settings.loss]
         k, width = settings.n_models, settings.width
-        generator = Generator(k, settings.n_latents, width, settings.n_hidden, is_normed=settings.batch_norm)
+        generator = Generator(
+            k, settings.n_latents + self._n_marks, width, settings.n_hidden, is_normed=settings.batch_norm
+        )
         self.generator = Averaged(generator, settings.averaging)
         self.discriminator = Discriminator(
             k,
@@ -75,7 +79,9 @@ class PlaneGan(nn.Module):
     @torch.no_grad()
     def sample(self, n: int, *, rng: torch.Generator, temperature: float = 1.0) -> Tensor:
         """Points of the first game, (n, 2); the temperature scales the noise."""
-        return self.decode(temperature * self._draw_noise((n,), rng))
+        z = self._draw_noise((n,), rng)
+        z[:, : self.settings.n_latents] *= temperature
+        return self.decode(z)
 
     def decode(self, z: Tensor, member: int | None = 0) -> Tensor:
         """Points that the averaged generator makes of noise.
@@ -199,19 +205,43 @@ class PlaneGan(nn.Module):
         return self._measures.of_game(self, self.decode(z, None), self._trace, is_last=is_last)
 
     def adopt(self, weights: Mapping[str, Tensor]) -> tuple[str, ...]:
-        """Take over all weights that fit, for a fork with other cures; returns the names of those that begin anew."""
+        """Take over all weights that fit, for a fork with other cures; returns the names of those that begin anew.
+
+        A generator whose noise lies in other pieces than before keeps what it made of the latents.
+        """
         own = self.state_dict()
         fitting = {name: value for name, value in weights.items() if name in own and own[name].shape == value.shape}
+        first = "generator.mean.body.0.weight"  # (K, latents and marks, width)
+        if first in weights and first not in fitting and own[first].shape[::2] == weights[first].shape[::2]:
+            own[first] = own[first].clone()
+            n_kept = min(self.settings.n_latents, weights[first].shape[1])
+            own[first][:, :n_kept] = weights[first][:, :n_kept]
         self.load_state_dict(own | fitting)
         return tuple(name for name in own if name not in fitting)
 
     # ---- inside ----
 
+    @property
+    def _n_marks(self) -> int:
+        """Numbers of the noise that say in which piece it lies; a single piece needs none."""
+        return self.settings.pieces if self.settings.pieces > 1 else 0
+
     def _draw_noise(self, shape: tuple[int, ...], rng: torch.Generator) -> Tensor:
+        """Noise (*shape, Z): the latents, and a mark at the place of its piece.
+
+        Source:
+            Gurumurthy et al. 2017, DeLiGAN, section 3, arXiv:1706.02071: noise from a mixture whose centres are learned;
+            here they are in the first layer, whose weights of a mark move the whole piece
+        """
         size = (*shape, self.settings.n_latents)
         if self.settings.noise == "uniform":
-            return 2 * torch.rand(size, generator=rng, device=rng.device) - 1
-        return torch.randn(size, generator=rng, device=rng.device)
+            latents = 2 * torch.rand(size, generator=rng, device=rng.device) - 1
+        else:
+            latents = torch.randn(size, generator=rng, device=rng.device)
+        if not self._n_marks:
+            return latents
+        pieces = torch.randint(self._n_marks, shape, generator=rng, device=rng.device)
+        return torch.cat([latents, self._marks(pieces)], dim=-1)
 
     def _fixed_noise(self, n: int) -> Tensor:
         """The first n, at most N_ESTIMATED, of always the same noise."""
@@ -222,14 +252,23 @@ class PlaneGan(nn.Module):
         return self._draw_noise((N_ESTIMATED,), make_rng(_NOISE_SEED))
 
     def _latent_grid(self) -> Tensor:
-        """Noise on a grid over the first two latents, the others at 0: shape (side², Z), or (side, 1) of one latent."""
-        reach = 1.0 if self.settings.noise == "uniform" else LATENT_REACH
-        ticks = torch.linspace(-reach, reach, LATENT_SIDE, device=self.mean.device)
-        if self.settings.n_latents == 1:
-            return ticks[:, None]
-        grid = torch.zeros(LATENT_SIDE**2, self.settings.n_latents, device=self.mean.device)
-        grid[:, :2] = torch.cartesian_prod(ticks, ticks)
-        return grid
+        """Noise on a grid over the first two latents, the others at 0: shape (side², Z), or (side, 1) of one latent.
+
+        Of noise in pieces, a small grid or line on each of the first: (pieces * side², Z).
+        """
+        settings, n_shown = self.settings, min(self._n_marks, SHOWN_PIECES)
+        reach = 1.0 if settings.noise == "uniform" else LATENT_REACH
+        ticks = torch.linspace(-reach, reach, PIECE_SIDE if n_shown else LATENT_SIDE, device=self.mean.device)
+        lines = ticks[:, None] if settings.n_latents == 1 else torch.cartesian_prod(ticks, ticks)
+        grid = nn.functional.pad(lines, (0, settings.n_latents - lines.shape[1]))
+        if not n_shown:
+            return grid
+        marks = self._marks(torch.arange(n_shown, device=self.mean.device).repeat_interleave(len(grid)))
+        return torch.cat([grid.repeat(n_shown, 1), marks], dim=1)
+
+    def _marks(self, pieces: Tensor) -> Tensor:
+        """The part of the noise that says in which piece it lies."""
+        return MARK * nn.functional.one_hot(pieces, self._n_marks).float()
 
     def _real(self, batch: Tensor, rng: torch.Generator) -> Tensor:
         """Real points (K, B, 2) inside, B cut to whole packs; further games draw their own."""

@@ -19,6 +19,15 @@ class PlaneGanSettings(Settings):
     noise: str = setting(
         "normal", "Noise", "Its distribution: normal, or uniform between -1 and 1.", choices=("normal", "uniform")
     )
+    pieces: int = setting(
+        1,
+        "Pieces of noise",
+        "Separate pieces that the noise lies in, all equally likely. One piece can only be bent, so that modes stay tied "
+        "by bridges; several need none.",
+        low=1,
+        high=128,
+        is_log=True,
+    )
     width: int = setting(64, "Width", "Units of each hidden layer, in both nets.", low=8, high=512, step=8, is_log=True)
     n_hidden: int = setting(2, "Generator's layers", "Hidden layers. Depth buys sharp bridges.", low=1, high=5)
     batch_norm: bool = setting(

@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from torch.distributions import AffineTransform, Independent, Normal, Transform
 
 from engines.datasets import DATASETS
-from engines.flows.layers import CONDITIONER_LIMIT, AffineCoupling
+from engines.flows.couplings import AffineCoupling
+from engines.flows.layers import CONDITIONER_LIMIT
 from engines.models import MODELS, build_model
 from engines.tensors import make_rng
 

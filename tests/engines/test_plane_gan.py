@@ -13,7 +13,7 @@ from engines.datasets import DATASETS
 from engines.errors import TrainingDiverged
 from engines.gan.losses import LOSSES
 from engines.gan.penalties import one_centred, zero_centred
-from engines.gan.plane_gan import PlaneGan
+from engines.gan.plane_gan import MARK, SHOWN_PIECES, PlaneGan
 from engines.gan.plane_settings import PlaneGanSettings
 from engines.nets.adversaries import Discriminator, Generator, SpectralLinear, spread_of
 from engines.nets.stacked import StackedBatchNorm
@@ -33,7 +33,9 @@ def weights_of(module: torch.nn.Module, member: int) -> dict[str, Tensor]:
     return {name: value[member : member + 1].clone() for name, value in module.state_dict().items()}
 
 
-@pytest.mark.parametrize("changes", [{}, {"r1": 0.3, "gradient_penalty": 0.2}, {"pack": 2, "minibatch_std": True}])
+@pytest.mark.parametrize(
+    "changes", [{}, {"r1": 0.3, "gradient_penalty": 0.2}, {"pack": 2, "minibatch_std": True}, {"pieces": 5}]
+)
 def test_k_games_are_k_single_ones(changes: dict[str, Any]) -> None:
     """Three steps of Adam on both players of three games at once, and of each alone on the same points and noise."""
     k, n = 3, 24
@@ -42,7 +44,7 @@ def test_k_games_are_k_single_ones(changes: dict[str, Any]) -> None:
     for i, single in enumerate(singles):
         single.generator.net.load_state_dict(weights_of(many.generator.net, i))
         single.discriminator.load_state_dict(weights_of(many.discriminator, i))
-    noise, real = torch.randn(3, k, n, 2), torch.randn(3, k, n, 2)
+    noise, real = many._draw_noise((3, k, n), make_rng(0)), torch.randn(3, k, n, 2)
     share = torch.rand(3, k, n // many.settings.pack, 1)
 
     def steps(model: PlaneGan, members: slice) -> None:
@@ -119,6 +121,42 @@ def test_the_mean_generator_knows_the_running_moments() -> None:
     trained = model.mean + model.scale * model.generator.net(z)[0]
     torch.testing.assert_close(shown.mean(0), trained.mean(0), atol=0.3, rtol=0)
     torch.testing.assert_close(shown.std(0), trained.std(0), atol=0.3, rtol=0)
+
+
+def test_noise_lies_in_pieces_that_are_equally_likely() -> None:
+    model, n = game(pieces=5, n_latents=3), 5000
+    z = model._draw_noise((n,), make_rng(4))
+    assert z.shape == (n, 3 + 5)
+    marks = z[:, 3:] / MARK
+    assert torch.equal(marks.sum(1), torch.ones(n)) and set(marks.unique().tolist()) == {0.0, 1.0}
+    assert abs(marks.mean(0) - 0.2).max() < 4 * (0.2 * 0.8 / n) ** 0.5
+    assert z[:, :3].std() == pytest.approx(1, abs=0.02)
+    assert torch.equal(z, model._draw_noise((n,), make_rng(4)))
+
+
+def test_each_piece_moves_by_its_own_weights_alone() -> None:
+    model = game(pieces=4)
+    z = model._draw_noise((200,), make_rng(1))
+    before, is_third = model.decode(z), z[:, 2 + 2] > 0
+    with torch.no_grad():
+        dict(model.generator.mean.named_buffers())["body.0.weight"][:, 2 + 2] += 1
+    is_moved = (model.decode(z) - before).abs().sum(1) > 1e-6
+    assert torch.equal(is_moved, is_third) and 20 < int(is_third.sum()) < 90
+
+
+def test_without_latent_noise_as_many_points_are_left_as_pieces() -> None:
+    points = game(pieces=6).sample(300, rng=make_rng(2), temperature=0.0)
+    assert len(points.unique(dim=0)) == 6
+    assert len(game().sample(300, rng=make_rng(2), temperature=0.0).unique(dim=0)) == 1
+
+
+@pytest.mark.parametrize(("settings", "n"), [({"pieces": 3}, 3 * 25), ({"pieces": 3, "n_latents": 1}, 3 * 5)])
+def test_each_piece_shows_its_own_grid(settings: dict[str, int], n: int) -> None:
+    model = game(**settings)
+    z = model._latent_grid()
+    assert len(z) == n and z.shape[1] == model.settings.n_latents + 3
+    assert torch.equal(z[:, -3:].argmax(1), torch.arange(3).repeat_interleave(n // 3))
+    assert len(game(pieces=128)._latent_grid()) == SHOWN_PIECES * 25
 
 
 def test_spectral_norm_is_the_largest_singular_value() -> None:
@@ -271,6 +309,11 @@ def test_a_fork_takes_over_all_that_fits() -> None:
     torch.testing.assert_close(packed.model.decode(noise), first.model.decode(noise))
     anew = packed.model.adopt({name: torch.from_numpy(value) for name, value in weights.items()})
     assert anew == ("discriminator.body.0.weight",)
+    torn = Trainer(
+        Experiment.default("plane_gan", "ring", steps=9, settings={"pieces": 3}), weights=weights, device="cpu"
+    )
+    unmarked = torch.cat([noise, torch.zeros(20, 3)], dim=1)
+    torch.testing.assert_close(torn.model.decode(unmarked), first.model.decode(noise))
     same = Trainer(Experiment.default("plane_gan", "ring", steps=9), weights=weights, device="cpu")
     torch.testing.assert_close(same.model.discriminate(noise), first.model.discriminate(noise))
 

@@ -1,0 +1,98 @@
+"""Autoregressive flows of the plane: masked, inverse, and with splines."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from engines.flows.autoregressive import MaskedAffine, MaskedSpline
+from engines.flows.family import (
+    BOUND,
+    FlowSettings,
+    bins_setting,
+    flow_spec,
+    hidden_setting,
+    scale_cap_setting,
+    width_setting,
+)
+from engines.flows.layers import Bijection, Inverted
+from engines.plan import Plan
+from engines.settings import setting
+
+
+def _layers_setting(default: int) -> int:
+    help_text = "Number of layers. From one to the next the order of the two coordinates is turned round."
+    return setting(default, "Layers", help_text, low=1, high=16, step=1)
+
+
+@dataclass(frozen=True)
+class MafSettings(FlowSettings):
+    """Size of a masked autoregressive flow."""
+
+    n_layers: int = _layers_setting(6)
+    width: int = width_setting()
+    n_hidden: int = hidden_setting()
+    scale_cap: float = scale_cap_setting()
+
+
+@dataclass(frozen=True)
+class IafSettings(FlowSettings):
+    """Size of an inverse autoregressive flow."""
+
+    n_layers: int = _layers_setting(6)
+    width: int = width_setting()
+    n_hidden: int = hidden_setting()
+    scale_cap: float = scale_cap_setting()
+
+
+@dataclass(frozen=True)
+class AutoregressiveSplineSettings(FlowSettings):
+    """Size of an autoregressive neural spline flow."""
+
+    n_layers: int = _layers_setting(3)
+    width: int = width_setting(64)
+    n_hidden: int = hidden_setting()
+    n_bins: int = bins_setting()
+
+
+def maf_layers(s: MafSettings | IafSettings) -> list[Bijection]:
+    """Masked affine layers whose order turns from one to the next."""
+    return [MaskedAffine(2, i % 2 == 1, s.width, s.n_hidden, s.scale_cap) for i in range(s.n_layers)]
+
+
+def iaf_layers(s: IafSettings) -> list[Bijection]:
+    """The same turned round."""
+    return [Inverted(layer) for layer in maf_layers(s)]
+
+
+def _spline_layers(s: AutoregressiveSplineSettings) -> list[Bijection]:
+    return [MaskedSpline(2, i % 2 == 1, s.width, s.n_hidden, s.n_bins, BOUND) for i in range(s.n_layers)]
+
+
+LARGE = AutoregressiveSplineSettings(n_layers=5, n_bins=16)
+LARGE_PLAN = Plan(steps=3000, batch_size=512, learning_rate=3e-3)
+
+MAF = flow_spec(
+    "maf",
+    "Masked autoregressive",
+    "Each coordinate is shifted and scaled by the ones before it: densities in one pass, samples one by one.",
+    MafSettings,
+    maf_layers,
+    "Papamakarios, Pavlakou, Murray 2017, Masked autoregressive flow for density estimation, arXiv:1705.07057",
+)
+IAF = flow_spec(
+    "iaf",
+    "Inverse autoregressive",
+    "The same turned round: samples in one pass, densities one coordinate after the other.",
+    IafSettings,
+    iaf_layers,
+    "Kingma et al. 2016, Improving variational inference with inverse autoregressive flow, arXiv:1606.04934",
+)
+AUTOREGRESSIVE_SPLINE = flow_spec(
+    "autoregressive_spline",
+    "Autoregressive spline",
+    "Each coordinate is bent by a monotone curve that the ones before it choose.",
+    AutoregressiveSplineSettings,
+    _spline_layers,
+    "Durkan, Bekasov, Murray, Papamakarios 2019, Neural spline flows, arXiv:1906.04032",
+    presets={"large": LARGE},
+)

@@ -1,0 +1,124 @@
+"""Flows made of couplings: NICE, RealNVP, Glow, and the neural spline flow in its coupling form."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from engines.flows.couplings import AdditiveCoupling, AffineCoupling, Scaling, SplineCoupling
+from engines.flows.family import (
+    BOUND,
+    FlowSettings,
+    bins_setting,
+    flow_spec,
+    hidden_setting,
+    scale_cap_setting,
+    width_setting,
+)
+from engines.flows.glow import ActivationNorm, InvertibleLinear
+from engines.flows.layers import Bijection
+from engines.settings import setting
+
+
+def _couplings_setting(default: int) -> int:
+    help_text = "Number of layers. Each moves one coordinate by an amount that the other sets."
+    return setting(default, "Couplings", help_text, low=2, high=24, step=1)
+
+
+@dataclass(frozen=True)
+class NiceSettings(FlowSettings):
+    """Size of a NICE flow."""
+
+    n_couplings: int = _couplings_setting(8)
+    width: int = width_setting()
+    n_hidden: int = hidden_setting()
+    scale_cap: float = scale_cap_setting()
+
+
+@dataclass(frozen=True)
+class RealNVPSettings(FlowSettings):
+    """Size of a RealNVP."""
+
+    n_couplings: int = _couplings_setting(8)
+    width: int = width_setting()
+    n_hidden: int = hidden_setting()
+    scale_cap: float = scale_cap_setting()
+
+
+@dataclass(frozen=True)
+class GlowSettings(FlowSettings):
+    """Size of a Glow."""
+
+    n_steps_of_flow: int = setting(
+        6, "Steps of flow", "Each is an activation norm, a linear map and a coupling.", low=1, high=12, step=1
+    )
+    width: int = width_setting()
+    n_hidden: int = hidden_setting()
+    scale_cap: float = scale_cap_setting()
+
+
+@dataclass(frozen=True)
+class SplineSettings(FlowSettings):
+    """Size of a neural spline flow."""
+
+    n_couplings: int = _couplings_setting(4)
+    width: int = width_setting(64)
+    n_hidden: int = hidden_setting()
+    n_bins: int = bins_setting()
+
+
+def _nice_layers(s: NiceSettings) -> list[Bijection]:
+    couplings = [AdditiveCoupling(2, i % 2 == 0, s.width, s.n_hidden) for i in range(s.n_couplings)]
+    return [*couplings, Scaling(2, s.scale_cap)]
+
+
+def _realnvp_layers(s: RealNVPSettings) -> list[Bijection]:
+    return [AffineCoupling(2, i % 2 == 0, s.width, s.n_hidden, s.scale_cap) for i in range(s.n_couplings)]
+
+
+def _glow_layers(s: GlowSettings) -> list[Bijection]:
+    layers: list[Bijection] = []
+    for _ in range(s.n_steps_of_flow):
+        coupling = AffineCoupling(2, True, s.width, s.n_hidden, s.scale_cap)
+        layers += [ActivationNorm(2), InvertibleLinear(2), coupling]
+    return layers
+
+
+def _spline_layers(s: SplineSettings) -> list[Bijection]:
+    return [SplineCoupling(2, i % 2 == 0, s.width, s.n_hidden, s.n_bins, BOUND) for i in range(s.n_couplings)]
+
+
+NICE = flow_spec(
+    "nice",
+    "NICE",
+    "Half of the coordinates shift the other half: points move, but no volume changes until one last scaling.",
+    NiceSettings,
+    _nice_layers,
+    "Dinh, Krueger, Bengio 2015, NICE: non-linear independent components estimation, arXiv:1410.8516",
+    presets={"small": NiceSettings(n_couplings=4)},
+)
+REALNVP = flow_spec(
+    "realnvp",
+    "RealNVP",
+    "Half of the coordinates decide how the other half is shifted and stretched; then they swap.",
+    RealNVPSettings,
+    _realnvp_layers,
+    "Dinh, Sohl-Dickstein, Bengio 2017, Density estimation using Real NVP, arXiv:1605.08803",
+    presets={"small": RealNVPSettings(n_couplings=4), "large": RealNVPSettings(n_couplings=16, width=64)},
+)
+GLOW = flow_spec(
+    "glow",
+    "Glow",
+    "Instead of swapping halves, a learned linear map turns the plane before each coupling.",
+    GlowSettings,
+    _glow_layers,
+    "Kingma, Dhariwal 2018, Glow: generative flow with invertible 1x1 convolutions, arXiv:1807.03039",
+)
+SPLINE = flow_spec(
+    "spline",
+    "Spline coupling",
+    "A coupling that bends instead of stretching: a monotone curve of several pieces for each coordinate.",
+    SplineSettings,
+    _spline_layers,
+    "Durkan, Bekasov, Murray, Papamakarios 2019, Neural spline flows, arXiv:1906.04032",
+    presets={"few bins": SplineSettings(n_bins=3), "large": SplineSettings(n_couplings=8, n_bins=16)},
+)

@@ -1,0 +1,167 @@
+"""Couplings: one half of the coordinates says how the other half moves, so both directions are closed forms."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from engines.flows.layers import CONDITIONER_LIMIT, Bijection
+from engines.flows.splines import n_spline_parameters, spline_to_data, spline_to_latent
+from engines.nets.mlp import build_mlp
+
+SPREAD = 4.0  # where the bends of a conditioner's first units begin: over the standardized data
+
+
+class Coupling(Bijection):
+    """What all couplings share: which half moves, and the net that the other half feeds.
+
+    Args:
+        n_features: D, at least 2.
+        moves_last: Whether the last D - D // 2 coordinates move (else the first D // 2).
+        width: Hidden units of the conditioner.
+        n_hidden: Hidden layers of the conditioner.
+        n_out: Numbers that the conditioner gives for each coordinate that moves.
+    """
+
+    def __init__(self, n_features: int, moves_last: bool, width: int, n_hidden: int, n_out: int) -> None:
+        super().__init__()
+        self.sizes = [n_features // 2, n_features - n_features // 2]
+        self.moves_last = moves_last
+        n_kept, n_moved = self.sizes if moves_last else reversed(self.sizes)
+        self.conditioner = build_mlp(n_kept, width, n_hidden, n_out * n_moved, starts_at_zero=True, spread=SPREAD)
+
+    def _condition(self, kept: Tensor) -> Tensor:
+        return self.conditioner(kept.clamp(-CONDITIONER_LIMIT, CONDITIONER_LIMIT))
+
+    def _split(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        first, last = x.split(self.sizes, dim=1)
+        return (first, last) if self.moves_last else (last, first)
+
+    def _join(self, kept: Tensor, moved: Tensor) -> Tensor:
+        return torch.cat([kept, moved] if self.moves_last else [moved, kept], dim=1)
+
+
+class AdditiveCoupling(Coupling):
+    """Half of the coordinates set the shift of the other half; no volume ever changes.
+
+    z_moved = x_moved - t(x_kept),   log |det dz/dx| = 0
+
+    Args: see `Coupling`.
+
+    Source:
+        Dinh, Krueger, Bengio 2015, NICE: non-linear independent components estimation, section 3.2, arXiv:1410.8516
+    """
+
+    name = "additive coupling"
+
+    def __init__(self, n_features: int, moves_last: bool, width: int, n_hidden: int) -> None:
+        super().__init__(n_features, moves_last, width, n_hidden, n_out=1)
+
+    def to_latent(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        kept, moved = self._split(x)
+        return self._join(kept, moved - self._condition(kept)), x.new_zeros(len(x))
+
+    def to_data(self, z: Tensor) -> tuple[Tensor, Tensor]:
+        kept, moved = self._split(z)
+        return self._join(kept, moved + self._condition(kept)), z.new_zeros(len(z))
+
+
+class Scaling(Bijection):
+    """Each coordinate stretched by a learned factor: the one place where a NICE flow changes volume.
+
+    z = x exp(s),   log |det dz/dx| = sum s
+
+    Args:
+        n_features: D.
+        scale_cap: Bound on |s|, nats.
+
+    Source:
+        Dinh, Krueger, Bengio 2015, section 3.3, arXiv:1410.8516
+    """
+
+    name = "scaling"
+
+    def __init__(self, n_features: int, scale_cap: float) -> None:
+        super().__init__()
+        self.raw = torch.nn.Parameter(torch.zeros(n_features))
+        self.scale_cap = scale_cap
+
+    def to_latent(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        log_scale = self._log_scale()
+        return x * log_scale.exp(), log_scale.sum().expand(len(x))
+
+    def to_data(self, z: Tensor) -> tuple[Tensor, Tensor]:
+        log_scale = self._log_scale()
+        return z * (-log_scale).exp(), -log_scale.sum().expand(len(z))
+
+    def _log_scale(self) -> Tensor:
+        return self.scale_cap * self.raw.tanh()
+
+
+class AffineCoupling(Coupling):
+    """Half of the coordinates set the shift and scale of the other half.
+
+    z_moved = (x_moved - t(x_kept)) exp(s(x_kept)),   log |det dz/dx| = sum s,   s = cap tanh(raw)
+
+    The bound on s keeps training finite where an unbounded exponential overflows. Shift and scale begin at
+    zero, so that an untrained flow is the identity.
+
+    Args:
+        n_features, moves_last, width, n_hidden: See `Coupling`.
+        scale_cap: Bound on |s|, nats.
+
+    Source:
+        Dinh, Sohl-Dickstein, Bengio 2017, Density estimation using Real NVP, eq. 7 and 8, arXiv:1605.08803
+    """
+
+    name = "affine coupling"
+
+    def __init__(self, n_features: int, moves_last: bool, width: int, n_hidden: int, scale_cap: float) -> None:
+        super().__init__(n_features, moves_last, width, n_hidden, n_out=2)
+        self.scale_cap = scale_cap
+
+    def to_latent(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        kept, moved = self._split(x)
+        shift, log_scale = self._shift_and_log_scale(kept)
+        return self._join(kept, (moved - shift) * log_scale.exp()), log_scale.sum(1)
+
+    def to_data(self, z: Tensor) -> tuple[Tensor, Tensor]:
+        kept, moved = self._split(z)
+        shift, log_scale = self._shift_and_log_scale(kept)
+        return self._join(kept, moved * (-log_scale).exp() + shift), -log_scale.sum(1)
+
+    def _shift_and_log_scale(self, kept: Tensor) -> tuple[Tensor, Tensor]:
+        shift, raw = self._condition(kept).chunk(2, dim=1)
+        return shift, self.scale_cap * raw.tanh()
+
+
+class SplineCoupling(Coupling):
+    """Half of the coordinates set a monotone rational-quadratic spline for each coordinate of the other half.
+
+    Args:
+        n_features, moves_last, width, n_hidden: See `Coupling`.
+        n_bins: Pieces of the spline.
+        bound: It acts between -bound and bound, in standard deviations of the data, and is the identity outside.
+
+    Source:
+        Durkan et al. 2019, Neural spline flows, section 3.1 and 3.2, arXiv:1906.04032
+    """
+
+    name = "spline coupling"
+
+    def __init__(self, n_features: int, moves_last: bool, width: int, n_hidden: int, n_bins: int, bound: float) -> None:
+        super().__init__(n_features, moves_last, width, n_hidden, n_out=n_spline_parameters(n_bins))
+        self.n_bins, self.bound = n_bins, bound
+
+    def to_latent(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        kept, moved = self._split(x)
+        moved, log_slope = spline_to_latent(moved, self._parameters_for(kept, moved), self.bound)
+        return self._join(kept, moved), log_slope.sum(1)
+
+    def to_data(self, z: Tensor) -> tuple[Tensor, Tensor]:
+        kept, moved = self._split(z)
+        moved, log_slope = spline_to_data(moved, self._parameters_for(kept, moved), self.bound)
+        return self._join(kept, moved), log_slope.sum(1)
+
+    def _parameters_for(self, kept: Tensor, moved: Tensor) -> Tensor:
+        return self._condition(kept).view(*moved.shape, n_spline_parameters(self.n_bins))
