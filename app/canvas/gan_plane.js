@@ -6,7 +6,7 @@ import { paintTones } from "./gan_optimal.js";
 
 const COARSE = 64; // cells along each axis on which the border is traced
 const ARROW = 0.052; // of the width: the longest arrow
-const SIDE = 17; // lines of the latent grid
+const SIDE = 17, PIECE_SIDE = 5; // lines of the latent grid, and of that on each piece of a noise in pieces
 
 export class GanPlane {
   constructor(canvas) {
@@ -23,14 +23,14 @@ export class GanPlane {
 
   clearGround(table) { this.panel.words.fill(table[0]); this.border = null; }
 
-  /** parts: real, fakes (values x, y, x, y ...), arrows and the points they start from, warp, modes; any may be missing. Draws over the landscape. */
-  paint({ window, colours, real, fakes, from, arrows, reference, warp, modes, faint = 1 }) {
+  /** parts: real, fakes (values x, y, x, y ...), arrows and the points they start from, warp and the number of latents, modes; any may be missing. Draws over the landscape. */
+  paint({ window, colours, real, fakes, from, arrows, reference, warp, latents, modes, faint = 1 }) {
     this.panel.show({ window, tickColour: colours.soft });
     const { context: c, width, height } = sharpen(this.canvas);
     if (!width) return null;
     const [x0, x1, y0, y1] = window, view = { c, width, height, kx: width / (x1 - x0), ky: height / (y1 - y0), x0, y0 };
     if (this.border) drawBorder(view, this.border, colours);
-    if (warp) drawGrid(view, warp, colours);
+    if (warp) drawGrid(view, warp, colours, latents);
     if (real) drawDots(view, real, colours.data, 0.55 * faint, Math.max(1.6, width / 250));
     if (fakes) drawDots(view, fakes, colours.model, 0.95 * faint, Math.max(2, width / 190), colours.panel);
     if (from && arrows) drawArrows(view, from, arrows, reference, colours.field);
@@ -81,16 +81,19 @@ export function drawArrows(view, xs, arrows, reference, colour, grow = 1) {
   c.globalAlpha = 1;
 }
 
-/** The generator's noise on a square grid, as it is bent into the plane; of one latent, a curve. */
-function drawGrid(view, warp, colours) {
-  const { c } = view, n = warp.length / 2;
+/** The generator's noise on a square grid, as it is bent into the plane; of one latent, a curve; of noise in pieces, one on each. */
+function drawGrid(view, warp, colours, latents) {
+  const { c } = view, n = warp.length / 2, isCurve = latents === 1, whole = isCurve ? SIDE : SIDE * SIDE;
+  const side = n === whole ? SIDE : PIECE_SIDE, size = isCurve ? side : side * side;
   c.beginPath();
-  const run = (at, step) => { for (let k = 0; k < SIDE; k++) { const i = 2 * (at + k * step), p = place(view, warp[i], warp[i + 1]); k ? c.lineTo(...p) : c.moveTo(...p); } };
-  if (n === SIDE) run(0, 1);
-  else for (let k = 0; k < SIDE; k++) { run(k * SIDE, 1); run(k, SIDE); }
+  const run = (at, step) => { for (let k = 0; k < side; k++) { const i = 2 * (at + k * step), p = place(view, warp[i], warp[i + 1]); k ? c.lineTo(...p) : c.moveTo(...p); } };
+  for (let piece = 0; piece < n; piece += size) {
+    if (isCurve) run(piece, 1);
+    else for (let k = 0; k < side; k++) { run(piece + k * side, 1); run(piece + k, side); }
+  }
   c.strokeStyle = colours.ink;
-  c.globalAlpha = n === SIDE ? 0.8 : 0.34;
-  c.lineWidth = n === SIDE ? 1.6 : 0.9;
+  c.globalAlpha = isCurve ? 0.8 : 0.34;
+  c.lineWidth = isCurve ? 1.6 : 0.9;
   c.stroke();
   c.globalAlpha = 1;
 }

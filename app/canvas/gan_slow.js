@@ -12,7 +12,7 @@ const REACH = 2.6; // of the noise that the box shows
 
 /** short name, sentence */
 export const CHAPTERS = [
-  ["noise", (s) => `Noise is drawn: ${s.n} times ${s.latents === 1 ? "one number" : `${s.latents} numbers`}${s.latents > 2 ? ", of which the box shows the first two" : ""}.`],
+  ["noise", (s) => `Noise is drawn: ${s.n} times ${s.latents === 1 ? "one number" : `${s.latents} numbers`}${s.latents > 2 ? ", of which the box shows the first two" : ""}${s.pieces > 1 ? `, and one of ${s.pieces} pieces, which the box does not show` : ""}.`],
   ["G makes", () => "The generator turns each noise into a point: the fakes of this batch."],
   ["D judges", (s) => `The discriminator answers for ${s.n} real points and ${s.n} fakes: blue is taken for real, orange for fake. It is right on ${s.right} of ${2 * s.n}.`],
   ["D learns", (s) => `${s.moves > 1 ? `${s.moves} updates` : "One update"} of the discriminator: its landscape rises at the real points and falls at the fakes${s.change}.`],
@@ -123,7 +123,7 @@ export class Slow {
     const { judged } = this, { game, settings } = this.bout.stage.numbers, n = judged.real.length / 2;
     const tone = this.tone, right = count(judged.realLogits, (v) => tone(v) > 0) + count(judged.fakeLogits, (v) => tone(v) <= 0);
     const change = Number.isFinite(judged.losses[0]) ? `; its loss was ${judged.losses[0].toFixed(3)}` : "";
-    return { n, right, latents: settings.n_latents, moves: settings.n_discriminator, change, game };
+    return { n, right, latents: settings.n_latents, pieces: settings.pieces, moves: settings.n_discriminator, change, game };
   }
 
   get tone() {
@@ -141,7 +141,7 @@ export class Slow {
     this.paintGround(stage);
     const moving = chapter === 5 ? mix(this.judged.samples, this.moved.samples, part) : chapter === 4 ? this.before.samples : null;
     const warp = chapter === 5 ? mix(this.judged.warp, this.moved.warp, part) : stage.shows("grid") && chapter !== 0 ? this.judged.warp : null;
-    const view = plane.paint({ window: numbers.window, colours, real: chapter === 2 || chapter === 0 ? null : stage.dataSamples, fakes: moving, warp, modes: numbers.modes.length <= 30 ? numbers.modes : null, faint: chapter >= 4 ? 1 : 0.35 });
+    const view = plane.paint({ window: numbers.window, colours, real: chapter === 2 || chapter === 0 ? null : stage.dataSamples, fakes: moving, warp, latents: numbers.settings.n_latents, modes: numbers.modes.length <= 30 ? numbers.modes : null, faint: chapter >= 4 ? 1 : 0.35 });
     if (!view) return;
     if (chapter <= 1) this.paintNoise(view, colours);
     if (chapter === 2 || chapter === 3) this.paintJudged(view, colours, chapter === 2 ? part : 1);

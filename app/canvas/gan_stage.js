@@ -192,7 +192,7 @@ class GanStage extends Stage {
     if (motion.isGroundDirty || more.isGroundDirty) { motion.isGroundDirty = false; this.paintGround(plane, shown); }
     return plane.paint({
       window: numbers.window, colours, real: this.shows("real") ? this.dataSamples : null, fakes: this.shows("fakes") ? shown.samples : null,
-      from: shown.samples, arrows: this.shows("arrows") ? shown.arrows : null, reference: this.pullReference || 1, warp: this.shows("grid") ? shown.warp : null,
+      from: shown.samples, arrows: this.shows("arrows") ? shown.arrows : null, reference: this.pullReference || 1, warp: this.shows("grid") ? shown.warp : null, latents: numbers.settings.n_latents,
       modes: numbers.modes.length <= 30 ? numbers.modes : null, ...more,
     });
   }

@@ -230,8 +230,8 @@ class PlaneGan(nn.Module):
         """Noise (*shape, Z): the latents, and a mark at the place of its piece.
 
         Source:
-            Gurumurthy et al. 2017, DeLiGAN, section 3, arXiv:1706.02071: noise from a mixture whose centres are learned;
-            here they are in the first layer, whose weights of a mark move the whole piece
+            Gurumurthy et al. 2017, DeLiGAN, section 3, arXiv:1706.02071: noise from a mixture with learned centres; here
+            they are weights of the first layer. Why one piece is not enough: Tanielian et al. 2020, arXiv:2006.04596
         """
         size = (*shape, self.settings.n_latents)
         if self.settings.noise == "uniform":
