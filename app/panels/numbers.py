@@ -9,42 +9,63 @@ import streamlit as st
 import torch
 
 from app.house import house
+from app.panels.flows_model import facts_of
 from app.theme import ROLES
-from engines.flows.couplings import AffineCoupling
+from engines.errors import RunFormatError
+from engines.models import MODELS
 from engines.training import Experiment, Plan
 from engines.training.run import Run
 
+MOST_SOURCES = 3  # of layers whose code is shown
 
-@lru_cache(maxsize=32)
-def terms_at(digest: str, started: float, x: float, y: float) -> tuple[float, float]:
-    """log p_base(z) and the sum of log-determinants at a point under a stored run's final model, in nats.
+
+@lru_cache(maxsize=64)
+def terms_at(digest: str, started: float, x: float, y: float, step: int | None = None) -> tuple[float, float]:
+    """log p_base(z) and the sum of log-determinants at a point under a stored run's weights of a step, in nats.
 
     `started` tells trainings of the same run apart.
+
+    Raises:
+        RunFormatError: If the run or its weights are not there.
     """
     run = house().shelves.get(digest)
     if run is None:
-        raise KeyError(digest)
-    model = run.model()
-    z, log_det = model.to_latent(torch.tensor([[x, y]]))
-    return float(model.base_log_prob(z)), float(log_det)
+        raise RunFormatError(f"There is no run {digest!r} here.")
+    model = run.model(step).double()
+    with torch.inference_mode():
+        z, log_det = model.to_latent(torch.tensor([[x, y]], dtype=torch.float64))
+        return float(model.base_log_prob(z)), float(log_det)
 
 
-def draw_formula(run: Run | None, point: tuple[float, float]) -> None:
-    """The change of variables, with numbers once a run has ended."""
+def draw_formula(run: Run | None, point: tuple[float, float], step: int | None = None) -> None:
+    """The change of variables, with the numbers of a point once a run has ended.
+
+    Args:
+        run: Whose weights; None: it has not ended.
+        point: In data units.
+        step: At which step; the nearest one that keeps its weights is taken. None: the end.
+    """
     formula = r"\log p(x) = \log p_0(z) + \sum_i \log\left|\det \frac{\partial z_i}{\partial z_{i-1}}\right|"
     if run is None:
         st.latex(formula)
-        st.caption("Once a run has ended, the numbers of one data point stand here.")
+        st.caption("Once a run has ended, the numbers of the ledger's point stand here.")
         return
-    base, volume = terms_at(run.experiment.digest, run.info.started, *point)
+    kept = min(run.weight_steps, key=lambda s: abs(s - step)) if run.weight_steps and step is not None else None
+    try:
+        base, volume = terms_at(run.experiment.digest, run.info.started, *point, kept)
+    except RunFormatError as error:
+        st.latex(formula)
+        st.caption(str(error))
+        return
     grey, orange = ROLES["base"]["light"], ROLES["model"]["light"]
-    numbers = rf" &= \textcolor{{{grey}}}{{{_short(base)}}} {volume:+.3f} = {_short(base + volume)}"
-    numbers = numbers.replace(f"{volume:+.3f}", rf"\textcolor{{{orange}}}{{{volume:+.3f}}}")
-    lines = formula.replace("=", "&=", 1) + r" \\" + numbers
+    sign = "-" if volume < 0 else "+"
+    numbers = rf" &= \textcolor{{{grey}}}{{{_short(base)}}} {sign} \textcolor{{{orange}}}{{{_short(abs(volume))}}}"
+    lines = formula.replace("=", "&=", 1) + rf" \\ {numbers} = {_short(base + volume)}"
     st.latex(rf"\begin{{aligned}} {lines}\ \text{{nats}} \end{{aligned}}")
+    when = "the final weights" if kept is None else f"the weights of step {kept:,}"
     st.caption(
-        f"At the data point x = ({point[0]:.2f}, {point[1]:.2f}), with the final weights: the base density of its "
-        "latent, and by how much all layers together stretched the space around it. Exact."
+        f"At x = ({point[0]:g}, {point[1]:g}), with {when}: the base density of its latent, and by how much all layers "
+        "together stretched the space around it. Exact. Drag the cross on the stage, and let go."
     )
 
 
@@ -57,10 +78,12 @@ def _short(value: float) -> str:
 
 
 def draw_code(experiment: Experiment) -> None:
-    """The lines that compute the same run, and the layer that they train."""
+    """The lines that compute the same run, and the layers that they train."""
     st.code(script_of(experiment), language="python")
-    st.caption("The layer itself, from engines/flows/layers.py:")
-    st.code(inspect.getsource(AffineCoupling), language="python")
+    settings = MODELS[experiment.model].settings.from_dict(experiment.settings)
+    for kind in facts_of(experiment.model, settings).kinds[:MOST_SOURCES]:
+        st.caption(f"The layer {kind.name!r}, from {kind.__module__.replace('.', '/')}.py:")
+        st.code(inspect.getsource(kind), language="python")
 
 
 def script_of(experiment: Experiment) -> str:

@@ -28,6 +28,8 @@ def draw_controls(
     *,
     turn: tuple[str, str, Callable[[], object]] | None = None,
     changes: Callable[[Settings], Mapping[str, tuple[str, Value]]] | None = None,
+    lead: Callable[[], object] | None = None,
+    without: tuple[str, ...] = (),
 ) -> ShownRun:
     """Draw the row; returns the run that its widgets ask for.
 
@@ -38,17 +40,23 @@ def draw_controls(
         presets: Named settings of the model, the default first.
         turn: Title, icon and content of the second control; None: the settings of the target.
         changes: From a run's settings to what a fork may change, by what a visitor reads; None: the plan alone.
+        lead: Draws a control before the model's size, such as the choice of the model itself.
+        without: Settings of the model that the page draws elsewhere.
     """
     title, icon, draw_turn = turn or ("Target", ":material/tune:", partial(draw_target_settings, keys, target))
-    size, second, more, fork, train = st.columns([2.4, 1.6, 1.3, 1.3, 1.1], vertical_alignment="bottom")
+    widths = [1.9, 2.0, 1.3, 1.2, 1.2, 1.1] if lead else [2.4, 1.6, 1.3, 1.3, 1.1]
+    *first, size, second, more, fork, train = st.columns(widths, vertical_alignment="bottom")
+    if lead:
+        with first[0]:
+            lead()
     with size:
-        _draw_presets(keys, model, presets)
+        _draw_presets(keys, model, presets, is_named=lead is None)
     with second.popover(title, icon=icon, width="stretch"), st.container(width=POPOVER_WIDTH):
         draw_turn()
     with more.popover("More", icon=":material/settings:", width="stretch"), st.container(width=POPOVER_WIDTH):
         draw_settings(keys, "plan", Plan)
         st.divider()
-        draw_settings(keys, "model", MODELS[model].settings)
+        draw_settings(keys, "model", MODELS[model].settings, without=without)
     shown = find_run(keys, described_experiment(keys, model, target))
     with fork.popover(
         "Fork", icon=":material/call_split:", width="stretch", disabled=not shown.run or not shown.run.weight_steps
@@ -70,8 +78,8 @@ def _train(keys: PageKeys, model: str, target: str) -> None:
     start_training(keys, described_experiment(keys, model, target))
 
 
-def _draw_presets(keys: PageKeys, model: str, presets: dict[str, Settings]) -> None:
-    """Named sizes; when the settings under More fit none of them, it says so."""
+def _draw_presets(keys: PageKeys, model: str, presets: dict[str, Settings], *, is_named: bool) -> None:
+    """Named sizes, with the model's name before them or not; when the settings under More fit none, it says so."""
     key = keys.own("preset")
     current = current_settings(keys, "model", MODELS[model].settings)
     names = [name for name, settings in presets.items() if settings == current]
@@ -85,7 +93,7 @@ def _draw_presets(keys: PageKeys, model: str, presets: dict[str, Settings]) -> N
         "Model",
         [*presets, *([] if names else [AS_SET])],
         key=key,
-        format_func=lambda name: f"{MODELS[model].title}, {name}",
+        format_func=lambda name: f"{MODELS[model].title}, {name}" if is_named else name,
         on_change=choose,
         label_visibility="collapsed",
     )

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import secrets
 from dataclasses import replace
+from functools import partial
+from pathlib import Path
 
 import streamlit as st
 
-from app.canvas.stage import Moment, StageView, draw_stage, is_lane_blocked, read_moment
+from app.canvas.flow_stage import FlowPlace, FlowStageView, Point, draw_flow_stage, place_of_link, read_place
+from app.canvas.stage import Moment, is_lane_blocked, read_moment
 from app.house import house
 from app.panels.charts import draw_charts
 from app.panels.experiment import ShownRun, link_parameters
+from app.panels.flows_model import DEFAULT, draw_flow_choice, facts_of, flow_of_link, follow_target, presets_of
+from app.panels.flows_stack import draw_stack_builder
 from app.panels.lessons import draw_experiments
 from app.panels.numbers import draw_code, draw_formula
-from app.panels.properties import draw_properties
+from app.panels.properties import CARDS, draw_properties
 from app.panels.targets import TargetView, draw_own_target, pick_target, target_view
 from app.panels.training import draw_controls
 from app.panels.visit import draw_problems, open_visit, restart_with
@@ -22,67 +28,101 @@ from engines.errors import DataError
 from engines.models import MODELS
 
 KEYS = PageKeys("flows")
-MODEL = "realnvp"
-PRESETS = {
-    "8 couplings": MODELS[MODEL].settings(),
-    "4 couplings": MODELS[MODEL].presets["small"],
-    "16 couplings, wider": MODELS[MODEL].presets["large"],
-}
 
 
 def draw_page() -> None:
     """The page from top to bottom."""
-    open_visit(KEYS, model=MODEL, target="moons")
+    open_here()
     heading = st.container()
     target = choose_target()
+    flow = st.session_state[KEYS.own("flow")]
     with heading:
-        draw_heading(DATASETS[target].phrase or DATASETS[target].title)
+        draw_heading(DATASETS[target].phrase or DATASETS[target].title, flow)
     draw_problems(KEYS)
     draw_own_target(KEYS, target)
-    shown = draw_controls(KEYS, MODEL, target, PRESETS)
-    # Until the stage has spoken, the moment is the one that the link named.
-    attempt = st.session_state.get(KEYS.own("attempt"), 0)
-    moment = read_moment(st.session_state.get(KEYS.own("stage")), shown.digest, attempt)
-    moment = moment or st.session_state.get(KEYS.own("moment"))
-    write_link(link_parameters(KEYS, MODEL, target, shown, moment))
+    lead, without = partial(draw_flow_choice, KEYS, target), ("layers",) if flow == "stack" else ()
+    shown = draw_controls(KEYS, flow, target, presets_of(flow, target), lead=lead, without=without)
+    if flow == "stack":
+        draw_stack_builder(KEYS)
+    moment, place = current_moment(shown), current_place(target)
+    flow_part = {} if flow == DEFAULT else {"flow": flow}
+    write_link(flow_part | link_parameters(KEYS, flow, target, shown, moment) | place.texts())
     try:
         view = target_view(target, DATASETS[target].settings.from_dict(shown.experiment.dataset_settings))
     except DataError as error:
         st.error(str(error), icon=":material/draw:")
         return
+    stage = stage_view(target, view, shown, place)
     if is_lane_blocked(st.session_state.get(KEYS.own("stage"))):
-        draw_without_lane(target, view, shown)
+        draw_without_lane(stage, shown)
     else:
-        draw_stage(stage_view(target, view, shown), key=KEYS.own("stage"))
-    draw_below(shown, view)
+        draw_flow_stage(stage, key=KEYS.own("stage"))
+    draw_below(shown, view, place.x or stage.first_x, moment)
 
 
-def draw_heading(target: str) -> None:
-    """The page's question."""
+def open_here() -> None:
+    """At the first run of a visit, set everything from the link: the flow and what is set on the stage too."""
+    if KEYS.own("target") in st.session_state:
+        open_visit(KEYS, model=st.session_state[KEYS.own("flow")], target="moons")
+        return
+    problems: list[str] = []
+    flow = flow_of_link(problems)
+    place = place_of_link(st.query_params.to_dict(), problems)
+    open_visit(KEYS, model=flow, target="moons")
+    st.session_state[KEYS.own("problems")] += problems
+    st.session_state[KEYS.own("flow")] = flow
+    st.session_state[KEYS.own("place")] = place
+    st.session_state[KEYS.own("opened")] = secrets.token_hex(4)
+
+
+def draw_heading(target: str, flow: str) -> None:
+    """The page's question, and what this flow does."""
     st.title(f"How do you bend a Gaussian into {target}, and keep count of the probability?", anchor=False)
     st.caption(
         "A flow is a chain of invertible layers. Each layer moves the points and tells by how much it stretched the "
-        "space around them; the sum is the exact density."
+        f"space around them; the sum is the exact density. **{MODELS[flow].title}:** {MODELS[flow].idea}"
     )
 
 
 def choose_target() -> str:
-    """The picker; another target starts afresh."""
+    """The picker; another target starts afresh, with what this flow does best with there."""
     before = st.session_state[KEYS.own("target")]
     target = pick_target(KEYS, before)
     if target != before:
+        st.session_state[KEYS.own("place")] = replace(current_place(before), x=None)
         st.session_state[KEYS.own("target")] = target
         st.session_state[KEYS.own("moment")] = None
         st.session_state.pop(KEYS.own("problems"), None)
+        follow_target(KEYS, st.session_state[KEYS.own("flow")], before, target)
     return target
 
 
-def stage_view(target: str, view: TargetView, shown: ShownRun) -> StageView:
+def current_moment(shown: ShownRun) -> Moment | None:
+    """Where the stage says that the visitor is; until it has spoken, the moment that the link named."""
+    attempt = st.session_state.get(KEYS.own("attempt"), 0)
+    told = read_moment(st.session_state.get(KEYS.own("stage")), shown.digest, attempt)
+    return told or st.session_state.get(KEYS.own("moment"))
+
+
+def current_place(target: str) -> FlowPlace:
+    """What the visitor or the link set on the stage for this target."""
+    told = read_place(st.session_state.get(KEYS.own("stage")), visit_of(target))
+    return told or st.session_state[KEYS.own("place")]
+
+
+def visit_of(target: str) -> str:
+    """Name of this visit and target: a point that was chosen elsewhere says nothing here."""
+    return f"{st.session_state[KEYS.own('opened')]} {target}"
+
+
+def stage_view(target: str, view: TargetView, shown: ShownRun, place: FlowPlace) -> FlowStageView:
     """What the stage shows of this target and run."""
     moment: Moment | None = st.session_state.get(KEYS.own("moment"))
-    settings = shown.experiment.dataset_settings
-    return StageView(
-        target=f"{target} {sorted(settings.items())}",
+    experiment = shown.experiment
+    facts = facts_of(experiment.model, MODELS[experiment.model].settings.from_dict(experiment.settings))
+    first = view.samples[0]
+    return FlowStageView(
+        target=f"{target} {sorted(experiment.dataset_settings.items())}",
         target_title=DATASETS[target].title,
         target_note=f"{view.n_components} Gaussian{'s' if view.n_components > 1 else ''}, known exactly",
         truth=view.truth,
@@ -91,35 +131,43 @@ def stage_view(target: str, view: TargetView, shown: ShownRun) -> StageView:
         entropy=view.entropy,
         run=shown.digest,
         attempt=st.session_state.get(KEYS.own("attempt"), 0),
-        steps=shown.experiment.steps,
+        steps=experiment.steps,
         temperature=moment.temperature if moment else 1.0,
         at=moment.step if moment else None,
         autoplay=True,
+        names=facts.names,
+        base=facts.base,
+        ways=facts.ways,
+        first_x=(round(float(first[0]), 2), round(float(first[1]), 2)),
+        place=place,
+        visit=visit_of(target),
     )
 
 
-def draw_without_lane(target: str, view: TargetView, shown: ShownRun) -> None:
+def draw_without_lane(stage: FlowStageView, shown: ShownRun) -> None:
     """The stage where a proxy blocks WebSockets: the snapshots come with the page's own data, once a second."""
 
     def draw() -> None:
         replay, standing = house().hub.replay(shown.digest)
         if standing.get("ended") and shown.run is None:
             st.rerun()  # it has just ended: the whole page takes it up as a stored run
-        view_now = replace(stage_view(target, view, shown), replay=replay, standing=standing)
-        draw_stage(view_now, key=KEYS.own("stage"))
+        draw_flow_stage(replace(stage, replay=replay, standing=standing), key=KEYS.own("stage"))
 
     st.fragment(draw, run_every=1.0 if shown.run is None else None)()
 
 
-def draw_below(shown: ShownRun, view: TargetView) -> None:
+def draw_below(shown: ShownRun, view: TargetView, x: Point, moment: Moment | None) -> None:
     """Under the stage: numbers, properties, experiments, charts, code."""
+    flow = shown.experiment.model
     left, right = st.columns([1.15, 1])
     with left:
         st.subheader("In numbers", anchor=False)
-        x, y = (float(v) for v in view.samples[0])
-        draw_formula(shown.run, (x, y))
+        draw_formula(shown.run, x, moment.step if moment else None)
     with right:
-        draw_properties(MODEL)
+        if (Path(CARDS) / f"{flow}.json").exists():
+            draw_properties(flow)
+        else:
+            st.caption(f"{MODELS[flow].title}: {MODELS[flow].paper}.")
     chosen = draw_experiments("flows", KEYS.own("lesson"))
     draw_charts(shown.run, view.entropy, key=KEYS.own("charts"))
     with st.expander("The code that made this picture", icon=":material/code:"):

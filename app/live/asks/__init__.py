@@ -15,6 +15,7 @@ from app.live.asks.bout import BoutAsk
 from app.live.asks.codes import AtlasAsk, CodeDrawAsk, CodeEncodeAsk, CodesAsk, PaletteAsk
 from app.live.asks.cycle import TranslateAsk
 from app.live.asks.denoise import BeliefAsk, PathAsk
+from app.live.asks.flow import FlowLayersAsk, FlowLedgerAsk
 from app.live.asks.gan_pictures import GameDecodeAsk, LatentsAsk, NearestAsk
 from app.live.asks.latents import AggregateAsk, DecodeAsk, EncodeAsk, PortraitAsk
 from app.live.asks.names import NameCodeAsk, NameDrawAsk, NameMapAsk, SpellAsk
@@ -48,6 +49,8 @@ ASKS: Mapping[str, type[Ask]] = {
     "walk": WalkAsk,
     "ode_log_prob": OdeAsk,
     "ways": WaysAsk,
+    "flow_layers": FlowLayersAsk,
+    "flow_ledger": FlowLedgerAsk,
     "quiz": QuizAsk,
     "bout": BoutAsk,
     "game_decode": GameDecodeAsk,

@@ -1,0 +1,318 @@
+// Layer by layer: base and data side by side, and between them the plane as it is bent under a scrubber.
+
+import { nats } from "./bound_line.js";
+import { binColours, drawFilm, Film, RING_NAMES } from "./flow_film.js";
+import { signed } from "./flow_ledger.js";
+import { element, sharpen, wantsStillness } from "./live.js";
+import { icon } from "./player.js";
+
+const SMOOTHING = 90; // ms: how fast the film approaches that of another step
+const SECONDS_A_LAYER = 0.55, SHORTEST = 3, LONGEST = 9; // of one way
+const REST = 700; // ms at each end of the way
+const KEPT = 24; // films of steps that were seen
+const EDGE = 12; // pixels of the track beyond its ends
+const SQUARE = 0.055; // side of the square around the point, as a share of the data's window
+const PARTS = {
+  grid: "Lines that are square over the base, bent by the layers",
+  particles: "1,000 points of the base, coloured by where they began: angle to colour, radius to lightness",
+  square: "A tiny square around the ledger's point, carried through the layers and drawn much enlarged",
+};
+const RINGS = { all: "All particles", inner: "Only those that began within 0.9 of the middle of the base", middle: "Only those that began between 0.9 and 1.5", outer: "Only those that began beyond 1.5" };
+
+/** handlers: toggle(name), ring(name), settled() when a hand lets go. */
+export class Layers {
+  constructor(handlers) {
+    this.handlers = handlers;
+    this.films = new Map();
+    this.t = null;
+    this.isChosen = false;
+    this.show = [];
+    this.build();
+    this.seeing = new IntersectionObserver((entries) => { this.isSeen = entries.at(-1).isIntersecting; this.isDirty = true; }, { threshold: 0.35 });
+    this.seeing.observe(this.figures.main.canvas);
+    this.resizing = new ResizeObserver(() => this.redraw());
+    this.resizing.observe(this.root);
+  }
+
+  // ---- building ----
+
+  build() {
+    this.figures = { base: figure("Base"), main: figure(""), data: figure("Model") };
+    this.figures.main.root.classList.add("main");
+    this.play = element("button", { type: "button", title: "Let the base flow to the data and back (space)", onclick: () => this.setPlaying(!this.isPlaying) }, icon("play"));
+    this.play.setAttribute("aria-label", "Play or pause the flow");
+    this.track = element("canvas", { className: "layertrack", tabIndex: 0 });
+    this.track.setAttribute("role", "slider");
+    this.track.setAttribute("aria-label", "How many layers have acted");
+    this.track.onpointerdown = (event) => { this.track.setPointerCapture(event.pointerId); this.isScrubbing = true; this.scrub(event); };
+    this.track.onpointermove = (event) => { if (this.isScrubbing) this.scrub(event); };
+    this.track.onpointerup = this.track.onpointercancel = () => { this.isScrubbing = false; this.handlers.settled(); };
+    this.facts = { latent: element("span"), data: element("span"), square: element("span", { className: "num" }), round: element("span", { className: "num" }) };
+    this.facts.square.title = "Measured on the square's own corners, against what the layers say of themselves";
+    this.facts.round.title = "Distance between the point and to_data(to_latent(point)), in double precision";
+    this.tag = element("span", { className: "tag" });
+    this.strip = element("div", { className: "scrub" }, this.play, this.track);
+    this.strip.onkeydown = (event) => this.onKey(event);
+    const { base, main, data } = this.figures;
+    this.root = element("section", { className: "card layers" },
+      element("h3", {}, element("span", {}, "Layer by layer"), this.buildChoices(), this.tag),
+      element("div", { className: "film" }, base.root, main.root, data.root), this.strip,
+      element("div", { className: "facts" }, ...Object.values(this.facts)));
+  }
+
+  buildChoices() {
+    const choice = (name, title, action) => element("button", { type: "button", title, onclick: action }, name);
+    const group = (label, nodes) => { const box = element("div", { className: "choice" }, ...Object.values(nodes)); box.setAttribute("role", "group"); box.setAttribute("aria-label", label); return box; };
+    this.parts = Object.fromEntries(Object.entries(PARTS).map(([name, title]) => [name, choice(name, title, () => this.handlers.toggle(name))]));
+    this.rings = Object.fromEntries(Object.entries(RINGS).map(([name, title]) => [name, choice(name === "all" ? "all rings" : name, title, () => this.handlers.ring(name))]));
+    return element("span", { className: "choices" }, group("Show in the layers", this.parts), group("Which ring of particles", this.rings));
+  }
+
+  // ---- what comes from outside ----
+
+  /** place: {show, ring}; names of the layers, base first. */
+  set({ place, names, base, ways, colours }) {
+    Object.assign(this, { show: place.show, ring: place.ring, names, base, ways });
+    if (colours !== this.colours) { this.colours = colours; this.tones = binColours(colours); }
+    for (const [name, node] of Object.entries(this.parts)) node.setAttribute("aria-pressed", String(place.show.includes(name)));
+    for (const [name, node] of Object.entries(this.rings)) node.setAttribute("aria-pressed", String(place.ring === name));
+    this.figures.base.caption.textContent = `base: ${base}`;
+    this.redraw();
+  }
+
+  /** Another run: what was seen of the old one is forgotten. */
+  clear() {
+    this.films.clear();
+    this.goal = this.film = this.ledger = this.step = null;
+    this.redraw();
+  }
+
+  has(step) { return this.films.has(step); }
+
+  take(step, blob) {
+    this.films.set(step, new Film(blob));
+    if (this.films.size > KEPT) this.films.delete(this.films.keys().next().value);
+    this.aim(step);
+  }
+
+  /** Move towards the film of a step. */
+  aim(step) {
+    const goal = this.films.get(step);
+    if (!goal) return;
+    this.goal = goal;
+    this.step = step;
+    if (!this.film?.fits(goal)) {
+      this.film = goal.clone();
+      if (this.t === null && !wantsStillness()) { this.t = 0; this.isWaiting = true; } // plays once when it is seen
+      this.t = Math.min(this.t ?? goal.layers, goal.layers);
+      if (!this.isChosen && !this.isWaiting && !this.isPlaying) this.t = goal.layers;
+    }
+    this.bins = goal.bins();
+    this.redraw();
+  }
+
+  /** ledger: {path, quads, area, terms, roundTrip, x} as the server sent them, or null. */
+  setLedger(ledger, window) {
+    this.ledger = ledger && { ...ledger, scale: SQUARE * (window[1] - window[0]) };
+    this.redraw();
+  }
+
+  /** Stand after t layers; null: at the data. */
+  stand(t) {
+    this.isChosen = t !== null;
+    this.isWaiting = false;
+    if (t !== null) this.t = this.film ? Math.min(t, this.film.layers) : t;
+    this.setPlaying(false);
+  }
+
+  get place() { return this.isChosen && !this.isPlaying && this.t !== null ? Math.round(100 * this.t) / 100 : null; }
+
+  redraw() { this.isDirty = this.areSidesDirty = true; }
+
+  // ---- the hand ----
+
+  scrub(event) {
+    if (!this.film) return;
+    const box = this.track.getBoundingClientRect();
+    const share = (event.clientX - box.left - EDGE) / (box.width - 2 * EDGE);
+    this.moveTo(share * this.film.layers);
+  }
+
+  moveTo(t) {
+    this.isPlaying = this.isWaiting = false;
+    this.isChosen = true;
+    this.t = Math.min(this.film?.layers ?? 0, Math.max(0, t));
+    this.showPlay();
+    this.isDirty = true;
+  }
+
+  onKey(event) {
+    const by = { ArrowLeft: -0.1, ArrowDown: -0.1, ArrowRight: 0.1, ArrowUp: 0.1, PageDown: -1, PageUp: 1 }[event.key];
+    if (event.key === " " && event.target === this.track) { event.preventDefault(); this.setPlaying(!this.isPlaying); return; }
+    const to = by ? this.t + by * (event.shiftKey ? 5 : 1) : { Home: 0, End: this.film?.layers }[event.key];
+    if (to === undefined || !this.film) return;
+    event.preventDefault();
+    this.moveTo(Math.round(10 * to) / 10);
+    clearTimeout(this.resting);
+    this.resting = setTimeout(() => this.handlers.settled(), 400);
+  }
+
+  setPlaying(isPlaying) {
+    this.isPlaying = isPlaying && !!this.film;
+    if (this.isPlaying) {
+      this.isWaiting = this.isOnce = false;
+      this.direction = this.t >= this.film.layers ? -1 : 1;
+      this.clock = this.t;
+      this.pause = 0;
+    }
+    this.showPlay();
+    this.isDirty = true;
+    if (!isPlaying) this.handlers.settled();
+  }
+
+  showPlay() {
+    if (this.shownPlay === this.isPlaying) return;
+    this.shownPlay = this.isPlaying;
+    this.play.replaceChildren(icon(this.isPlaying ? "pause" : "play"));
+  }
+
+  // ---- moving ----
+
+  /** Called at each animation frame. */
+  frame(dt) {
+    if (this.film && this.goal) {
+      const share = wantsStillness() ? 1 : 1 - Math.exp(-dt / SMOOTHING);
+      if (this.film.approach(this.goal, share)) this.redraw();
+    }
+    if (this.isWaiting && this.isSeen && this.film) { this.setPlaying(true); this.isOnce = true; }
+    if (this.isPlaying && this.isSeen) this.advance(Math.min(dt, 100));
+    if (this.isDirty && this.isSeen && this.colours) this.paint();
+  }
+
+  advance(dt) {
+    const last = this.film.layers, seconds = Math.min(LONGEST, Math.max(SHORTEST, SECONDS_A_LAYER * last));
+    this.pause -= dt;
+    if (this.pause > 0) return;
+    if (wantsStillness()) { this.pause = REST; this.clock = Math.round(this.clock) + this.direction; } else this.clock += (this.direction * dt * last) / (1000 * seconds);
+    if (this.clock >= last || this.clock <= 0) {
+      this.clock = Math.min(last, Math.max(0, this.clock));
+      if (this.isOnce) { this.t = this.clock; this.isDirty = true; this.isPlaying = false; this.showPlay(); return; }
+      this.direction = this.clock <= 0 ? 1 : -1;
+      this.pause = REST;
+    }
+    const k = Math.floor(this.clock), f = this.clock - k;
+    this.t = k + f * f * (3 - 2 * f); // each layer begins and ends gently
+    this.isDirty = true;
+  }
+
+  // ---- painting ----
+
+  paint() {
+    this.isDirty = false;
+    this.paints = (this.paints ?? 0) + 1;
+    const { base, main, data } = this.figures, last = this.film?.layers ?? 0;
+    if (this.film) {
+      const style = { colours: this.colours, bins: this.bins, binColours: this.tones, show: this.show, ring: this.ring, ledger: this.ledger };
+      drawFilm(main.canvas, this.film, this.t, style);
+      if (this.areSidesDirty) for (const [side, t] of [[base, 0], [data, last]]) drawFilm(side.canvas, this.film, t, { ...style, isSmall: true });
+    } else for (const { canvas } of [base, main, data]) this.paintNothing(canvas, canvas === main.canvas);
+    if (this.areSidesDirty) this.tellFacts();
+    this.areSidesDirty = false;
+    this.tell();
+    this.paintTrack();
+  }
+
+  paintNothing(canvas, isMain) {
+    const { context, width, height } = sharpen(canvas);
+    context.clearRect(0, 0, width, height);
+    if (!isMain) return;
+    context.font = `14px ${getComputedStyle(canvas).fontFamily}`;
+    context.fillStyle = this.colours.soft;
+    context.textAlign = "center";
+    context.fillText(this.words ?? "Not trained yet: press Train.", width / 2, height / 2);
+  }
+
+  /** Which layer acts, in words. */
+  acting() {
+    const last = this.film?.layers ?? 0, t = this.t ?? 0;
+    if (!this.film) return "";
+    if (t < 0.005) return "before the first layer: the base";
+    if (t > last - 0.005) return "after the last layer: the model's samples";
+    const k = Math.floor(t), f = t - k;
+    if (f < 0.005) return `after layer ${k} of ${last}: ${this.names[k - 1]}`;
+    return `layer ${k + 1} of ${last} acts: ${this.names[k]}, ${Math.round(100 * f)} %`;
+  }
+
+  tell() {
+    const words = this.acting(), { main } = this.figures;
+    if (main.caption.textContent !== words) main.caption.textContent = words;
+    this.track.setAttribute("aria-valuemin", "0");
+    this.track.setAttribute("aria-valuemax", String(this.film?.layers ?? 0));
+    this.track.setAttribute("aria-valuenow", (this.t ?? 0).toFixed(1));
+    this.track.setAttribute("aria-valuetext", words);
+    main.canvas.setAttribute("aria-label", `The plane ${words}: ${this.show.join(", ") || "nothing is shown"}`);
+  }
+
+  tellFacts() {
+    const { film, ledger, ways } = this, { base, data } = this.figures;
+    base.canvas.setAttribute("aria-label", `Base: ${this.base}, ${RING_NAMES.includes(this.ring) ? `the ${this.ring} ring of its particles` : "its particles"} and a square grid`);
+    data.canvas.setAttribute("aria-label", "Where the layers bring the particles and the grid: samples of the model");
+    const costs = film ? [...film.cost].map((v) => `, ${v < 10 ? v.toFixed(1) : Math.round(v)} ms`) : ["", ""];
+    this.facts.latent.replaceChildren(element("b", {}, "x → z "), `${ways[0]}${costs[0]}`);
+    this.facts.data.replaceChildren(element("b", {}, "z → x "), `${ways[1]}${costs[1]}`);
+    for (const node of [this.facts.latent, this.facts.data]) node.title = "For 1,000 points in single precision, on this server, measured when the page asked first; the best of three";
+    const isFine = ledger && Number.isFinite(ledger.area[2]);
+    this.facts.square.textContent = !ledger ? "" : isFine ? `square: area ${area(ledger.area[0])} in the data, ${area(ledger.area[1])} in the base; log of the ratio ${signed(ledger.area[2], 4)}, sum of log|det| ${signed(ledger.volume, 4)}` : "square: too far out to be measured";
+    this.facts.round.textContent = ledger ? `there and back: off by ${tiny(ledger.roundTrip)}` : "";
+    data.caption.textContent = film ? "model: where the layers bring it" : "model";
+  }
+
+  paintTrack() {
+    const { context: c, width, height } = sharpen(this.track), { colours } = this, last = this.film?.layers ?? this.names.length;
+    c.clearRect(0, 0, width, height);
+    if (!width || !last) return;
+    const x = (t) => EDGE + ((width - 2 * EDGE) * t) / last, y = 13, t = this.film ? this.t : 0;
+    c.fillStyle = colours.line;
+    c.fillRect(x(0), y - 2, x(last) - x(0), 4);
+    c.fillStyle = colours.model;
+    c.fillRect(x(0), y - 2, x(t) - x(0), 4);
+    for (let k = 0; k <= last; k++) { c.fillStyle = k <= t ? colours.model : colours.soft; c.fillRect(x(k) - 1, y - 5, 2, 10); }
+    this.paintNames(c, x, t, last, height);
+    c.beginPath();
+    c.arc(x(t), y, 8, 0, 2 * Math.PI);
+    c.fillStyle = colours.model;
+    c.fill();
+    c.strokeStyle = colours.panel;
+    c.lineWidth = 2;
+    c.stroke();
+  }
+
+  /** Names under the layers where they fit, numbers else; the one that acts in ink. */
+  paintNames(c, x, t, last, height) {
+    c.font = `11px ${getComputedStyle(this.track).fontFamily}`;
+    c.textAlign = "center";
+    const room = x(1) - x(0), widths = this.names.map((name) => c.measureText(name).width), isWide = Math.max(...widths) < room - 6;
+    const every = isWide ? 1 : Math.ceil(20 / room);
+    this.names.slice(0, last).forEach((name, k) => {
+      const isActing = t > k && t < k + 1;
+      if (!isActing && k % every) return;
+      c.fillStyle = isActing ? this.colours.ink : this.colours.soft;
+      c.fillText(isWide ? name : String(k + 1), x(k + 0.5), height - 4);
+    });
+  }
+
+  close() { this.seeing.disconnect(); this.resizing.disconnect(); clearTimeout(this.resting); }
+}
+
+function figure(title) {
+  const canvas = element("canvas", {}), caption = element("div", { className: "cap" }, title);
+  canvas.setAttribute("role", "img");
+  return { canvas, caption, root: element("div", { className: "figure" }, canvas, caption) };
+}
+
+const area = (v) => v.toExponential(3).replace("e-", "e\u2212");
+
+function tiny(v) {
+  if (!Number.isFinite(v)) return "more than can be told";
+  return v === 0 ? "0" : v >= 0.01 ? nats(v, 2) : v.toExponential(0).replace("e-", "e\u2212");
+}

@@ -1,0 +1,55 @@
+"""A builder for a flow of one's own: a palette of layers, the layers in a row, and their text form."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+from app.canvas.component import lane_component
+from app.theme import role_colours
+from engines.training.snapshot import pack
+
+_mount = lane_component("flow_stack")
+
+
+def draw_flow_stack(
+    palette: Mapping[str, str],
+    layers: Sequence[str],
+    text: str,
+    *,
+    facts: str,
+    problem: str,
+    tried: str,
+    can_undo: bool,
+    key: str,
+    on_wish: Callable[[], object],
+) -> None:
+    """Mount the builder.
+
+    Args:
+        palette: Layer -> what it does, in display order.
+        layers: The stack, from the data to the base.
+        text: The same as a visitor would type it.
+        facts: How many layers and parameters.
+        problem: What was wrong with what was typed last; empty if nothing.
+        tried: What was typed then.
+        can_undo: Whether there is something to go back to.
+        key: Widget key.
+        on_wish: Called when the visitor wants another stack; see `read_wish`.
+    """
+    numbers = {"palette": dict(palette), "layers": list(layers), "text": text, "facts": facts, "problem": problem}
+    numbers |= {"tried": tried, "can_undo": can_undo}
+    numbers |= {"themes": {"light": role_colours("light"), "dark": role_colours("dark")}}
+    _mount(key=key, data=pack({}, numbers), on_wish_change=on_wish)
+
+
+def read_wish(state: object) -> dict[str, object] | None:
+    """What was just asked for: {"layers": names}, {"text": words} or {"undo": True}; None if nothing or nonsense."""
+    wish = state.get("wish") if isinstance(state, dict) else getattr(state, "wish", None)
+    if not isinstance(wish, dict):
+        return None
+    layers, text = wish.get("layers"), wish.get("text")
+    if isinstance(layers, list) and all(isinstance(name, str) for name in layers):
+        return {"layers": layers}
+    if isinstance(text, str):
+        return {"text": text}
+    return {"undo": True} if wish.get("undo") is True else None

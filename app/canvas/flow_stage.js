@@ -1,0 +1,256 @@
+// The stage of a flow in the plane: data, model, difference, the ledger of a point, and the layers one by one.
+
+import { contour, drawContours, drawMarginals, drawPoint, levelsOf, marginals } from "./flow_overlay.js";
+import { Layers } from "./flow_layers.js";
+import { Ledger } from "./flow_ledger.js";
+import { element } from "./live.js";
+import { mountStage } from "./mounting.js";
+import { EMPTY, Stage } from "./stage.js";
+
+const FARTHEST = 1e6;
+const OVERLAYS = {
+  samples: "1,000 samples of the data, and of the model at the temperature below it",
+  contours: "Lines inside which 95, 80 and 50 % of the data lie: exact in blue, learned at the same densities in orange",
+  marginals: "Along the edges: each density summed over the shown window, exact in blue, learned in orange",
+};
+
+/** Streamlit calls this at each change of data or theme. */
+export function mount(component) {
+  component.parentElement.querySelector(".flow_stage").classList.add("stage");
+  return mountStage(FlowStage, component);
+}
+
+class FlowStage extends Stage {
+  // ---- building ----
+
+  buildCards() {
+    const cards = super.buildCards();
+    this.ledgerCard = new Ledger({ choose: (bar) => { this.layers.moveTo(bar); this.report(); } });
+    cards.ledger = this.ledgerCard;
+    for (const name of ["data", "model"]) this.makeDraggable(cards[name].canvas);
+    cards.model.canvas.classList.add("scrolls"); // so that a phone can be scrolled
+    return cards;
+  }
+
+  arrange(root) {
+    this.layers = new Layers({ toggle: (name) => this.toggle(name), ring: (ring) => this.choose({ ring }), settled: () => { if (this.numbers) this.report(); } });
+    const choice = (name, title) => element("button", { type: "button", title, onclick: () => this.toggle(name) }, name);
+    this.overlays = Object.fromEntries(Object.entries(OVERLAYS).map(([name, title]) => [name, choice(name, title)]));
+    const box = element("div", { className: "choice" }, ...Object.values(this.overlays));
+    box.setAttribute("role", "group");
+    box.setAttribute("aria-label", "Show on the maps");
+    const row = element("div", { className: "showrow" }, element("span", {}, "show"), box, element("span", { className: "hint" }, "Drag the cross on Data or Model, or move it by the arrow keys."));
+    super.arrange(root);
+    root.querySelector(".cards").classList.add("four");
+    this.note.before(row);
+    root.append(this.layers.root);
+  }
+
+  makeDraggable(canvas) {
+    canvas.classList.add("drags");
+    canvas.tabIndex = 0;
+    canvas.setAttribute("role", "application");
+    canvas.onpointerdown = (event) => { canvas.setPointerCapture(event.pointerId); this.isDragging = true; this.dragTo(event); };
+    canvas.onpointermove = (event) => { if (this.isDragging) this.dragTo(event); };
+    canvas.onpointerup = canvas.onpointercancel = () => { this.isDragging = false; this.report(); };
+    canvas.onkeydown = (event) => this.onKey(event);
+  }
+
+  /** Outside of the panel too: there the point is far from all data. */
+  dragTo(event) {
+    const box = event.target.getBoundingClientRect(), [x0, x1, y0, y1] = this.numbers.window;
+    this.setPoint(x0 + ((event.clientX - box.left) / box.width) * (x1 - x0), y1 - ((event.clientY - box.top) / box.height) * (y1 - y0));
+  }
+
+  onKey(event) {
+    const by = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] }[event.key];
+    if (!by) return;
+    event.preventDefault();
+    const [x0, x1] = this.numbers.window, step = ((x1 - x0) / 100) * (event.shiftKey ? 5 : 1);
+    this.setPoint(this.x[0] + step * by[0], this.x[1] + step * by[1]);
+    clearTimeout(this.resting);
+    this.resting = setTimeout(() => this.report(), 400);
+  }
+
+  // ---- what Python sends ----
+
+  update(blob) {
+    const { numbers } = blob, isNew = numbers.visit !== this.visit;
+    this.visit = numbers.visit;
+    if (isNew) {
+      this.place = { show: [...numbers.place.show], ring: numbers.place.ring };
+      this.x = numbers.place.x ?? numbers.first_x;
+      this.isPointChosen = !!numbers.place.x;
+      this.ledger = null;
+      if (this.isPlaced === undefined && numbers.place.layer !== null) this.layers.stand(numbers.place.layer);
+      this.isPlaced = true;
+    }
+    super.update(blob);
+    this.choose({}, false);
+    if (isNew) this.askLedger();
+    this.showLedger();
+  }
+
+  takeTarget(blob, isNewTarget) {
+    super.takeTarget(blob, isNewTarget);
+    if (this.truthOf === this.numbers.target) return;
+    this.truthOf = this.numbers.target;
+    this.levels = levelsOf(this.truth);
+    this.truthLines = this.levels.map((level) => contour(this.truth, level));
+    this.truthSums = marginals(this.truth);
+  }
+
+  watch(digest, attempt) {
+    this.ledger = this.askedStep = this.filmStep = null;
+    this.layers.clear();
+    this.layers.words = digest ? "opening the run …" : "Not trained yet: press Train.";
+    super.watch(digest, attempt);
+  }
+
+  onLost(code, reason) {
+    super.onLost(code, reason);
+    if (this.failures > 1) { this.layers.words = "The layers need the live lane."; this.layers.redraw(); this.showLedger(); }
+  }
+
+  // ---- what is set on the stage ----
+
+  toggle(name) {
+    const known = [...Object.keys(OVERLAYS), "grid", "particles", "square"];
+    this.choose({ show: known.filter((other) => this.place.show.includes(other) !== (other === name)) });
+  }
+
+  choose(changes, isByHand = true) {
+    this.place = { ...this.place, ...changes };
+    for (const [name, node] of Object.entries(this.overlays)) node.setAttribute("aria-pressed", String(this.shows(name)));
+    const { names, base, ways } = this.numbers;
+    this.layers.set({ place: this.place, names, base, ways, colours: this.colours });
+    this.isDirty = this.isDataDirty = true;
+    if (isByHand) this.report();
+  }
+
+  shows(name) { return this.place.show.includes(name); }
+
+  setPoint(x, y) {
+    this.x = [x, y].map((v) => Math.round(1e4 * Math.min(FARTHEST, Math.max(-FARTHEST, v))) / 1e4);
+    this.isPointChosen = true;
+    this.isDirty = this.isDataDirty = true;
+    this.askLedger();
+  }
+
+  ownPlace() {
+    return { visit: this.visit, x: this.isPointChosen ? this.x : null, layer: this.layers.place, ...this.place };
+  }
+
+  ownLink() {
+    const { show, ring } = this.place, isUsual = show.join() === [...this.numbers.usual_show].join(), { place: layer } = this.layers;
+    return { x: this.isPointChosen ? this.x.join(",") : null, layer: layer === null ? null : String(layer), show: isUsual ? null : show.join(" ") || "none", ring: ring === "all" ? null : ring };
+  }
+
+  // ---- what the model says ----
+
+  aim(picture) {
+    super.aim(picture);
+    if (!this.standing) return; // not while a stored run pours in
+    if (this.nearestKept() !== this.askedStep) this.askLedger();
+    if (this.nearestKept() !== this.filmStep) this.askFilm();
+  }
+
+  hear(message) {
+    super.hear(message);
+    if (this.aimed && this.filmStep === null) { this.askLedger(); this.askFilm(); }
+  }
+
+  askFilm() {
+    const step = this.nearestKept(), { digest } = this;
+    if (step === null) return;
+    this.filmStep = step;
+    this.layers.tag.textContent = step === this.aimed?.step ? "" : `weights of step ${step.toLocaleString("en")}, the nearest that is kept`;
+    if (this.layers.has(step)) { this.layers.aim(step); return; }
+    this.decoder.ask("film", { run: digest, step, what: "flow_layers" },
+      (blob) => { if (digest === this.digest) { this.layers.take(step, blob); this.films = (this.films ?? 0) + 1; } },
+      (error) => { if (error.message !== "lost") this.say(error.message); else this.filmStep = null; });
+  }
+
+  askLedger() {
+    const step = this.nearestKept();
+    this.askedStep = step;
+    if (step === null || !this.x) return;
+    const asked = performance.now(), { x, digest } = this, order = this.asks = (this.asks ?? 0) + 1;
+    this.decoder.ask("ledger", { run: digest, step, what: "flow_ledger", x }, (blob) => {
+      if (order < (this.newest ?? 0) || digest !== this.digest) return; // two may be under way, and come in any order
+      this.newest = order;
+      this.takeLedger(blob, x, step);
+      this.ledgerLatency = performance.now() - asked;
+    }, (error) => error.message !== "lost" && this.say(error.message));
+  }
+
+  takeLedger(blob, x, step) {
+    const terms = [...blob.terms.values], names = this.numbers.names;
+    if (terms.length !== names.length + 1) return; // of another flow
+    this.ledger = { x, step, terms, names, truth: blob.truth.values[0], path: blob.path.values, quads: blob.quads.values, area: [...blob.area.values], roundTrip: blob.round_trip.values[0], volume: terms.slice(1).reduce((a, b) => a + b, 0) };
+    this.isDirty = this.isDataDirty = true;
+    this.showLedger();
+  }
+
+  showLedger() {
+    if (!this.colours || !this.x) return;
+    const isFinite = this.ledger?.terms.every(Number.isFinite);
+    const words = this.failures > 1 ? "The ledger needs the live lane." : this.ledger && !isFinite ? "So far out, the numbers leave\nwhat a computer can hold." : this.digest ? "opening …" : "Train first, then drag the cross.";
+    this.ledgerCard.show(isFinite ? this.ledger : null, this.x, this.colours, words);
+    this.layers.setLedger(isFinite ? this.ledger : null, this.numbers.window);
+  }
+
+  // ---- painting ----
+
+  frame(now) {
+    const dt = now - (this.last ?? now);
+    super.frame(now);
+    if (this.colours) this.layers.frame(dt);
+  }
+
+  paint() {
+    super.paint();
+    this.ledgerCard.paint();
+  }
+
+  paintData(common) {
+    const { panel, canvas } = this.cards.data, { colours } = this;
+    panel.paintDensity(this.truth, this.tables.data, this.top);
+    panel.show({ ...common, dots: this.shows("samples") ? this.dataSamples : null, dotColour: this.dotColour(0.5) });
+    if (this.shows("contours")) drawContours(canvas, [{ pieces: this.truthLines, colour: colours.ink }]);
+    if (this.shows("marginals")) drawMarginals(canvas, [{ ...this.truthSums, colour: colours.data }], colours);
+    drawPoint(canvas, this.x, common.window, colours);
+  }
+
+  paintModel(common) {
+    const { panel, canvas } = this.cards.model, { colours, shown } = this, density = shown?.density;
+    panel.paintDensity(density ?? EMPTY, this.tables.model, this.top);
+    panel.show({ ...common, dots: this.shows("samples") ? shown?.samples : null, dotColour: this.dotColour(0.55) });
+    if (density && this.shows("contours")) drawContours(canvas, [{ pieces: this.truthLines, colour: colours.data }, { pieces: this.levels.map((level) => contour(density, level)), colour: colours.ink, dashed: true }]);
+    if (density && this.shows("marginals")) drawMarginals(canvas, [{ ...this.truthSums, colour: colours.data }, { ...marginals(density), colour: colours.model }], colours);
+    if (!shown) panel.write(this.digest ? "opening the run …" : "Not trained yet: press Train.", colours.soft);
+    if (shown?.samples && this.shows("samples") && this.temperature === 0) this.sayCold(canvas);
+    drawPoint(canvas, this.x, common.window, colours);
+  }
+
+  /** At temperature 0 all samples are one: say so. */
+  sayCold(canvas) {
+    const context = canvas.getContext("2d");
+    context.font = `12px ${getComputedStyle(canvas).fontFamily}`;
+    context.fillStyle = this.colours.ink;
+    context.textAlign = "center";
+    const isOne = this.numbers.base === "standard Gaussian";
+    context.fillText(isOne ? "temperature 0: all samples are one, the base's middle" : "temperature 0: only the middles of the base are left", canvas.clientWidth / 2, 18);
+  }
+
+  describe(picture, metrics) {
+    super.describe(picture, metrics);
+    for (const { canvas } of [this.cards.data, this.cards.model])
+      canvas.setAttribute("aria-label", `${canvas.getAttribute("aria-label")}. Click or drag to choose the ledger's point, or move it by the arrow keys`);
+  }
+
+  close() {
+    this.layers.close();
+    super.close();
+  }
+}
