@@ -4,6 +4,8 @@ import { watchRun } from "./live.js";
 import { Player } from "./player.js";
 import { lostWords, standingWords } from "./run_words.js";
 
+const BLOCKED = "WebSockets of the live lane are blocked on the way here, so that this stage can show no run: a proxy in between must let them through. Numbers, charts and code below come with the page and are there.";
+
 /** owner: shown() when another picture is to be seen, say(text), ended(text), settled(), copyLink(). */
 export class WatchedRun {
   constructor(owner) {
@@ -29,12 +31,19 @@ export class WatchedRun {
     this.socket?.close();
     Object.assign(this, { digest, attempt, steps, at });
     this.reset();
+    Object.assign(this, { wasOpen: false, failures: 0 });
     this.owner.say("");
     if (!digest) return;
     this.socket = watchRun(digest, {
-      opened: () => { this.snapshots = []; this.tail = []; this.owner.say(""); },
-      blob: (blob) => this.take(blob), text: (message) => this.hear(message), lost: (code, reason) => this.owner.say(lostWords(code, reason)),
+      opened: () => { this.wasOpen = true; this.snapshots = []; this.tail = []; this.owner.say(""); },
+      blob: (blob) => this.take(blob), text: (message) => this.hear(message), lost: (code, reason) => this.onLost(code, reason),
     });
+  }
+
+  /** Two failures before any success are no broken connection: something on the way lets no socket through. */
+  onLost(code, reason) {
+    if (!this.wasOpen) this.failures += 1;
+    this.owner.say(this.failures > 1 && code < 4400 ? BLOCKED : lostWords(code, reason));
   }
 
   take({ numbers, ...arrays }) {

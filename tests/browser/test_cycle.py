@@ -67,6 +67,16 @@ def test_points_fly_under_the_slider_while_it_is_dragged(come: Callable) -> None
     assert 1.5 < visitor.ask("time.time") <= 2
 
 
+@pytest.mark.parametrize("link", [POINTS_LINK, FACES_LINK])
+def test_where_sockets_are_blocked_the_stage_says_so(
+    link: dict[str, str], visit: Callable, stored_cycles: None
+) -> None:
+    visitor = visit(link, "**/lane/**", at=(AT[0], "globalThis.genlabStage?.run?.digest"))
+    said = visitor.page.locator(".cyclestage .note")
+    expect(said).to_contain_text("are blocked on the way here", timeout=40_000)
+    expect(said).to_contain_text("charts and code below")
+
+
 def test_with_and_without_the_cycle_stand_side_by_side_in_both_directions(come: Callable) -> None:
     visitor = come(POINTS_LINK)
     visitor.wait("genlabStage.beside?.arrays?.samples")
