@@ -3,7 +3,7 @@
 The collapsing preset should end at two modes or fewer in at least 15 of 16 seeds, each cure at eight of eight in all of
 them. The presets for the published ring and grid are measured over a few seeds, at the end of their whole training.
 
-    python benchmarks/bench_gan_odds.py [--seeds N]     writes assets/measured/gan_odds.json
+    python -m benchmarks.bench_gan_odds [--seeds N] [--only presets|published]     writes assets/measured/gan_odds.json
 """
 
 from __future__ import annotations
@@ -73,24 +73,37 @@ def _mean(values: list[float]) -> float:
     return round(sum(values) / len(values), 4)
 
 
-def main() -> None:
-    """Measure, keep, and write what the page shows."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--seeds", type=int, default=SEEDS)
-    n_seeds = parser.parse_args().seeds
-    use_threads(1)
+def measure_presets(n_seeds: int) -> dict[str, Any]:
+    """Every preset of the teaching ring."""
     presets = {}
     for preset in PRESETS:
         presets[preset] = odds_of(preset, n_seeds)
         sys.stdout.write(f"{preset}: {presets[preset]}\n")
         sys.stdout.flush()
-    found = {"presets": presets, "published": {name: published(name, PUBLISHED_SEEDS) for name in PUBLISHED}}
-    claims = {
-        "collapse": presets["collapse"]["as_said"] >= FEW_OF_SIXTEEN * n_seeds / SEEDS,
-        **{name: presets[name]["as_said"] == n_seeds for name in PRESETS[1:]},
-    }
-    keep("gan_odds", found | {"claims": claims})
-    OUT.write_text(json.dumps(found | {"machine": machine()}, indent=1) + "\n", encoding="utf-8")
+    return presets
+
+
+def claims_of(presets: dict[str, Any]) -> dict[str, bool]:
+    """Whether each preset does what it is advertised for often enough."""
+    least = {name: FEW_OF_SIXTEEN / SEEDS if name == "collapse" else 1.0 for name in presets}
+    return {name: found["as_said"] >= least[name] * found["seeds"] for name, found in presets.items()}
+
+
+def main() -> None:
+    """Measure, keep, and write what the page shows; a part that is not measured stays as it was."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--seeds", type=int, default=SEEDS)
+    parser.add_argument("--only", choices=("presets", "published"))
+    asked = parser.parse_args()
+    use_threads(1)
+    found: dict[str, Any] = json.loads(OUT.read_text(encoding="utf-8")) if OUT.exists() else {}
+    if asked.only != "published":
+        found["presets"] = measure_presets(asked.seeds)
+    if asked.only != "presets":
+        found["published"] = {name: published(name, PUBLISHED_SEEDS) for name in PUBLISHED}
+    found["machine"] = machine()
+    keep("gan_odds", found | {"claims": claims_of(found.get("presets", {}))})
+    OUT.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

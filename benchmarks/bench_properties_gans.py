@@ -73,8 +73,8 @@ def card(found: dict[str, dict[str, Any]], speed: dict[str, float]) -> dict[str,
         "capacity": {
             "value": f"high quality {100 * min(quality):.0f} to {100 * max(quality):.0f} % on the ring; {min(grid):g} "
             f"to {max(grid):g} of {n_grid} modes on the grid",
-            "how": "The same protocol. A perfect sampler scores 98.9 %. A generator is a smooth map, so between modes "
-            "there are always bridges.",
+            "how": "The same protocol. A perfect sampler scores 98.9 %. A generator is a continuous map: of noise in "
+            "one piece it makes one piece, with bridges between the modes; noise in several pieces needs none.",
         },
         "density": {
             "value": "none: a generator gives points",

@@ -34,7 +34,7 @@ NOTHING: Mapping[str, tuple[float, str]] = {
     "hinge": (2.0, "2"),
     "relativistic": (math.log(2), r"\log 2"),
 }
-FURTHER = {"spectral_norm": True, "r2": 0.1, "gradient_penalty": 0.1, "dragan": 0.1, "pack": 4}
+FURTHER = {"spectral_norm": True, "r2": 0.1, "gradient_penalty": 0.1, "dragan": 0.1, "pack": 4, "pieces": 16}
 
 
 def changes_of(settings: Settings) -> dict[str, tuple[str, Value]]:

@@ -20,6 +20,7 @@ from app.canvas.stage import Moment, is_lane_blocked, read_moment
 from app.house import house
 from app.panels.experiment import ShownRun, link_parameters
 from app.panels.gan_charts import draw_gan_charts
+from app.panels.gan_odds import draw_odds
 from app.panels.gan_target import gan_target
 from app.panels.gans import changes_of, draw_gan_code, draw_gan_formula, origin_of, start_cure
 from app.panels.lessons import draw_experiments
@@ -158,6 +159,7 @@ def draw_without_lane(stage: GanStageView, shown: ShownRun) -> None:
 def draw_below(shown: ShownRun, moment: Moment | None) -> None:
     """Under the stage: numbers, properties, experiments, charts, code."""
     step = moment.step if moment else None
+    draw_odds(shown.experiment)
     left, right = st.columns([1.15, 1])
     with left:
         st.subheader("In numbers", anchor=False)

@@ -31,7 +31,7 @@ N_ESTIMATED = 4096  # samples from which the generator's density is estimated, a
 N_ARROWS = 300
 N_PARTNERS = 128  # packs of generated points whose spread a discriminator is told
 MEMBER_SAMPLES, MEMBER_SIDE = 250, 24  # what is shown of the other games of a run of several
-MARK = 4.0  # how far noise is moved towards its piece
+MARK = 16.0  # how far noise is moved towards its piece: far enough that the pieces start apart
 _NOISE_SEED = 20_240_229
 
 
@@ -230,8 +230,8 @@ class PlaneGan(nn.Module):
         """Noise (*shape, Z): the latents, and a mark at the place of its piece.
 
         Source:
-            Gurumurthy et al. 2017, DeLiGAN, section 3, arXiv:1706.02071: noise from a mixture with learned centres; here
-            they are weights of the first layer. Why one piece is not enough: Tanielian et al. 2020, arXiv:2006.04596
+            Gurumurthy et al. 2017, DeLiGAN, section 3, arXiv:1706.02071: noise from a mixture with centres; here they
+            are weights of the first layer. Why one piece is not enough: Tanielian et al. 2020, arXiv:2006.04596
         """
         size = (*shape, self.settings.n_latents)
         if self.settings.noise == "uniform":

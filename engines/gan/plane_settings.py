@@ -22,8 +22,8 @@ class PlaneGanSettings(Settings):
     pieces: int = setting(
         1,
         "Pieces of noise",
-        "Separate pieces that the noise lies in, equally likely. One piece can be bent, not torn: its modes stay tied by "
-        "bridges. Several need none.",
+        "Separate pieces that the noise lies in, equally likely. One piece can be bent, not torn: its modes stay tied "
+        "by bridges. Several need none.",
         low=1,
         high=128,
         is_log=True,

@@ -14,6 +14,7 @@ from streamlit.testing.v1 import AppTest
 from app.canvas.gan_stage import Cure, GanPlace, alarms, read_cure, read_place, said
 from app.figures.gans import draw_game_losses, draw_modes_curve, draw_quality_curve, draw_sweep
 from app.house import House
+from app.panels.gan_odds import measured_odds
 from app.panels.gan_target import PERFECT_QUALITY, gan_target
 from app.panels.gans import NOTHING, changes_of, differences
 from app.panels.lessons import experiments
@@ -22,6 +23,7 @@ from engines.datasets import DATASETS
 from engines.gan.alarm import ALARMS
 from engines.gan.losses import LOSSES
 from engines.gan.plane_settings import PlaneGanSettings
+from engines.gan.plane_spec import CURES
 from engines.models import MODELS
 from engines.settings import setting_fields
 from engines.training import Experiment, Plan, Trainer
@@ -142,7 +144,7 @@ def test_nonsense_from_the_stage_is_passed_over(state: object) -> None:
 
 def test_lessons_are_possible(come: Open, home: House) -> None:
     entries = experiments("gans")
-    assert 6 <= len(entries) <= 9
+    assert 6 <= len(entries) <= 10
     for entry in entries:
         page = come(entry["link"])
         assert sentences(page) == []
@@ -224,6 +226,26 @@ def test_figures_say_what_they_show() -> None:
     ):
         assert drawing.alt.endswith(".")
         assert drawing.figure.to_dict()["layout"]["yaxis"]["title"]["text"]
+
+
+# ---- the odds of its presets ----
+
+
+def test_the_odds_of_a_preset_stand_under_its_run_whatever_the_seed(come: Open) -> None:
+    link = {"model.n_latents": "16", "model.discriminator_rate": "0.1"}
+    for more in ({}, {"plan.seed": "7"}, {"model.n_models": "4"}):
+        page = come(FIRST | link | more)
+        assert any("of 16 seeds ended at 2 modes or fewer" in caption.value for caption in page.caption)
+    page = come(FIRST | link | {"model.r1": "0.5"})
+    assert not any("seeds ended" in caption.value for caption in page.caption)
+
+
+def test_presets_are_as_good_as_they_are_advertised() -> None:
+    presets = measured_odds()["presets"]
+    assert set(presets) == {"collapse", *CURES} and all(odds["seeds"] == 16 for odds in presets.values())
+    assert sum(modes <= 2 for modes in presets["collapse"]["modes"]) == presets["collapse"]["as_said"] >= 15
+    for name in CURES:
+        assert presets[name]["modes"] == [8.0] * 16, name
 
 
 # ---- what it knows of its target ----
