@@ -178,13 +178,13 @@ export class Layers {
 
   // ---- moving ----
 
-  /** Called at each animation frame. */
-  frame(dt) {
+  /** Called at each animation frame; isBusy: whether the training is being replayed. */
+  frame(dt, isBusy) {
     if (this.film && this.goal) {
       const share = wantsStillness() ? 1 : 1 - Math.exp(-dt / SMOOTHING);
       if (this.film.approach(this.goal, share)) this.redraw();
     }
-    if (this.isWaiting && this.isSeen && this.film) { this.setPlaying(true); this.isOnce = true; }
+    if (this.isWaiting && this.isSeen && this.film && !isBusy) { this.setPlaying(true); this.isOnce = true; }
     if (this.isPlaying && this.isSeen) this.advance(Math.min(dt, 100));
     if (this.isDirty && this.isSeen && this.colours) this.paint();
   }
@@ -257,7 +257,7 @@ export class Layers {
     const { film, ledger, ways } = this, { base, data } = this.figures;
     base.canvas.setAttribute("aria-label", `Base: ${this.base}, ${RING_NAMES.includes(this.ring) ? `the ${this.ring} ring of its particles` : "its particles"} and a square grid`);
     data.canvas.setAttribute("aria-label", "Where the layers bring the particles and the grid: samples of the model");
-    const costs = film ? [...film.cost].map((v) => `, ${v < 10 ? v.toFixed(1) : Math.round(v)} ms`) : ["", ""];
+    const costs = film ? [...film.cost].map((v) => `, ${v < 10 ? v.toFixed(1) : Math.round(v)} ms per 1,000`) : ["", ""];
     this.facts.latent.replaceChildren(element("b", {}, "x → z "), `${ways[0]}${costs[0]}`);
     this.facts.data.replaceChildren(element("b", {}, "z → x "), `${ways[1]}${costs[1]}`);
     for (const node of [this.facts.latent, this.facts.data]) node.title = "For 1,000 points in single precision, on this server, measured when the page asked first; the best of three";

@@ -3,7 +3,7 @@
 import { nats } from "./bound_line.js";
 import { element, sharpen } from "./live.js";
 
-const NARROWEST = 12; // pixels of a bar with its gap; more bars than fit are scrolled
+const NARROWEST = 6; // pixels of a bar with its gap; more bars than fit are scrolled
 const PAD = { left: 6, right: 6, top: 34, bottom: 20 };
 
 /** Numbers that add up as they are printed: differences of rounded running sums. */
@@ -88,7 +88,7 @@ export class Ledger {
   wordsOf(bar) {
     const { terms, names } = this.view;
     if (bar === 0) return ["base density", nats(this.terms[0])];
-    if (bar === terms.length + 0) return ["log p(x)", nats(this.total)];
+    if (bar === terms.length) return ["log p(x)", nats(this.total)];
     return [`${bar} · ${names[bar - 1]}`, signed(this.terms[bar])];
   }
 
@@ -164,7 +164,7 @@ export class Ledger {
   /** One line over the bars: what is selected, or the scale. */
   paintHead(c, y, width) {
     const { colours } = this, from = this.box.scrollLeft, wide = this.box.clientWidth || width;
-    const [left, right] = this.selected === null ? ["0 nats at the line", ""] : this.wordsOf(this.selected);
+    const [left, right] = this.selected === null ? ["nats; the line is 0", ""] : this.wordsOf(this.selected);
     c.fillStyle = colours.line;
     c.fillRect(PAD.left, y(0) - 0.5, width - PAD.left - PAD.right, 1);
     c.font = `12px ${getComputedStyle(this.canvas).fontFamily}`;

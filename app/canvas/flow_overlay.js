@@ -4,7 +4,7 @@ import { GRID } from "./density.js";
 import { sharpen } from "./live.js";
 
 export const MASSES = [0.95, 0.8, 0.5]; // of the data, within each contour line
-const EDGE = 0.15; // of the panel that the marginals may take
+const EDGE = 0.14; // of the panel that the marginals may take
 
 /** The densities of the lines inside which these shares of the data lie, most mass first. */
 export function levelsOf(density) {
@@ -44,10 +44,10 @@ function edgesOf(kind, middle) {
   return flat[kind] ?? flat[15 - kind];
 }
 
-/** Draw contour lines; sets: [{ pieces: a list for each level, colour, dashed }]. */
+/** Draw contour lines; sets: [{ pieces: a list for each level, colour }]. */
 export function drawContours(canvas, sets) {
   const { context, width, height } = sharpen(canvas);
-  for (const { pieces, colour, dashed } of sets)
+  for (const { pieces, colour } of sets)
     pieces.forEach((ends, i) => {
       context.beginPath();
       for (let k = 0; k < ends.length; k += 4) {
@@ -55,7 +55,7 @@ export function drawContours(canvas, sets) {
         context.lineTo(ends[k + 2] * width, ends[k + 3] * height);
       }
       context.strokeStyle = colour;
-      context.lineWidth = dashed ? 1.3 : 1.1 + 0.3 * i;
+      context.lineWidth = 0.9 + 0.2 * i;
       context.globalAlpha = 0.9;
       context.stroke();
     });
@@ -76,7 +76,7 @@ export function drawMarginals(canvas, curves, colours) {
   const most = (name) => Math.max(1e-9, ...curves.map((curve) => curve[name].reduce((a, b) => Math.max(a, b), 0)));
   const tops = { across: most("across"), upright: most("upright") };
   context.fillStyle = colours.panel;
-  context.globalAlpha = 0.6;
+  context.globalAlpha = 0.45;
   context.fillRect(0, 0, width, deep);
   context.fillRect(width - deep, deep, deep, height - deep);
   context.globalAlpha = 1;

@@ -10,7 +10,7 @@ import { EMPTY, Stage } from "./stage.js";
 const FARTHEST = 1e6;
 const OVERLAYS = {
   samples: "1,000 samples of the data, and of the model at the temperature below it",
-  contours: "Lines inside which 95, 80 and 50 % of the data lie: exact in blue, learned at the same densities in orange",
+  contours: "Lines inside which 95, 80 and 50 % of the data lie: of the exact density in blue, of the learned one at the same heights over it in the ink of the text",
   marginals: "Along the edges: each density summed over the shown window, exact in blue, learned in orange",
 };
 
@@ -153,22 +153,28 @@ class FlowStage extends Stage {
     if (!this.standing) return; // not while a stored run pours in
     if (this.nearestKept() !== this.askedStep) this.askLedger();
     if (this.nearestKept() !== this.filmStep) this.askFilm();
+    this.tellStep();
   }
 
   hear(message) {
     super.hear(message);
-    if (this.aimed && this.filmStep === null) { this.askLedger(); this.askFilm(); }
+    if (this.aimed && this.filmStep === null) { this.askLedger(); this.askFilm(); this.tellStep(); }
   }
 
   askFilm() {
     const step = this.nearestKept(), { digest } = this;
     if (step === null) return;
     this.filmStep = step;
-    this.layers.tag.textContent = step === this.aimed?.step ? "" : `weights of step ${step.toLocaleString("en")}, the nearest that is kept`;
     if (this.layers.has(step)) { this.layers.aim(step); return; }
     this.decoder.ask("film", { run: digest, step, what: "flow_layers" },
       (blob) => { if (digest === this.digest) { this.layers.take(step, blob); this.films = (this.films ?? 0) + 1; } },
       (error) => { if (error.message !== "lost") this.say(error.message); else this.filmStep = null; });
+  }
+
+  /** Say whose layers are shown. */
+  tellStep() {
+    const step = this.filmStep, isSame = step === this.aimed?.step;
+    this.layers.tag.textContent = step === null ? "" : `weights of step ${step.toLocaleString("en")}${isSame ? "" : ", the nearest kept"}`;
   }
 
   askLedger() {
@@ -205,7 +211,7 @@ class FlowStage extends Stage {
   frame(now) {
     const dt = now - (this.last ?? now);
     super.frame(now);
-    if (this.colours) this.layers.frame(dt);
+    if (this.colours) this.layers.frame(dt, this.player.isPlaying);
   }
 
   paint() {
@@ -226,7 +232,7 @@ class FlowStage extends Stage {
     const { panel, canvas } = this.cards.model, { colours, shown } = this, density = shown?.density;
     panel.paintDensity(density ?? EMPTY, this.tables.model, this.top);
     panel.show({ ...common, dots: this.shows("samples") ? shown?.samples : null, dotColour: this.dotColour(0.55) });
-    if (density && this.shows("contours")) drawContours(canvas, [{ pieces: this.truthLines, colour: colours.data }, { pieces: this.levels.map((level) => contour(density, level)), colour: colours.ink, dashed: true }]);
+    if (density && this.shows("contours")) drawContours(canvas, [{ pieces: this.truthLines, colour: colours.data }, { pieces: this.levels.map((level) => contour(density, level)), colour: colours.ink }]);
     if (density && this.shows("marginals")) drawMarginals(canvas, [{ ...this.truthSums, colour: colours.data }, { ...marginals(density), colour: colours.model }], colours);
     if (!shown) panel.write(this.digest ? "opening the run …" : "Not trained yet: press Train.", colours.soft);
     if (shown?.samples && this.shows("samples") && this.temperature === 0) this.sayCold(canvas);

@@ -26,7 +26,10 @@ from engines.settings import Settings, setting_fields
 from engines.training import Plan
 
 DEFAULT = "realnvp"
-FLOWS = tuple(key for key, spec in MODELS.items() if spec.family == "flow" and spec.takes == ("plane",))
+ELSEWHERE = ("distillation",)  # flows of the plane that are no choice here
+FLOWS = tuple(
+    k for k, spec in MODELS.items() if spec.family == "flow" and spec.takes == ("plane",) and k not in ELSEWHERE
+)
 
 
 @dataclass(frozen=True)
@@ -103,8 +106,8 @@ def follow_target(keys: PageKeys, flow: str, before: str, target: str) -> None:
         store_settings(keys, "plan", now.plan)
 
 
-def presets_of(flow: str, target: str) -> dict[str, Settings]:
-    """Named sizes of a flow: the default, its presets, and what it does best with here if that is another."""
+def presets_of(keys: PageKeys, flow: str, target: str) -> dict[str, Settings]:
+    """Named sizes of a flow: the default, its presets, what it does best with here if that is another, a stack."""
     spec = MODELS[flow]
     found = {_size(spec.settings()): spec.settings()}
     for name, settings in spec.presets.items():
@@ -113,6 +116,9 @@ def presets_of(flow: str, target: str) -> dict[str, Settings]:
     usual = spec.usual(target).settings
     if usual not in found.values():
         found[f"for {DATASETS[target].title.lower()}: {_size(usual)}"] = usual
+    current = current_settings(keys, "model", spec.settings)
+    if flow == "stack" and current not in found.values():
+        found["as built below"] = current
     return found
 
 
@@ -161,7 +167,7 @@ def _to_data(layer: Bijection) -> str:
 
 
 def _forwards(layer: Bijection) -> str:
-    return f"Runge-Kutta steps, to {layer.tolerance:.0e}" if isinstance(layer, Continuous) else "closed form"
+    return f"Runge-Kutta steps, to {_power(layer.tolerance)}" if isinstance(layer, Continuous) else "closed form"
 
 
 def _backwards(layer: Bijection) -> str:
@@ -169,4 +175,8 @@ def _backwards(layer: Bijection) -> str:
         return _forwards(layer)
     if isinstance(layer, Autoregressive):
         return "closed form, one coordinate after the other"
-    return f"found numerically, to {layer.tolerance:.0e}" if layer.tolerance else "closed form"
+    return f"found numerically, to {_power(layer.tolerance)}" if layer.tolerance else "closed form"
+
+
+def _power(value: float) -> str:
+    return f"{value:.0e}".replace("e-0", "e\u2212")

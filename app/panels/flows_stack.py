@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import cast
 
@@ -58,11 +59,12 @@ def _best_repeat(names: Sequence[str], at: int) -> tuple[int, int]:
 
 
 def checked_text(text: str) -> str:
-    """The text form of the stack that a text means.
+    """The text form of the stack that a text means; "a x8 + b" is "a x8, b".
 
     Raises:
         SettingError: If it means none.
     """
+    text = re.sub(r"([x×*]\s*\d+)\s*\+", r"\1,", text)
     return str(FIELD.check(written(parse_stack(text))))
 
 

@@ -41,7 +41,7 @@ def draw_page() -> None:
     draw_problems(KEYS)
     draw_own_target(KEYS, target)
     lead, without = partial(draw_flow_choice, KEYS, target), ("layers",) if flow == "stack" else ()
-    shown = draw_controls(KEYS, flow, target, presets_of(flow, target), lead=lead, without=without)
+    shown = draw_controls(KEYS, flow, target, presets_of(KEYS, flow, target), lead=lead, without=without)
     if flow == "stack":
         draw_stack_builder(KEYS)
     moment, place = current_moment(shown), current_place(target)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from app.canvas.flow_stage import USUAL_SHOWN
 from app.canvas.stage import read_moment
 from app.house import House
 from engines.datasets import DATASETS
@@ -82,6 +83,54 @@ def test_a_temperature_from_the_stage_is_kept_in_its_range(temperature: float) -
     assert 0 <= moment.temperature <= 1.5
 
 
+PLACES = {
+    "a point": {"x": "0.5,-1.25"},
+    "a point far out": {"x": "10000,10000"},
+    "a layer": {"layer": "2.5"},
+    "the base": {"layer": "0"},
+    "contours": {"show": "samples contours grid"},
+    "nothing": {"show": "none"},
+    "a ring": {"ring": "outer"},
+    "all of them": {"x": "0,0", "layer": "1", "show": "marginals square", "ring": "inner"},
+}
+
+
+@pytest.mark.parametrize("place", PLACES.values(), ids=PLACES.keys())
+def test_a_link_restores_what_is_set_on_the_stage(place: dict[str, str], visit: Open) -> None:
+    link = {"flow": "planar", "target": "ring", **place}
+    page = visit(link)
+    assert sentences(page) == []
+    assert link_of(page) == link
+
+
+def told(page: AppTest, target: str, **parts: object) -> AppTest:
+    """The visitor lets go of something on the stage."""
+    visit = f"{page.session_state['flows/opened']} {target}"
+    usual = {"of": "/0", "step": None, "temperature": 1, "visit": visit, "x": None, "layer": None}
+    page.session_state["flows/stage"] = {"moment": usual | {"show": list(USUAL_SHOWN), "ring": "all"} | parts}
+    return checked(page.run())
+
+
+def test_the_stage_writes_its_point_and_layer_into_the_link(visit: Open) -> None:
+    page = told(visit(), "moons", x=[0.5, -1], layer=3.25, show=["grid", "contours"], ring="middle")
+    place = {"x": "0.5,-1", "layer": "3.25", "show": "contours grid", "ring": "middle"}
+    assert link_of(page) == {"target": "moons"} | place
+    choose(page, "ring")  # the point was chosen on another target
+    assert link_of(page) == {"target": "ring"} | {k: v for k, v in place.items() if k != "x"}
+
+
+@pytest.mark.parametrize(
+    "parts", [{"x": "here"}, {"x": [1, 2, 3]}, {"x": [1e9, 0]}, {"layer": "3"}, {"layer": -1}, {"layer": float("inf")}]
+)
+def test_nonsense_from_the_stage_is_left_out_of_the_link(parts: dict[str, object], visit: Open) -> None:
+    assert link_of(told(visit(), "moons", **parts)) == {"target": "moons"}
+
+
+@pytest.mark.parametrize("parts", [{"show": "grid"}, {"ring": "wedding"}, {"visit": "another"}])
+def test_a_place_that_is_none_changes_nothing(parts: dict[str, object], visit: Open) -> None:
+    assert link_of(told(visit({"x": "1,1"}), "moons", **parts)) == {"target": "moons", "x": "1,1"}
+
+
 IMPOSSIBLE = {
     "steps below the range": {"plan.steps": "-5"},
     "learning rate is no number": {"plan.learning_rate": "nan"},
@@ -105,6 +154,20 @@ IMPOSSIBLE = {
     "30 kB of target": {"target": "x" * 30_000},
     "30 kB of run": {"run": "x" * 30_000},
     "30 kB of strokes": {"target": "drawn", "target.strokes": "A" * 30_000},
+    "unknown flow": {"flow": "nonsense"},
+    "flow of another kind": {"flow": "vae"},
+    "stack that cannot be inverted": {"flow": "stack", "model.layers": "affine + relu"},
+    "stack without layers": {"flow": "stack", "model.layers": " "},
+    "stack without end": {"flow": "stack", "model.layers": "planar x4000"},
+    "one number for x": {"x": "1"},
+    "x is a word": {"x": "here,there"},
+    "x beyond reach": {"x": "1e9,0"},
+    "x is no number": {"x": "nan,0"},
+    "layer is a word": {"layer": "last"},
+    "layer is negative": {"layer": "-1"},
+    "something else to show": {"show": "grid everything"},
+    "another ring": {"ring": "wedding"},
+    "30 kB of x": {"x": "1" * 30_000},
     "30 kB of word": {"target": "letters", "target.word": "<b>" * 10_000},
 }
 
@@ -114,7 +177,7 @@ def test_an_impossible_link_gives_one_clear_sentence(link: dict[str, str], visit
     page = visit({"plan.batch_size": "64", **link})
     said = sentences(page)
     assert len(said) == 1
-    assert 20 < len(said[0]) < 420
+    assert 20 < len(said[0]) < 520
     assert page.query_params["plan.batch_size"] == "64"  # nothing else is lost
     assert page.button(key="flows/train")
 

@@ -14,6 +14,7 @@ from streamlit.testing.v1 import AppTest
 
 from app.canvas.sketchpad import read_strokes
 from app.house import House
+from app.panels.flows_model import DEFAULT, FLOWS, facts_of
 from app.panels.lessons import experiments
 from app.panels.numbers import terms_at
 from engines.datasets import DATASETS, datasets_of
@@ -21,10 +22,24 @@ from engines.datasets.drawn import encode_strokes
 from engines.errors import GenLabError
 from engines.models import MODELS
 from engines.settings import Settings, setting_fields
-from engines.training import Experiment, Plan
+from engines.training import Experiment, Plan, Trainer
 from engines.training.run import Run
+from engines.training.storing import train_and_store
 from engines.training.workers import Standing
-from tests.app.pages import Open, another, changed, checked, choose, link_of, press, sentences, turn, wanted, widget
+from tests.app.pages import (
+    Open,
+    another,
+    as_link,
+    changed,
+    checked,
+    choose,
+    link_of,
+    press,
+    sentences,
+    turn,
+    wanted,
+    widget,
+)
 
 FLOW = MODELS["realnvp"].settings
 
@@ -70,18 +85,20 @@ def test_the_picker_changes_the_target(visit: Open, home: House) -> None:
     assert link_of(choose(page, "nonsense")) == link_of(page)
 
 
-def test_a_preset_sets_the_model(visit: Open) -> None:
+def test_a_preset_sets_the_model(visit: Open, home: House) -> None:
     page = visit()
-    checked(page.selectbox(key="flows/preset").set_value("16 couplings, wider").run())
-    assert link_of(page) == {"target": "moons", "model.n_couplings": "16", "model.width": "64"}
-    checked(page.selectbox(key="flows/preset").set_value("8 couplings").run())
+    box = page.selectbox(key="flows/preset")
+    large, usual = next(name for name in box.options if name.startswith("large")), str(box.value)
+    checked(box.set_value(large).run())
+    assert wanted(page, home).settings == MODELS["realnvp"].presets["large"].to_dict()
+    checked(page.selectbox(key="flows/preset").set_value(usual).run())
     assert link_of(page) == {"target": "moons"}
 
 
 def test_the_preset_names_the_model_that_the_settings_make(visit: Open) -> None:
-    """Or the box says "8 couplings" over a flow with 16."""
-    page = visit({"model.n_couplings": "16", "model.width": "64"})
-    assert "16" in str(page.selectbox(key="flows/preset").value)
+    """Or the box says the default over a flow of another size."""
+    page = visit(as_link("model", MODELS["realnvp"].presets["large"]))
+    assert str(page.selectbox(key="flows/preset").value).startswith("large")
 
 
 def test_a_setting_outlives_a_look_at_another_target(visit: Open) -> None:
@@ -103,6 +120,54 @@ def test_trouble_with_train_is_said_and_nothing_is_lost(visit: Open, home: House
     home.workers.trouble = GenLabError("The cluster is full.")  # pyright: ignore[reportAttributeAccessIssue]
     assert sentences(press(page, "flows/train")) == ["The cluster is full."]
     assert link_of(page)["plan.seed"] == "5"
+
+
+# ---- which flow ----
+
+
+def choose_flow(page: AppTest, flow: str) -> AppTest:
+    return checked(page.selectbox(key="flows/flow_pick").set_value(flow).run())
+
+
+@pytest.mark.parametrize("flow", FLOWS)
+def test_each_flow_can_be_chosen(flow: str, visit: Open, home: House) -> None:
+    page = choose_flow(visit({"target": "ring", "temperature": "0.5", "x": "1,2"}), flow)
+    assert sentences(page) == []
+    named = {} if flow == DEFAULT else {"flow": flow}
+    assert link_of(page) == named | {"target": "ring", "temperature": "0.5", "x": "1,2"}
+    assert wanted(page, home) == Experiment.default(flow, "ring")
+    assert MODELS[flow].idea in page.caption[0].value
+
+
+@pytest.mark.parametrize("flow", FLOWS)
+def test_the_code_shows_the_layers_of_the_chosen_flow(flow: str, visit: Open) -> None:
+    page = visit({"flow": flow})
+    kinds = facts_of(flow, MODELS[flow].settings()).kinds
+    assert [f"class {kind.__name__}" in code.value for kind, code in zip(kinds, page.code[1:], strict=True)] == [
+        True for _ in kinds
+    ]
+
+
+def test_a_run_of_another_flow_opens_with_it(visit: Open, home: House) -> None:
+    experiment = Experiment.default("nice", "ring", steps=5, settings={"n_couplings": 2, "width": 8})
+    train_and_store(Trainer(experiment, device="cpu"), home.shelves.own.root / experiment.digest)
+    page = visit({"run": experiment.digest})
+    assert sentences(page) == []
+    assert {k: link_of(page)[k] for k in ("flow", "target")} == {"flow": "nice", "target": "ring"}
+    assert r"\text{nats}" in page.latex[0].value
+
+
+def test_there_and_back_leaves_the_link_as_it_was(visit: Open) -> None:
+    page = visit({"target": "ring", "plan.seed": "5"})
+    assert link_of(choose_flow(choose_flow(page, "planar"), DEFAULT)) == {"target": "ring"}
+
+
+def test_facts_of_a_flow_do_not_depend_on_who_looks() -> None:
+    before = torch.get_rng_state()
+    facts = facts_of("iaf", MODELS["iaf"].settings.from_dict({"n_layers": 3}))
+    assert facts.names == ("inverse masked affine",) * 3 + ("standardize",)
+    assert facts.ways == ("closed form, one coordinate after the other", "closed form")
+    assert torch.equal(before, torch.get_rng_state())
 
 
 # ---- experiments to try ----

@@ -1,0 +1,122 @@
+"""What a canvas may ask of a flow: its layers as a film, and the ledger of a point, held against autograd."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from app.live.asks import read_ask
+from app.live.asks.flow import (
+    FARTHEST,
+    LINE_POINTS,
+    N_LINES,
+    N_PARTICLES,
+    FlowLayersAsk,
+    FlowLedgerAsk,
+    film_of,
+    ledger_of,
+)
+from app.panels.flows_model import FLOWS
+from engines.datasets import DATASETS
+from engines.errors import SettingError
+from engines.flows.flow import Flow
+from engines.models import MODELS
+from engines.probes import fixed_noise
+from engines.training.run import Run
+
+MOONS = DATASETS["moons"].build(DATASETS["moons"].settings())
+POINTS = torch.tensor([[0.3, -0.7], [-1.2, 1.1]], dtype=torch.float64)
+
+
+@pytest.fixture(scope="module", params=FLOWS)
+def flow(request: pytest.FixtureRequest) -> Flow:
+    """Each flow with weights that a training might have left."""
+    torch.manual_seed(3)
+    flow: Flow = MODELS[request.param].build(MODELS[request.param].settings(), MOONS)
+    rng = torch.Generator().manual_seed(4)
+    with torch.no_grad():
+        for parameter in flow.parameters():
+            parameter.add_(0.05 * torch.randn(parameter.shape, generator=rng))
+    return flow
+
+
+def test_the_ledger_adds_up_to_the_density_that_autograd_finds(flow: Flow) -> None:
+    exact = copy.deepcopy(flow).double()
+    found = ledger_of(exact, POINTS)
+    for i, x in enumerate(POINTS):
+        jacobian = torch.autograd.functional.jacobian(lambda p: exact.to_latent(p[None])[0][0], x)
+        assert isinstance(jacobian, torch.Tensor)
+        z = exact.to_latent(x[None])[0]
+        expected = exact.base_log_prob(z) + torch.linalg.slogdet(jacobian)[1]
+        tolerance = 1e-8 if exact.tolerance < 1e-6 else exact.tolerance
+        assert found["terms"][i].sum() == pytest.approx(float(expected.detach()), abs=tolerance)
+    assert found["terms"].shape == (2, len(flow.layer_names) + 1)
+
+
+def test_the_square_grows_as_the_log_determinants_say(flow: Flow) -> None:
+    exact = copy.deepcopy(flow).double()
+    found = ledger_of(exact, POINTS)
+    assert found["area"][:, 2] == pytest.approx(found["terms"][:, 1:].sum(1), abs=max(5e-5, exact.tolerance))
+    assert found["path"][:, -1] == pytest.approx(POINTS.numpy())
+    assert found["quads"][0, -1] == pytest.approx(0.5 * np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]]), abs=1e-8)
+
+
+def test_the_way_there_and_back_is_as_exact_as_the_flow_says(flow: Flow) -> None:
+    exact = copy.deepcopy(flow).double()
+    assert (ledger_of(exact, POINTS)["round_trip"] <= max(1e-12, 10 * exact.tolerance)).all()
+
+
+def test_the_film_begins_at_the_base_and_ends_at_the_samples(flow: Flow) -> None:
+    with torch.inference_mode():
+        found = film_of(flow, MOONS)
+        samples = flow.decode_noise(fixed_noise(N_PARTICLES)).numpy()
+    n = len(flow.layer_names) + 1
+    assert found["particles"].shape == (n, N_PARTICLES, 2)
+    assert found["grid"].shape == (n, 2 * N_LINES * LINE_POINTS, 2)
+    assert found["particles"][0] == pytest.approx(fixed_noise(N_PARTICLES).numpy(), abs=3e-3)
+    assert found["particles"][-1] == pytest.approx(samples, abs=1e-2, rel=1e-3)
+    assert found["windows"].shape == (n, 4)
+    assert tuple(found["windows"][-1]) == pytest.approx(MOONS.window)
+    assert (found["cost"] > 0).all()
+
+
+@pytest.mark.parametrize("far", [1e4, FARTHEST])
+def test_a_point_far_out_has_finite_numbers(far: float, flow: Flow) -> None:
+    found = ledger_of(copy.deepcopy(flow).double(), torch.tensor([[far, -far]], dtype=torch.float64))
+    assert np.isfinite(found["terms"]).all()
+    assert found["terms"].sum() < -1e3
+
+
+def test_the_grid_is_square_over_the_base(flow: Flow) -> None:
+    lines = film_of(flow, MOONS)["grid"][0].reshape(2, N_LINES, LINE_POINTS, 2).astype(float)
+    assert np.ptp(lines[0, :, :, 0], axis=1) == pytest.approx(0)
+    assert np.ptp(lines[1, :, :, 1], axis=1) == pytest.approx(0)
+
+
+def test_the_decoder_answers_for_a_stored_run(home: object, stored: Run) -> None:
+    place = {"run": stored.experiment.digest, "step": None}
+    ledger = read_ask(place | {"what": "flow_ledger", "x": [0.5, 0.25]})
+    film = read_ask(place | {"what": "flow_layers"})
+    assert ledger == FlowLedgerAsk(stored.experiment.digest, None, (0.5, 0.25))
+    decoder = home.decoder  # pyright: ignore[reportAttributeAccessIssue]
+    answers = decoder.compute([ledger, replace(ledger, x=(1e9, 0.0)), film, FlowLayersAsk(film.run, None)])
+    model = stored.model()
+    expected = float(model.log_prob(torch.tensor([[0.5, 0.25]])))
+    assert answers[ledger]["terms"].sum() == pytest.approx(expected, abs=1e-4)
+    assert answers[ledger]["truth"] == pytest.approx(float(MOONS.log_prob(torch.tensor([[0.5, 0.25]]).double())))
+    assert answers[film]["particles"].dtype == np.float16
+
+
+@pytest.mark.parametrize("x", [None, "1,2", [1], [1, 2, 3], [1, "a"], [float("nan"), 0], [[1, 2]]])
+def test_a_point_that_is_none_is_refused(x: object) -> None:
+    with pytest.raises(SettingError, match="Expected"):
+        read_ask({"run": "r", "step": 1, "what": "flow_ledger", "x": x})
+
+
+def test_only_a_flow_has_layers() -> None:
+    with pytest.raises(SettingError, match="flow"):
+        FlowLayersAsk.answer(object(), None, [FlowLayersAsk("r", None)])  # pyright: ignore[reportArgumentType]
