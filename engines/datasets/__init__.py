@@ -12,6 +12,7 @@ from engines.datasets.patches import PATCHES
 from engines.datasets.picture import PICTURE
 from engines.datasets.shapes import SHAPES, SMALL_SHAPES
 from engines.datasets.stacked_digits import STACKED_DIGITS
+from engines.datasets.tones import TONES
 from engines.datasets.torchvision_sets import CELEBA, CIFAR10, FASHION_MNIST, MNIST
 from engines.datasets.toy2d import TOY_2D
 from engines.registry import Registry
@@ -22,12 +23,13 @@ _PICTURES = (
     *(MNIST, FASHION_MNIST, CIFAR10, CELEBA, OWN_IMAGES),
 )
 _TEXTS = (NAMES,)
+_WAVES = (TONES,)
 
-DATASETS: Registry[DatasetSpec] = Registry("data set", (*_PLANE, *_PICTURES, *_TEXTS))
+DATASETS: Registry[DatasetSpec] = Registry("data set", (*_PLANE, *_PICTURES, *_TEXTS, *_WAVES))
 
 
 def datasets_of(*kinds: Kind) -> list[str]:
-    """Keys of the data sets of these kinds ("plane", "image", "text"), in display order."""
+    """Keys of the data sets of these kinds ("plane", "image", "text", "wave"), in display order."""
     return [key for key, spec in DATASETS.items() if spec.kind in kinds]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from typing import Literal, Protocol, cast, runtime_checkable
+from typing import Any, Literal, Protocol, cast, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -53,18 +53,19 @@ class Factor:
 
 @dataclass(frozen=True, eq=False)
 class Examples:
-    """A finite set of pictures or texts, in two parts that share no example.
+    """A finite set of pictures, texts or waves, in two parts that share no example.
 
     Attributes:
-        train: Integers 0 ... levels - 1: pictures (N, C, H, W) in uint8, texts (N, T) in int64.
+        train: Integers 0 ... levels - 1: pictures (N, C, H, W) in uint8, texts (N, T) in int64; waves (N, T) in float32.
         test: The same for the part that no training sees.
-        levels: Values that a pixel or a token can take.
+        levels: Values that a pixel or a token can take; 0 for waves, whose samples are real numbers.
         classes: Names of the classes, where examples have one.
         train_labels, test_labels: Class of each example, shape (N,), int64; None without classes.
         factors: Ground-truth factors, where they are known.
         train_factors, test_factors: Value of each factor of each example, shape (N, F), int64; None without factors.
         symbols: What each token stands for, for texts; symbol 0 ends and fills up a text.
         note: What the visitor should know about this set (pictures left out, for example); may be empty.
+        density: The exact density that the examples were drawn from, where it is known (`log_prob`).
     """
 
     train: Tensor
@@ -78,14 +79,15 @@ class Examples:
     test_factors: Tensor | None = None
     symbols: tuple[str, ...] = ()
     note: str = ""
+    density: Any = None
 
     @property
     def event_shape(self) -> tuple[int, ...]:
-        """(C, H, W) of a picture, (T,) of a text."""
+        """(C, H, W) of a picture, (T,) of a text or a wave."""
         return tuple(self.train.shape[1:])
 
 
-Kind = Literal["plane", "image", "text"]
+Kind = Literal["plane", "image", "text", "wave"]
 
 
 @dataclass(frozen=True)
@@ -108,10 +110,10 @@ class DatasetSpec:
         licence: Under which terms.
         phrase: The title as it stands in a sentence; empty if the title will do.
         group: "shape", "modes" or "yours": how the picker sorts it.
-        kind: "plane", "image" or "text".
+        kind: "plane", "image", "text" or "wave".
         needs_internet: Whether its files come from the internet at first use.
         event_shape: Of one example at default settings.
-        levels: Values that a pixel or a token can take; 0 for points.
+        levels: Values that a pixel or a token can take; 0 for points and waves.
         factors: Names of the known factors.
     """
 

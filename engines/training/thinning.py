@@ -18,10 +18,11 @@ def thin(run: Run, *, n_snapshots: int, n_weights: int) -> None:
     Args:
         run: A stored run that has ended.
         n_snapshots: How many snapshots stay at most, at least 2.
-        n_weights: At how many steps weights stay at most, at least 2; the final weights lie apart and always stay.
+        n_weights: At how many steps weights stay at most, at least 2, or 0 for none; the final weights lie apart and
+            always stay.
     """
     snapshots, steps = run.snapshots, run.weight_steps
-    weighted = {steps[i] for i in _spread(len(steps), n_weights)}
+    weighted = {steps[i] for i in _spread(len(steps), n_weights)} if n_weights else set()
     places = {i for i, snapshot in enumerate(snapshots) if snapshot.step in weighted}
     kept = sorted(places | set(_spread(len(snapshots), n_snapshots - len(places))))
     parts = [snapshots[first + 1 : last + 1] for first, last in zip([-1, *kept], kept, strict=False)]

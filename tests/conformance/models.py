@@ -18,7 +18,7 @@ from engines.tensors import make_rng
 from engines.training.sources import ExampleSource, part_of
 
 PLANE = ("moons", "two_modes", "ring_narrow")  # bent; far from the origin and wide; wide with pointlike parts
-SETS = {"plane": (*PLANE, "drawn", "letters"), "image": ("digits", "patches"), "text": ("names",)}
+SETS = {"plane": (*PLANE, "drawn", "letters"), "image": ("digits", "patches"), "text": ("names",), "wave": ("tones",)}
 
 FAN_IN = 2.0  # square root of the inputs of a unit from which on its weights move by less
 

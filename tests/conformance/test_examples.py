@@ -61,9 +61,10 @@ def test_entry_is_no_density(key: str) -> None:
 
 
 def test_kinds_divide_the_registry() -> None:
-    kinds = [datasets_of("plane"), datasets_of("image"), datasets_of("text")]
+    kinds = [datasets_of(kind) for kind in ("plane", "image", "text", "wave")]
     assert sorted(sum(kinds, [])) == sorted(DATASETS)
-    assert datasets_of("image", "text") == [key for key in DATASETS if DATASETS[key].kind != "plane"]
+    examples = datasets_of("image", "text", "wave")
+    assert examples == [key for key in DATASETS if DATASETS[key].kind != "plane"]
     assert all(DATASETS[key].density is not None for key in kinds[0])
     with pytest.raises(DataError, match="density in the plane"):
         DATASETS["moons"].examples()

@@ -336,8 +336,9 @@ def test_far_away_values_and_gradients_are_finite(key: str, scale: float) -> Non
     model, x = build_perturbed(key, scale=scale), FAR.clone().requires_grad_()
     value = model.log_prob(x)
     assert value.isfinite().all()
-    gradients = torch.autograd.grad(value.sum(), [x, *model.parameters()])
-    assert all(gradient.isfinite().all() for gradient in gradients)
+    gradients = torch.autograd.grad(value.sum(), [x, *model.parameters()], allow_unused=True)  # a teacher's are not
+    assert gradients[0] is not None
+    assert all(gradient.isfinite().all() for gradient in gradients if gradient is not None)
     if scale < 0.5:
         assert model.log_prob(FAR[1:]).max() < model.log_prob(data_points("moons")).min()
 
