@@ -6,7 +6,6 @@ import { blend } from "./stage.js";
 
 const LINE_POINTS = 41; // of each line of the grid
 const SECTORS = 16;
-const RINGS = [0.9, 1.5]; // in standard deviations of a Gaussian base: a third of the particles in each ring
 const WHEEL = ["#0072b2", "#56b4e9", "#009e73", "#f0e442", "#e69f00", "#d55e00", "#cc79a7", "#7a5bb5"]; // Okabe and Ito's, and a violet between the ends
 export const RING_NAMES = ["inner", "middle", "outer"];
 
@@ -40,13 +39,15 @@ export class Film {
   /** What is shown after t layers: x0, x1, y0, y1. */
   windowAt(t) { return between(this.windows, 4, this.n, t); }
 
-  /** Particles by where they began: angle to colour, radius to lightness. */
+  /** Particles by where they began: angle to colour, radius to lightness, a third of them in each ring. */
   bins() {
     const found = Array.from({ length: SECTORS * 3 }, () => []), n = this.particles.length / this.n / 2;
+    const radii = Float32Array.from({ length: n }, (_, i) => Math.hypot(this.particles[2 * i], this.particles[2 * i + 1]));
+    const sorted = radii.slice().sort(), [near, far] = [1, 2].map((k) => sorted[Math.floor((k * n) / 3)]);
     for (let i = 0; i < n; i++) {
-      const x = this.particles[2 * i], y = this.particles[2 * i + 1], r = Math.hypot(x, y);
-      const sector = Math.floor(((Math.atan2(y, x) / (2 * Math.PI) + 1) % 1) * SECTORS) % SECTORS;
-      found[3 * sector + (r < RINGS[0] ? 0 : r < RINGS[1] ? 1 : 2)].push(i);
+      const turn = Math.atan2(this.particles[2 * i + 1], this.particles[2 * i]) / (2 * Math.PI);
+      const sector = Math.floor(((turn + 1) % 1) * SECTORS) % SECTORS;
+      found[3 * sector + (radii[i] < near ? 0 : radii[i] < far ? 1 : 2)].push(i);
     }
     return found;
   }

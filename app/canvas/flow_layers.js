@@ -9,6 +9,7 @@ import { icon } from "./player.js";
 const SMOOTHING = 90; // ms: how fast the film approaches that of another step
 const SECONDS_A_LAYER = 0.55, SHORTEST = 3, LONGEST = 9; // of one way
 const REST = 700; // ms at each end of the way
+const WELL_SEEN = 0.4; // of the large figure, before it plays by itself
 const KEPT = 24; // films of steps that were seen
 const EDGE = 12; // pixels of the track beyond its ends
 const SQUARE = 0.055; // side of the square around the point, as a share of the data's window
@@ -17,7 +18,7 @@ const PARTS = {
   particles: "1,000 points of the base, coloured by where they began: angle to colour, radius to lightness",
   square: "A tiny square around the ledger's point, carried through the layers and drawn much enlarged",
 };
-const RINGS = { all: "All particles", inner: "Only those that began within 0.9 of the middle of the base", middle: "Only those that began between 0.9 and 1.5", outer: "Only those that began beyond 1.5" };
+const RINGS = { all: "All particles", inner: "Only the third that began nearest to the middle of the base", middle: "Only the third in between", outer: "Only the third that began farthest out" };
 
 /** handlers: toggle(name), ring(name), settled() when a hand lets go. */
 export class Layers {
@@ -28,7 +29,12 @@ export class Layers {
     this.isChosen = false;
     this.show = [];
     this.build();
-    this.seeing = new IntersectionObserver((entries) => { this.isSeen = entries.at(-1).isIntersecting; this.isDirty = true; }, { threshold: 0.35 });
+    this.seeing = new IntersectionObserver((entries) => {
+      const { isIntersecting, intersectionRatio } = entries.at(-1);
+      this.isSeen = isIntersecting;
+      this.isWellSeen = intersectionRatio >= WELL_SEEN;
+      this.isDirty = true;
+    }, { threshold: [0, WELL_SEEN] });
     this.seeing.observe(this.figures.main.canvas);
     this.resizing = new ResizeObserver(() => this.redraw());
     this.resizing.observe(this.root);
@@ -184,7 +190,7 @@ export class Layers {
       const share = wantsStillness() ? 1 : 1 - Math.exp(-dt / SMOOTHING);
       if (this.film.approach(this.goal, share)) this.redraw();
     }
-    if (this.isWaiting && this.isSeen && this.film && !isBusy) { this.setPlaying(true); this.isOnce = true; }
+    if (this.isWaiting && this.isWellSeen && this.film && !isBusy) { this.setPlaying(true); this.isOnce = true; }
     if (this.isPlaying && this.isSeen) this.advance(Math.min(dt, 100));
     if (this.isDirty && this.isSeen && this.colours) this.paint();
   }

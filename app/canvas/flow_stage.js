@@ -105,6 +105,7 @@ class FlowStage extends Stage {
     this.layers.clear();
     this.layers.words = digest ? "opening the run …" : "Not trained yet: press Train.";
     super.watch(digest, attempt);
+    this.tellStep();
   }
 
   onLost(code, reason) {
@@ -239,14 +240,19 @@ class FlowStage extends Stage {
     drawPoint(canvas, this.x, common.window, colours);
   }
 
-  /** At temperature 0 all samples are one: say so. */
+  /** At temperature 0 all samples are one: show where, and say so. */
   sayCold(canvas) {
-    const context = canvas.getContext("2d");
-    context.font = `12px ${getComputedStyle(canvas).fontFamily}`;
+    const context = canvas.getContext("2d"), [x0, x1, y0, y1] = this.numbers.window, { clientWidth: width, clientHeight: height } = canvas;
+    const { samples } = this.shown, isOne = this.numbers.base === "standard Gaussian";
     context.fillStyle = this.colours.ink;
+    for (let i = 0; i < (isOne ? 2 : samples.length); i += 2) {
+      context.beginPath();
+      context.arc(((samples[i] - x0) / (x1 - x0)) * width, height - ((samples[i + 1] - y0) / (y1 - y0)) * height, 4, 0, 2 * Math.PI);
+      context.fill();
+    }
+    context.font = `12px ${getComputedStyle(canvas).fontFamily}`;
     context.textAlign = "center";
-    const isOne = this.numbers.base === "standard Gaussian";
-    context.fillText(isOne ? "temperature 0: all samples are one, the base's middle" : "temperature 0: only the middles of the base are left", canvas.clientWidth / 2, 18);
+    context.fillText(isOne ? "one point: the base's centre" : "only the centres of the base", width / 2, height - 24);
   }
 
   describe(picture, metrics) {

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import copy
 from dataclasses import replace
+from typing import cast
 
 import numpy as np
 import pytest
 import torch
 
+from app.house import House
 from app.live.asks import read_ask
 from app.live.asks.flow import (
     FARTHEST,
@@ -21,14 +23,14 @@ from app.live.asks.flow import (
     ledger_of,
 )
 from app.panels.flows_model import FLOWS
-from engines.datasets import DATASETS
+from engines.datasets import DATASETS, Density
 from engines.errors import SettingError
 from engines.flows.flow import Flow
 from engines.models import MODELS
 from engines.probes import fixed_noise
 from engines.training.run import Run
 
-MOONS = DATASETS["moons"].build(DATASETS["moons"].settings())
+MOONS = cast(Density, DATASETS["moons"].build(DATASETS["moons"].settings()))
 POINTS = torch.tensor([[0.3, -0.7], [-1.2, 1.1]], dtype=torch.float64)
 
 
@@ -97,13 +99,13 @@ def test_the_grid_is_square_over_the_base(flow: Flow) -> None:
     assert np.ptp(lines[1, :, :, 1], axis=1) == pytest.approx(0)
 
 
-def test_the_decoder_answers_for_a_stored_run(home: object, stored: Run) -> None:
+def test_the_decoder_answers_for_a_stored_run(home: House, stored: Run) -> None:
     place = {"run": stored.experiment.digest, "step": None}
-    ledger = read_ask(place | {"what": "flow_ledger", "x": [0.5, 0.25]})
-    film = read_ask(place | {"what": "flow_layers"})
-    assert ledger == FlowLedgerAsk(stored.experiment.digest, None, (0.5, 0.25))
-    decoder = home.decoder  # pyright: ignore[reportAttributeAccessIssue]
-    answers = decoder.compute([ledger, replace(ledger, x=(1e9, 0.0)), film, FlowLayersAsk(film.run, None)])
+    ledger, film = FlowLedgerAsk(stored.experiment.digest, None, (0.5, 0.25)), FlowLayersAsk(place["run"], None)
+    assert read_ask(place | {"what": "flow_ledger", "x": [0.5, 0.25]}) == ledger
+    assert read_ask(place | {"what": "flow_layers"}) == film
+    found = home.decoder.compute([ledger, replace(ledger, x=(1e5, 0.0)), film, replace(film)])
+    answers = {ask: cast(dict[str, np.ndarray], answer) for ask, answer in found.items()}
     model = stored.model()
     expected = float(model.log_prob(torch.tensor([[0.5, 0.25]])))
     assert answers[ledger]["terms"].sum() == pytest.approx(expected, abs=1e-4)
