@@ -23,7 +23,7 @@ from engines.datasets import DATASETS
 from engines.gan.alarm import ALARMS
 from engines.gan.losses import LOSSES
 from engines.gan.plane_settings import PlaneGanSettings
-from engines.gan.plane_spec import CURES
+from engines.gan.plane_spec import CURES, PUBLISHED
 from engines.models import MODELS
 from engines.settings import setting_fields
 from engines.training import Experiment, Plan, Trainer
@@ -246,6 +246,22 @@ def test_presets_are_as_good_as_they_are_advertised() -> None:
     assert sum(modes <= 2 for modes in presets["collapse"]["modes"]) == presets["collapse"]["as_said"] >= 15
     for name in CURES:
         assert presets[name]["modes"] == [8.0] * 16, name
+
+
+@pytest.mark.parametrize(
+    ("name", "least_modes", "least_quality", "most_kl"),
+    [("ring of 8", 8, 0.956, 0.07), ("grid of 25", 24.8, 0.936, 0.04)],
+)
+def test_the_published_rows_are_reached(
+    name: str, least_modes: float, least_quality: float, most_kl: float, come: Open
+) -> None:
+    """The best rows of PacGAN's table 1, by every seed."""
+    found = measured_odds()["published"][name]
+    assert min(found["modes"]) >= least_modes
+    assert min(found["high_quality"]) >= least_quality
+    assert max(found["reverse_kl"]) <= most_kl
+    page = come({"target": PUBLISHED[name][0]})
+    assert any(f"The published {name} by this preset" in caption.value for caption in page.caption)
 
 
 # ---- what it knows of its target ----

@@ -9,6 +9,7 @@ import pytest
 
 from engines.gan.alarm import ALARMS
 from engines.gan.plane_spec import PLANE_GAN
+from engines.tensors import make_rng
 from engines.training import Experiment, Trainer
 from engines.training.run import Run
 
@@ -48,6 +49,21 @@ def alarms_of(name: str) -> list[str]:
 @pytest.mark.parametrize("name", ["plane_gan-ring", "plane_gan-ring-equal_rates"])
 def test_the_alarm_is_silent_on_a_healthy_stored_run(name: str) -> None:
     assert set(alarms_of(name)) == {""}
+
+
+@pytest.mark.parametrize(
+    ("name", "modes", "quality", "kl"),
+    [("plane_gan-ring_narrow", 8, 0.956, 0.07), ("plane_gan-grid", 25, 0.936, 0.04)],
+)
+def test_the_stored_runs_of_the_published_sets_reach_their_rows(
+    name: str, modes: int, quality: float, kl: float
+) -> None:
+    """Measured anew on other noise than its snapshots were."""
+    run = Run.load(ROOT / name)
+    model: Any = run.model()
+    found = model._measures.of_modes(model.sample(2500, rng=make_rng(77)))
+    assert found["modes"] == modes and found["high_quality"] >= quality and found["reverse_kl"] <= kl
+    assert set(alarms_of(name)[-5:]) == {""}
 
 
 def test_the_alarm_falls_silent_when_a_cure_has_worked() -> None:
