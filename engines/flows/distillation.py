@@ -23,6 +23,7 @@ from engines.nets.made import MaskedLinear, MaskedMlp
 from engines.probes import Probe
 from engines.tensors import make_rng
 
+STUDENT_RATE = 0.4  # of the learning rate: its own samples move with it, so that a fast student runs away from a mode
 FIRST_STEP = 0.01  # standard deviation of the weights with which a student's nets begin to speak
 N_OWN, N_OWN_AT_END = 2_000, 20_000  # of the student's own samples on which KL(student || teacher) is measured
 _OWN_SEED = 31
@@ -53,10 +54,10 @@ class Distillation(Flow):
 
     def phases(self) -> tuple[Phase, ...]:
         """First the teacher, by likelihood; then the student, from the teacher."""
-        (fit,) = self.teacher.phases()
+        (fit,), own = self.teacher.phases(), tuple(self.layers.parameters())
         return (
             Phase("teacher", fit.parameters, fit.loss, span=(0.0, self.student_from)),
-            Phase("student", tuple(self.layers.parameters()), self._student_loss, span=(self.student_from, 1.0)),
+            Phase("student", own, self._student_loss, span=(self.student_from, 1.0), rate=STUDENT_RATE),
         )
 
     def own_samples(self, n: int, rng: torch.Generator) -> tuple[Tensor, Tensor]:

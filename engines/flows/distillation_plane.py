@@ -36,7 +36,7 @@ class DistillationSettings(Settings):
         6, "Teacher's layers", "Masked autoregressive layers; each takes two passes to sample.", low=1, high=12, step=1
     )
     student_layers: int = setting(
-        6,
+        8,
         "Student's layers",
         "Inverse autoregressive layers; each takes one pass to sample. With few it has to choose what to leave out.",
         low=1,

@@ -114,7 +114,7 @@ class ToneDistillation(Distillation):
     # ---- what it looks like ----
 
     def observe(self, probe: Any) -> dict[str, np.ndarray]:
-        """samples, teacher_samples (M, D): an `ExampleProbe`'s noise by the student in one pass, by the teacher in D."""
+        """samples, teacher_samples (M, D): the noise of an `ExampleProbe` through student and teacher."""
         with torch.inference_mode():
             own, taught = self.decode_both(probe.noise[:, : self.event_shape[0]])
         return {"samples": to_numpy(own), "teacher_samples": to_numpy(taught)}

@@ -23,6 +23,7 @@ from app.live.asks.plane import DensityAsk, SamplesAsk
 from app.live.asks.posterior import PosteriorAsk
 from app.live.asks.quiz import QuizAsk
 from app.live.asks.score import FieldAsk, OdeAsk, WalkAsk
+from app.live.asks.waves import WavesAsk
 from app.live.asks.ways import WaysAsk
 from engines.errors import SettingError
 
@@ -57,6 +58,7 @@ ASKS: Mapping[str, type[Ask]] = {
     "game_nearest": NearestAsk,
     "game_latents": LatentsAsk,
     "translate": TranslateAsk,
+    "waves": WavesAsk,
 }
 
 

@@ -1,0 +1,16 @@
+// What both stages of distillation share: one loss in nats for teacher and student, and the mark where the student begins.
+
+import { Player } from "./player.js";
+
+/** Nats above what is best: of the teacher, its loss above the entropy of the data; of the student, KL(student ‖ teacher). */
+export function lossOf(losses, entropy) {
+  const own = losses.student_kl ?? losses.student_loss;
+  return Number.isFinite(own) ? own : losses.teacher_loss - entropy;
+}
+
+/** A player whose track has a mark where the student begins to learn. */
+export class HandoverPlayer extends Player {
+  show(state) {
+    super.show({ ...state, marks: this.handover > 0 ? [{ step: this.handover, text: "the student begins" }] : [] });
+  }
+}

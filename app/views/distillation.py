@@ -1,0 +1,235 @@
+"""Distillation as in Parallel WaveNet: a teacher slow to sample, and a student that learns from it to be fast."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import replace
+from functools import lru_cache
+from typing import cast
+
+import numpy as np
+import streamlit as st
+
+from app.canvas.distillation import (
+    DistillationStageView,
+    SoundView,
+    draw_distillation_stage,
+    draw_sound_stage,
+    read_sound_step,
+)
+from app.canvas.stage import Moment, is_lane_blocked, read_moment
+from app.house import house
+from app.panels.distillation import (
+    draw_clock_table,
+    draw_distillation_charts,
+    draw_distillation_code,
+    draw_distillation_formula,
+    handover_of,
+    presets_of,
+)
+from app.panels.experiment import ShownRun, link_parameters, open_link, use_usual
+from app.panels.lessons import draw_experiments
+from app.panels.properties import draw_properties
+from app.panels.targets import draw_own_target, pick_target, target_view
+from app.panels.training import draw_controls
+from app.panels.visit import draw_problems, restart_with
+from app.state import PageKeys, keep_widgets, write_link
+from engines.datasets import DATASETS
+from engines.datasets.tones import RATE, ToneSettings, tone_density
+from engines.errors import DataError
+from engines.tensors import make_rng, to_numpy
+
+KEYS = PageKeys("distillation")
+PARTS = {"points": "Points", "sound": "Sound"}
+MODELS_OF = {"points": "distillation", "sound": "tone_distillation"}
+FIRST = {"points": "moons", "sound": "tones"}
+N_WAVES = 6
+
+
+def draw_page() -> None:
+    """The page from top to bottom."""
+    open_here()
+    st.title("Can a slow teacher make a fast student?", anchor=False)
+    st.caption(
+        "An autoregressive flow makes a sample one number after the other, each waiting for those before it. Turned "
+        "round, such a flow makes all at once, but learns slowly from data. So the first learns from the data, and the "
+        "second from the first, on samples of its own: as in Parallel WaveNet."
+    )
+    part = choose_part()
+    target = choose_target(part)
+    draw_problems(KEYS)
+    if part == "points":
+        draw_own_target(KEYS, target)
+    model = MODELS_OF[part]
+    shown = draw_controls(KEYS, model, target, presets_of(model, target))
+    moment = current_moment(part, shown)
+    link = link_parameters(KEYS, model, target, shown, moment)
+    write_link(link | ({"part": part} if part != "points" else {}))
+    try:
+        draw_stage(part, target, shown)
+    except DataError as error:
+        st.error(str(error), icon=":material/draw:")
+        return
+    draw_below(part, target, shown)
+
+
+def open_here() -> None:
+    """At the first run of a visit, set everything from the link."""
+    keep_widgets(KEYS)
+    if KEYS.own("target") in st.session_state:
+        return
+    query = st.query_params.to_dict()
+    part = query.get("part", "points")
+    problems = [] if part in PARTS else [f"Expected part=points or part=sound, got {part[:20]!r}. Points are shown."]
+    part = part if part in PARTS else "points"
+    target, wrong = open_link(KEYS, query, model=MODELS_OF[part], target=FIRST[part])
+    if (DATASETS[target].kind == "plane") != (part == "points") or DATASETS[target].kind not in ("plane", "wave"):
+        wrong.append(f"{DATASETS[target].title} does not fit here. The default, {FIRST[part]}, is shown.")
+        target = FIRST[part]
+        use_usual(KEYS, MODELS_OF[part], target)
+    st.session_state[KEYS.own("moment")] = Moment(step_of(query.get("at", ""), problems), 1.0)
+    st.session_state[KEYS.own("problems")] = problems + wrong
+    st.session_state[KEYS.own("part")] = part
+    st.session_state[KEYS.own("target")] = target
+    st.session_state[KEYS.own("visit")] = secrets.token_hex(4)
+
+
+def step_of(text: str, problems: list[str]) -> int | None:
+    """The step that a link names; None if none."""
+    if not text or (text.isascii() and text.isdigit() and len(text) < 9):
+        return int(text) if text else None
+    problems.append(f"Expected a whole number of steps after at=, got {text[:20]!r}. The end of the run is shown.")
+    return None
+
+
+def choose_part() -> str:
+    """Points or sound; another part begins with what is usual there."""
+    before = st.session_state[KEYS.own("part")]
+    key = KEYS.own("parts")
+    st.session_state.setdefault(key, before)
+    chosen = st.segmented_control(
+        "View", list(PARTS), format_func=PARTS.__getitem__, key=key, label_visibility="collapsed"
+    )
+    part = chosen or before
+    if part != before:
+        st.session_state[KEYS.own("part")] = part
+        change_target(part, FIRST[part])
+    return part
+
+
+def choose_target(part: str) -> str:
+    """The picker in the plane; of sound there are only the tones."""
+    before = st.session_state[KEYS.own("target")]
+    if part == "sound":
+        return before
+    target = pick_target(KEYS, before)
+    if target != before:
+        change_target(part, target)
+    return target
+
+
+def change_target(part: str, target: str) -> None:
+    """Begin anew with what is usual there."""
+    st.session_state[KEYS.own("target")] = target
+    st.session_state[KEYS.own("problems")] = []
+    st.session_state[KEYS.own("moment")] = None
+    use_usual(KEYS, MODELS_OF[part], target)
+
+
+def current_moment(part: str, shown: ShownRun) -> Moment | None:
+    """Where the stage says that the visitor is; before it has spoken, where the link says."""
+    attempt, state = st.session_state.get(KEYS.own("attempt"), 0), st.session_state.get(KEYS.own(part))
+    held: Moment | None = st.session_state.get(KEYS.own("moment"))
+    if part == "points":
+        return read_moment(state, shown.digest, attempt) or held
+    if state is None or not getattr(state, "moment", None):
+        return held
+    return Moment(read_sound_step(state, shown.digest, attempt), 1.0)
+
+
+def draw_stage(part: str, target: str, shown: ShownRun) -> None:
+    """The canvas of the part; where a proxy blocks WebSockets, pictures of the plane come with the page's own data."""
+    if part == "sound":
+        draw_sound_stage(sound_view(shown), key=KEYS.own(part))
+        return
+    stage = points_view(target, shown)
+    if not is_lane_blocked(st.session_state.get(KEYS.own(part))):
+        draw_distillation_stage(stage, key=KEYS.own(part))
+        return
+
+    def draw() -> None:
+        replay, standing = house().hub.replay(shown.digest)
+        if standing.get("ended") and shown.run is None:
+            st.rerun()
+        draw_distillation_stage(replace(stage, replay=replay, standing=standing), key=KEYS.own(part))
+
+    st.fragment(draw, run_every=1.0 if shown.run is None else None)()
+
+
+def points_view(target: str, shown: ShownRun) -> DistillationStageView:
+    """What the stage of the plane shows."""
+    settings = shown.experiment.dataset_settings
+    view = target_view(target, DATASETS[target].settings.from_dict(settings))
+    moment: Moment | None = st.session_state.get(KEYS.own("moment"))
+    return DistillationStageView(
+        target=f"{target} {sorted(settings.items())}",
+        target_title=DATASETS[target].title,
+        target_note=f"{view.n_components} Gaussian{'s' if view.n_components > 1 else ''}, known exactly",
+        truth=view.truth,
+        samples=view.samples,
+        window=view.window,
+        entropy=view.entropy,
+        run=shown.digest,
+        attempt=st.session_state.get(KEYS.own("attempt"), 0),
+        steps=shown.experiment.steps,
+        temperature=1.0,
+        at=moment.step if moment else None,
+        autoplay=True,
+        handover=handover_of(shown.experiment),
+    )
+
+
+def sound_view(shown: ShownRun) -> SoundView:
+    """What the stage of sound shows."""
+    settings = cast(ToneSettings, ToneSettings.from_dict(shown.experiment.dataset_settings))
+    waves, entropy, error = tones_shown(settings)
+    moment: Moment | None = st.session_state.get(KEYS.own("moment"))
+    return SoundView(
+        run=shown.digest,
+        attempt=st.session_state.get(KEYS.own("attempt"), 0),
+        steps=shown.experiment.steps,
+        handover=handover_of(shown.experiment),
+        at=moment.step if moment else None,
+        entropy=(entropy, error),
+        rate=RATE,
+        waves=waves,
+    )
+
+
+@lru_cache(maxsize=8)
+def tones_shown(settings: ToneSettings) -> tuple[np.ndarray, float, float]:
+    """A few held-out tones, and the entropy of all in nats per wave with its standard error."""
+    density, rng = tone_density(settings), make_rng(12)
+    waves, _ = density.sample(4000, rng=rng)
+    surprise = -density.log_prob(waves)
+    return to_numpy(waves[:N_WAVES]), float(surprise.mean()), float(surprise.std()) / len(surprise) ** 0.5
+
+
+def draw_below(part: str, target: str, shown: ShownRun) -> None:
+    """Under the stage: numbers, properties, experiments, charts, code."""
+    left, right = st.columns([1.15, 1])
+    with left:
+        st.subheader("In numbers", anchor=False)
+        draw_distillation_formula(shown.experiment, shown.run)
+        draw_clock_table(shown.run)
+    with right:
+        draw_properties(MODELS_OF[part])
+    chosen = draw_experiments("distillation", KEYS.own("lesson"))
+    draw_distillation_charts(shown.run, key=KEYS.own("charts"))
+    with st.expander("The code that made this picture", icon=":material/code:"):
+        draw_distillation_code(shown.experiment)
+    if chosen:
+        restart_with(KEYS, chosen)
+
+
+draw_page()
