@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from engines.flows.autoregressive_models import LARGE_PLAN
+from engines.flows.family import FlowSettings
 from engines.gan.picture_gan import COLLAPSED
 from engines.gan.plane_spec import COLLAPSE, CURES
 from engines.models import MODELS
@@ -21,10 +23,15 @@ from engines.training.storing import train_and_store
 from engines.training.thinning import thin
 
 ROOT = Path(__file__).resolve().parents[1] / "checkpoints"
-TARGETS = "moons ring spirals pinwheel checkerboard rings heart two_modes letters drawn picture"
+TARGETS = ("moons", "ring", "spirals", "pinwheel", "checkerboard", "rings")
+YOURS = ("heart", "two_modes", "letters", "drawn", "picture")
 N_SNAPSHOTS, N_WEIGHTS = 24, 7  # that ship of each run: all of them together stay below 60 MB
+FLOWS_SIZE = {"n_snapshots": 9, "n_weights": 3}  # there are many of them
 SCORED = ("ring", "moons", "two_modes", "spirals", "checkerboard")
 
+FLOWS = tuple(key for key, spec in MODELS.items() if issubclass(spec.settings, FlowSettings))
+LARGE = {"settings": MODELS["autoregressive_spline"].presets["large"].to_dict()} | LARGE_PLAN.to_dict()
+FOUR_RINGS = {"n_rings": 4, "noise": 0.08}
 FREE_BITS = {"betas": "20", "free_bits": "0 0.1 0.3 1"}
 NARROW = {"std": 0.1}  # a ring whose modes can be lost
 BEST = {"betas": "1", "n_latents": 16, "width": 384}
@@ -32,7 +39,7 @@ BEST = {"betas": "1", "n_latents": 16, "width": 384}
 
 @dataclass(frozen=True)
 class Shipped:
-    """A run that ships: model, data set, what differs from the usual there, and whether its weights are rounded.
+    """A run that ships: model, data set, what differs from the usual there, and how much of it is kept.
 
     Rounded weights (half precision) are measured as they are stored.
     """
@@ -42,6 +49,8 @@ class Shipped:
     variant: str = ""
     changes: Mapping[str, Any] = field(default_factory=dict)
     rounds_weights: bool = False
+    n_snapshots: int = N_SNAPSHOTS
+    n_weights: int = N_WEIGHTS
 
     @property
     def name(self) -> str:
@@ -55,7 +64,19 @@ class Shipped:
 
 
 SHIPPED = (
-    *(Shipped("realnvp", dataset) for dataset in TARGETS.split()),
+    *(Shipped("realnvp", dataset, rounds_weights=True, n_snapshots=16, n_weights=4) for dataset in TARGETS + YOURS),
+    *(
+        Shipped(model, dataset, rounds_weights=True, **FLOWS_SIZE)
+        for dataset in TARGETS
+        for model in FLOWS
+        if model != "realnvp"
+    ),
+    *(
+        Shipped("autoregressive_spline", dataset, "large", LARGE | changes, rounds_weights=True, **FLOWS_SIZE)
+        for dataset, changes in {"rings": {"dataset_settings": FOUR_RINGS}, "spirals": {}}.items()
+    ),
+    *(Shipped("distillation", name, rounds_weights=True, n_snapshots=9, n_weights=2) for name in ("moons", "ring")),
+    Shipped("tone_distillation", "tones", rounds_weights=True, n_snapshots=7, n_weights=0),
     *(
         Shipped("vae", dataset, rounds_weights=True)
         for dataset in ("small_shapes", "digits", "faces", "shapes", "patches")
@@ -109,7 +130,7 @@ def build(shipped: Shipped) -> Run:
     experiment = Experiment.default(shipped.model, shipped.dataset, **shipped.changes)
     trainer = Trainer(experiment, device="cpu")
     run = train_and_store(trainer, shipped.folder, rounds_weights=shipped.rounds_weights)
-    thin(run, n_snapshots=N_SNAPSHOTS, n_weights=N_WEIGHTS)
+    thin(run, n_snapshots=shipped.n_snapshots, n_weights=shipped.n_weights)
     return Run.load(shipped.folder)
 
 

@@ -97,7 +97,7 @@ class MaskedSpline(Autoregressive):
     Args:
         n_features, is_reversed, width, n_hidden: See `Autoregressive`.
         n_bins: Pieces of a spline.
-        bound: It acts between -bound and bound, in standard deviations of the data.
+        bound: It acts between -bound and bound, and is the identity outside.
 
     Source:
         Durkan et al. 2019, Neural spline flows, section 3.2, arXiv:1906.04032

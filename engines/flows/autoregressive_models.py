@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from engines.flows.autoregressive import MaskedAffine, MaskedSpline
 from engines.flows.family import (
     BOUND,
+    SPLINE_STD,
     FlowSettings,
     bins_setting,
     flow_spec,
@@ -69,7 +70,7 @@ def _spline_layers(s: AutoregressiveSplineSettings) -> list[Bijection]:
 
 
 LARGE = AutoregressiveSplineSettings(n_layers=5, n_bins=16)
-LARGE_PLAN = Plan(steps=3000, batch_size=512, learning_rate=3e-3)
+LARGE_PLAN = Plan(steps=3000, batch_size=512, learning_rate=5e-3)
 
 MAF = flow_spec(
     "maf",
@@ -94,5 +95,6 @@ AUTOREGRESSIVE_SPLINE = flow_spec(
     AutoregressiveSplineSettings,
     _spline_layers,
     "Durkan, Bekasov, Murray, Papamakarios 2019, Neural spline flows, arXiv:1906.04032",
+    data_std=SPLINE_STD,
     presets={"large": LARGE},
 )

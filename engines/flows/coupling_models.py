@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from engines.flows.couplings import AdditiveCoupling, AffineCoupling, Scaling, SplineCoupling
 from engines.flows.family import (
     BOUND,
+    SPLINE_STD,
     FlowSettings,
     bins_setting,
     flow_spec,
@@ -16,6 +17,8 @@ from engines.flows.family import (
 )
 from engines.flows.glow import ActivationNorm, InvertibleLinear
 from engines.flows.layers import Bijection
+from engines.model_spec import Usual
+from engines.plan import Plan
 from engines.settings import setting
 
 
@@ -103,7 +106,12 @@ REALNVP = flow_spec(
     RealNVPSettings,
     _realnvp_layers,
     "Dinh, Sohl-Dickstein, Bengio 2017, Density estimation using Real NVP, arXiv:1605.08803",
-    presets={"small": RealNVPSettings(n_couplings=4), "large": RealNVPSettings(n_couplings=16, width=64)},
+    presets={
+        "small": RealNVPSettings(n_couplings=4),
+        "deep": RealNVPSettings(n_couplings=12),
+        "large": RealNVPSettings(n_couplings=16, width=64),
+    },
+    on={"moons": Usual(RealNVPSettings(n_couplings=12), Plan(steps=2000, batch_size=256, learning_rate=7e-3))},
 )
 GLOW = flow_spec(
     "glow",
@@ -120,5 +128,6 @@ SPLINE = flow_spec(
     SplineSettings,
     _spline_layers,
     "Durkan, Bekasov, Murray, Papamakarios 2019, Neural spline flows, arXiv:1906.04032",
+    data_std=SPLINE_STD,
     presets={"few bins": SplineSettings(n_bins=3), "large": SplineSettings(n_couplings=8, n_bins=16)},
 )

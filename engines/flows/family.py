@@ -15,7 +15,9 @@ from engines.plan import Plan
 from engines.settings import Settings, setting
 
 PLAN = Plan(steps=2000, batch_size=256, learning_rate=5e-3)
-BOUND = 5.0  # of splines, in standard deviations of the data
+# Splines act within this bound. The data enters them with a standard deviation of 1.5, so that it fills most of the
+# range on its side while the latents, which reach farther, stay inside on theirs.
+BOUND, SPLINE_STD = 4.0, 1.5
 
 
 @dataclass(frozen=True)
@@ -70,9 +72,11 @@ def bins_setting(default: int = 8) -> Any:
     return setting(default, "Bins", "Pieces of each spline: more of them bend more finely.", low=2, high=32, step=1)
 
 
-def build_flow(settings: FlowSettings, density: GaussianMixture, layers: Sequence[Bijection]) -> Flow:
-    """A flow of the plane whose first layer standardizes the data by its exact mean and standard deviation."""
-    std = density.covariance().diagonal().sqrt()
+def build_flow(
+    settings: FlowSettings, density: GaussianMixture, layers: Sequence[Bijection], *, data_std: float = 1.0
+) -> Flow:
+    """A flow of the plane whose first layer centres the data and scales it, by its exact mean and deviation."""
+    std = density.covariance().diagonal().sqrt() / data_std
     base = build_base(settings.base, 2, settings.n_centres)
     target = density if settings.objective == "reverse" else None
     return Flow([Standardize(density.mean(), std), *layers], 2, base, target)
@@ -104,14 +108,16 @@ def flow_spec(
     presets: Mapping[str, Settings] | None = None,
     plan: Plan = PLAN,
     on: Mapping[str, Usual] | None = None,
+    data_std: float = 1.0,
 ) -> ModelSpec:
     """An entry for a flow of the plane.
 
-    `layers` gives the layers after the standardization, from data to latent; the rest is as in `ModelSpec`.
+    `layers` gives the layers after the standardization, from data to latent, and `data_std` is the data's standard
+    deviation there; the rest is as in `ModelSpec`.
     """
 
     def build(chosen: Any, density: Any) -> Flow:
-        return build_flow(chosen, density, layers(chosen))
+        return build_flow(chosen, density, layers(chosen), data_std=data_std)
 
     return ModelSpec(
         key=key,

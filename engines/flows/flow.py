@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from itertools import groupby
 from typing import cast
 
 import numpy as np
@@ -12,6 +14,7 @@ from torch import Tensor, nn
 from engines.datasets.base import Density
 from engines.errors import ShapeError
 from engines.flows.bases import Gaussian, Mixture
+from engines.flows.couplings import Coupling, run_of_couplings
 from engines.flows.layers import Bijection
 from engines.model_spec import Phase
 from engines.probes import Probe
@@ -65,9 +68,9 @@ class Flow(nn.Module):
             ShapeError: If x is not (B, D).
         """
         self._check(x, "x")
-        total = x.new_zeros(len(x))
-        for layer in self._chain():
-            x, log_det = layer.to_latent(x)
+        total = x.new_zeros(())
+        for step in self._steps():
+            x, log_det = step(x)
             total = total + log_det
         return x, total
 
@@ -144,6 +147,14 @@ class Flow(nn.Module):
             if probe.noise is not None:
                 seen["samples"] = to_numpy(self.decode_noise(probe.noise))
             return seen
+
+    def _steps(self) -> Iterator[Callable[[Tensor], tuple[Tensor, Tensor]]]:
+        """The way to the latent side: layer by layer, but couplings in a row as one."""
+        for is_coupling, layers in groupby(self._chain(), lambda layer: isinstance(layer, Coupling)):
+            if is_coupling:
+                yield partial(run_of_couplings, cast(list[Coupling], list(layers)))
+            else:
+                yield from (layer.to_latent for layer in layers)
 
     def _chain(self) -> list[Bijection]:
         return cast(list[Bijection], list(self.layers))

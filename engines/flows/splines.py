@@ -11,6 +11,7 @@ Source:
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from typing import NamedTuple
 
 import torch
@@ -27,25 +28,18 @@ class _Piece(NamedTuple):
 
     x: Tensor
     y: Tensor
-    slope: Tensor
     width: Tensor
     height: Tensor
+    steepness: Tensor
+    slope: Tensor
     slope_after: Tensor
+    bend: Tensor
 
-    @property
-    def steepness(self) -> Tensor:
-        return self.height / self.width
-
-    @property
-    def bend(self) -> Tensor:
-        return self.slope + self.slope_after - 2 * self.steepness
-
-    def log_slope(self, share: Tensor) -> Tensor:
-        """Logarithm of the slope at a share of the way through the piece."""
-        rest = 1 - share
-        product = share * rest
-        top = self.slope_after * share.square() + 2 * self.steepness * product + self.slope * rest.square()
-        return 2 * self.steepness.log() + top.log() - 2 * (self.steepness + self.bend * product).log()
+    def log_slope(self, share: Tensor, product: Tensor) -> Tensor:
+        """Logarithm of the slope at a share of the way; product is that share times the rest."""
+        # With p = share (1 - share): share² = share - p, (1 - share)² = 1 - share - p.
+        top = torch.lerp(self.slope, self.slope_after, share) - self.bend * product
+        return (self.steepness.square() * top / (self.steepness + self.bend * product).square()).log()
 
 
 def n_spline_parameters(n_bins: int) -> int:
@@ -64,19 +58,17 @@ def spline_to_latent(x: Tensor, raw: Tensor, bound: float) -> tuple[Tensor, Tens
     Returns:
         y and log dy/dx, each of shape S.
     """
-    inside = x.abs() < bound
-    at = x.clamp(-bound, bound)  # outside, an unclamped value would poison the gradient
+    at = x.clamp(-bound, bound)  # at both ends the spline is the identity with slope 1, and so it goes on outside
     piece = _find_piece(at, _table(raw, bound), 0)
     share = (at - piece.x) / piece.width
     product = share * (1 - share)
-    rise = piece.height * (piece.steepness * share.square() + piece.slope * product)
+    rise = piece.height * (piece.steepness * (share - product) + piece.slope * product)
     y = piece.y + rise / (piece.steepness + piece.bend * product)
-    return torch.where(inside, y, x), torch.where(inside, piece.log_slope(share), 0.0)
+    return y + (x - at), piece.log_slope(share, product)
 
 
 def spline_to_data(y: Tensor, raw: Tensor, bound: float) -> tuple[Tensor, Tensor]:
     """The x at which the spline is y, and log dx/dy: the root of a quadratic; arguments as in `spline_to_latent`."""
-    inside = y.abs() < bound
     at = y.clamp(-bound, bound)
     piece = _find_piece(at, _table(raw, bound), 1)
     rise = at - piece.y
@@ -86,24 +78,41 @@ def spline_to_data(y: Tensor, raw: Tensor, bound: float) -> tuple[Tensor, Tensor
     root = (b.square() - 4 * a * c).clamp(min=0).sqrt()  # rounding may make it slightly negative
     share = (-2 * c / (b + root)).clamp(0, 1)
     x = piece.x + share * piece.width
-    return torch.where(inside, x, y), torch.where(inside, -piece.log_slope(share), 0.0)
+    return x + (y - at), -piece.log_slope(share, share * (1 - share))
 
 
 def _table(raw: Tensor, bound: float) -> Tensor:
     """Knots in x, knots in y, and slopes there: shape (*S, 3, K + 1)."""
     n_bins = (raw.shape[-1] + 1) // 3
-    sizes = raw[..., : 2 * n_bins].unflatten(-1, (2, n_bins)).softmax(-1)
-    sizes = 2 * bound * (LEAST_SIZE + (1 - LEAST_SIZE * n_bins) * sizes)
-    knots = pad(sizes.cumsum(-1), (1, 0)) - bound
-    slopes = LEAST_SLOPE + softplus(raw[..., 2 * n_bins :] + _SLOPE_AT_ZERO)
-    return torch.cat([knots, pad(slopes, (1, 1), value=1.0)[..., None, :]], -2)
+    shares = raw[..., : 2 * n_bins].unflatten(-1, (2, n_bins)).softmax(-1).cumsum(-1)
+    steep = softplus(raw[..., None, 2 * n_bins :] + _SLOPE_AT_ZERO)
+    learned = torch.cat([pad(shares, (1, 0)), pad(steep, (1, 1), value=1 - LEAST_SLOPE)], -2)
+    least, scale = _least(n_bins, bound, raw.dtype, raw.device)
+    return torch.addcmul(least, learned, scale)
+
+
+@lru_cache(maxsize=32)
+def _least(n_bins: int, bound: float, dtype: torch.dtype, device: torch.device) -> tuple[Tensor, Tensor]:
+    """What knots and slopes are at the least, (3, K + 1), and what scales the learned part, (3, 1)."""
+    with torch.inference_mode(False):  # or no training could use what a look at the model has cached
+        return _make_least(n_bins, bound, dtype, device)
+
+
+def _make_least(n_bins: int, bound: float, dtype: torch.dtype, device: torch.device) -> tuple[Tensor, Tensor]:
+    evenly = 2 * bound * LEAST_SIZE * torch.arange(n_bins + 1, dtype=torch.float64) - bound
+    least = torch.stack([evenly, evenly, torch.full_like(evenly, LEAST_SLOPE)])
+    size = 2 * bound * (1 - LEAST_SIZE * n_bins)
+    scale = torch.tensor([[size], [size], [1.0]], dtype=torch.float64)
+    return least.to(device, dtype), scale.to(device, dtype)
 
 
 def _find_piece(at: Tensor, table: Tensor, row: int) -> _Piece:
     """The piece of each value, looked up among the knots of x (row 0) or of y (row 1)."""
-    index = (at[..., None] >= table[..., row, 1:-1]).sum(-1)
-    index = index[..., None, None].expand(*at.shape, 3, 1)
-    before, after = table.gather(-1, index).squeeze(-1), table.gather(-1, index + 1).squeeze(-1)
+    index = (at[..., None] >= table[..., row, 1:-1]).sum(-1)[..., None, None].expand(*at.shape, 3, 1)
+    before, after = table.gather(-1, torch.cat([index, index + 1], -1)).unbind(-1)
+    size = after - before
     x, y, slope = before.unbind(-1)
-    x_after, y_after, slope_after = after.unbind(-1)
-    return _Piece(x, y, slope, x_after - x, y_after - y, slope_after)
+    width, height = size[..., 0], size[..., 1]
+    steepness = height / width
+    slope_after = after[..., 2]
+    return _Piece(x, y, width, height, steepness, slope, slope_after, slope + slope_after - 2 * steepness)

@@ -13,6 +13,7 @@ from engines.flows.continuous import Continuous
 from engines.flows.couplings import AdditiveCoupling, AffineCoupling, Scaling, SplineCoupling
 from engines.flows.family import (
     BOUND,
+    SPLINE_STD,
     FlowSettings,
     bins_setting,
     flow_spec,
@@ -142,6 +143,7 @@ STACK = flow_spec(
     StackSettings,
     _stack_layers,
     "Rezende, Mohamed 2015, Variational inference with normalizing flows, arXiv:1505.05770",
+    data_std=SPLINE_STD,
     presets={
         "planar x8": StackSettings(layers="planar x8"),
         "NICE and a scaling": StackSettings(layers="additive x4, scaling"),

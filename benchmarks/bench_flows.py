@@ -1,0 +1,178 @@
+"""How many training steps a second does a flow make, against four libraries at the same architecture?
+
+All have 8 affine couplings, or 4 rational-quadratic ones of 8 bins, whose nets are 1-64-64-out with SiLU units; all see
+the same batch of 256 points with the same fused Adam on one thread. Rounds are interleaved; the fastest one counts, in
+CPU time. `compiled` is ours through torch.compile, where a C++ compiler is found.
+
+    python -m pip install -r requirements-bench.txt
+    python benchmarks/bench_flows.py
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from benchmarks.machine import keep
+from engines.datasets import DATASETS
+from engines.flows.compiled import compile_loss, has_compiler
+from engines.models import MODELS, build_model
+from engines.tensors import make_rng, use_threads
+
+BATCH, WIDTH, BINS, BOUND = 256, 64, 8, 4.0
+STEPS, ROUNDS = 40, 7
+N_AFFINE, N_SPLINE = 8, 4
+LogProb = Callable[[Tensor], Tensor]
+Peer = tuple[nn.Module, LogProb]
+
+
+class Net(nn.Sequential):
+    """The conditioner that every library gets; some hand it a context, which is empty."""
+
+    def __init__(self, n_in: int, n_out: int) -> None:
+        super().__init__(nn.Linear(n_in, WIDTH), nn.SiLU(), nn.Linear(WIDTH, WIDTH), nn.SiLU(), nn.Linear(WIDTH, n_out))
+
+    def forward(self, x: Tensor, context: object = None) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
+        return super().forward(x)
+
+
+def ours(kind: str) -> Peer:
+    key = "realnvp" if kind == "affine" else "spline"
+    spec, data = MODELS[key], DATASETS["moons"]
+    settings = {"n_couplings": N_AFFINE if kind == "affine" else N_SPLINE, "width": WIDTH}
+    model = build_model(spec, spec.settings.from_dict(settings), data, data.settings(), 0)
+    return model, model.log_prob
+
+
+def of_zuko(kind: str) -> Peer:
+    zuko = import_module("zuko")
+    couplings = import_module("zuko.flows.coupling")
+    shapes = {"affine": ((), ()), "spline": ((BINS,), (BINS,), (BINS - 1,))}[kind]
+    univariate = {
+        "affine": zuko.transforms.MonotonicAffineTransform,
+        "spline": lambda w, h, d: zuko.transforms.MonotonicRQSTransform(w, h, d, bound=BOUND),
+    }[kind]
+    layers = [
+        couplings.GeneralCouplingTransform(
+            2, mask=torch.tensor([i % 2 == 0, i % 2 == 1]), univariate=univariate, shapes=shapes,
+            hidden_features=(WIDTH, WIDTH), activation=nn.SiLU,
+        )
+        for i in range(N_AFFINE if kind == "affine" else N_SPLINE)
+    ]  # fmt: skip
+    base = zuko.lazy.UnconditionalDistribution(
+        zuko.distributions.DiagNormal, torch.zeros(2), torch.ones(2), buffer=True
+    )
+    flow = zuko.lazy.Flow(layers, base)
+    return flow, lambda x: flow().log_prob(x)
+
+
+def of_nflows(kind: str) -> Peer:
+    transforms = import_module("nflows.transforms")
+    flow_class = import_module("nflows.flows.base").Flow
+    normal = import_module("nflows.distributions.normal").StandardNormal
+    n = N_AFFINE if kind == "affine" else N_SPLINE
+    masks = [torch.tensor([i % 2, (i + 1) % 2]) for i in range(n)]
+    if kind == "affine":
+        layers = [transforms.AffineCouplingTransform(mask, Net) for mask in masks]
+    else:
+        layers = [
+            transforms.PiecewiseRationalQuadraticCouplingTransform(
+                mask, Net, num_bins=BINS, tails="linear", tail_bound=BOUND
+            )
+            for mask in masks
+        ]
+    flow = flow_class(transforms.CompositeTransform(layers), normal([2]))
+    return flow, flow.log_prob
+
+
+def of_normflows(kind: str) -> Peer:
+    nf = import_module("normflows")
+    layers: list[nn.Module] = []
+    for i in range(N_AFFINE if kind == "affine" else N_SPLINE):
+        if kind == "affine":
+            layers += [nf.flows.AffineCouplingBlock(Net(1, 2)), nf.flows.Permute(2, mode="swap")]
+        else:
+            layer = nf.flows.CoupledRationalQuadraticSpline(
+                2, 1, WIDTH, num_bins=BINS, tail_bound=BOUND, reverse_mask=i % 2 == 1
+            )
+            layer.prqct.transform_net = Net(1, layer.prqct.transform_net.final_layer.out_features)
+            layers.append(layer)
+    flow = nf.NormalizingFlow(nf.distributions.DiagGaussian(2, trainable=False), layers)
+    return flow, flow.log_prob
+
+
+def of_freia(kind: str) -> Peer:
+    if kind != "affine":
+        raise LookupError("FrEIA 0.2 has no spline coupling.")
+    framework, modules = import_module("FrEIA.framework"), import_module("FrEIA.modules")
+    flow = framework.SequenceINN(2)
+    for _ in range(N_AFFINE // 2):  # each block is two couplings
+        flow.append(modules.GLOWCouplingBlock, subnet_constructor=Net)
+
+    def log_prob(x: Tensor) -> Tensor:
+        z, log_det = flow(x)
+        return -0.5 * z.square().sum(1) + log_det
+
+    return flow, log_prob
+
+
+def stepper(peer: Peer, x: Tensor, loss: Callable[[], Tensor] | None = None, **options: bool) -> Callable[[], None]:
+    """One training step: gradient of the mean negative log density, then Adam."""
+    model, log_prob = peer
+    optimiser = torch.optim.Adam(model.parameters(), lr=1e-3, **options)
+
+    def step() -> None:
+        value = loss() if loss else -log_prob(x).mean()
+        optimiser.zero_grad(set_to_none=True)
+        value.backward()
+        optimiser.step()
+
+    return step
+
+
+def milliseconds(step: Callable[[], None]) -> float:
+    start = time.process_time()
+    for _ in range(STEPS):
+        step()
+    return 1000 * (time.process_time() - start) / STEPS
+
+
+def compare(kind: str) -> dict[str, Any]:
+    """Milliseconds of CPU a step of each, and how many times ours goes into it."""
+    density: Any = DATASETS["moons"].density
+    x = density.sample(BATCH, rng=make_rng(0))
+    peers = {"zuko": of_zuko, "nflows": of_nflows, "normflows": of_normflows, "FrEIA": of_freia}
+    steppers = {"ours": stepper(ours(kind), x, fused=True)}
+    for name, build in peers.items():
+        try:
+            steppers[name] = stepper(build(kind), x, fused=True)
+            steppers[f"{name}, its usual Adam"] = stepper(build(kind), x)
+        except LookupError:
+            continue
+    if has_compiler():
+        mine = ours(kind)
+        loss = compile_loss(lambda batch: -mine[1](batch).mean())
+        steppers["ours, compiled"] = stepper(mine, x, lambda: loss(x), fused=True)
+    for step in steppers.values():
+        milliseconds(step)
+    rounds = [{name: milliseconds(step) for name, step in steppers.items()} for _ in range(ROUNDS)]
+    best = {name: min(each[name] for each in rounds) for name in steppers}
+    return {
+        name: {"ms": round(ms, 3), "over_ours": round(ms / best["ours"], 2), "steps_per_s": round(1000 / ms)}
+        for name, ms in best.items()
+    }
+
+
+def main() -> None:
+    """Measure and keep."""
+    use_threads(1)
+    keep("flows", {"batch": BATCH, "affine": compare("affine"), "spline": compare("spline")})
+
+
+if __name__ == "__main__":
+    main()
