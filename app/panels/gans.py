@@ -93,6 +93,7 @@ def draw_gan_formula(experiment: Experiment, run: Run | None, step: int | None) 
     st.latex(game.formula)
     if "zeta" in game.formula:
         st.latex(r"\zeta(t) = \log(1 + e^t),\qquad r = D(x),\ f = D(G(z))")
+    st.caption(_of_noise(settings))
     shown = snapshot_at(run, step)
     if shown is None:
         st.caption("Once a run has ended, the numbers of a step stand here.")
@@ -121,6 +122,20 @@ def _about(shown: Snapshot, settings: PlaneGanSettings) -> str:
     return (
         f"Step {shown.step:,}: means over the batches since the snapshot before; {answers} (1,000 points each).{tells} "
         f"{LOSSES[settings.loss].paper}."
+    )
+
+
+def _of_noise(settings: PlaneGanSettings) -> str:
+    """What the noise lets the generator do with the gaps between modes."""
+    if settings.pieces == 1:
+        return (
+            "The noise is in one piece and G is continuous: what it makes hangs together, with bridges between the "
+            "modes. Their cure: several pieces of noise, under More or Fork."
+        )
+    return (
+        f"The noise lies in {settings.pieces} pieces, equally likely: G is continuous on each, and free to jump "
+        "between them, so that modes need no bridges. Gurumurthy et al. 2017, arXiv:1706.02071; why one piece is not "
+        "enough: Tanielian et al. 2020, arXiv:2006.04596."
     )
 
 

@@ -198,6 +198,14 @@ def test_the_formula_is_that_of_the_game_with_its_numbers(come: Open, stored_gam
     assert LOSSES["hinge"].formula in page.latex[0].value
 
 
+def test_bridges_and_their_cure_are_explained_where_they_are(come: Open) -> None:
+    def said(link: dict[str, str]) -> str:
+        return " ".join(caption.value for caption in come(link).caption)
+
+    assert "lies in 16 pieces" in said({"target": "ring_narrow"})
+    assert "several pieces of noise" in said(FIRST)
+
+
 def test_a_discriminator_that_can_tell_nothing_has_the_loss_that_is_said() -> None:
     import torch
 
