@@ -76,7 +76,7 @@ class Chart {
 
   /** The empty chart with its axes; returns how to place a point. */
   frame(top, bottom, end, xTitle, yTitle, xTicks, colours) {
-    const { context: c, width, height } = sharpen(this.canvas), box = { left: 38, right: width - 8, up: 16, down: height - 30 };
+    const { context: c, width, height } = sharpen(this.canvas), box = { left: 38, right: width - 18, up: 16, down: height - 30 };
     const x = (v) => box.left + ((box.right - box.left) * v) / end, y = (v) => box.down - ((box.down - box.up) * (v - bottom)) / (top - bottom);
     c.clearRect(0, 0, width, height);
     c.font = FONT(this.canvas);

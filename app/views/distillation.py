@@ -64,7 +64,7 @@ def draw_page() -> None:
     shown = draw_controls(KEYS, model, target, presets_of(model, target))
     moment = current_moment(part, shown)
     link = link_parameters(KEYS, model, target, shown, moment)
-    write_link(link | ({"part": part} if part != "points" else {}))
+    write_link(link if part == "points" else {n: text for n, text in link.items() if n != "target"} | {"part": part})
     try:
         draw_stage(part, target, shown)
     except DataError as error:

@@ -15,10 +15,10 @@ from engines.plan import Plan
 from engines.settings import Settings, setting
 
 
-def student_from_setting() -> float:
+def student_from_setting(default: float) -> float:
     """When the student takes over."""
     return setting(
-        0.5,
+        default,
         "Student from",
         "Share of the training after which the student learns from the teacher; before, the teacher learns from data.",
         low=0.1,
@@ -31,7 +31,7 @@ def student_from_setting() -> float:
 class DistillationSettings(Settings):
     """Size of teacher and student, and when the student takes over."""
 
-    student_from: float = student_from_setting()
+    student_from: float = student_from_setting(0.4)
     teacher_layers: int = setting(
         6, "Teacher's layers", "Masked autoregressive layers; each takes two passes to sample.", low=1, high=12, step=1
     )
@@ -75,5 +75,5 @@ DISTILLATION = ModelSpec(
     paper="van den Oord et al. 2018, Parallel WaveNet, arXiv:1711.10433",
     presets={"small student": SMALL},
     absent=ABSENT,
-    plan=Plan(steps=4000, batch_size=256, learning_rate=5e-3),
+    plan=Plan(steps=6000, batch_size=256, learning_rate=5e-3),
 )

@@ -34,7 +34,7 @@ _SEED = 32
 class ToneDistillationSettings(Settings):
     """Size of teacher and student, when the student takes over, and the weight of the power term."""
 
-    student_from: float = student_from_setting()
+    student_from: float = student_from_setting(0.5)
     power_weight: float = setting(
         0.0,
         "Power term",
