@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,6 @@ ROOT = Path(__file__).resolve().parents[1] / "checkpoints"
 TARGETS = ("moons", "ring", "spirals", "pinwheel", "checkerboard", "rings")
 YOURS = ("heart", "two_modes", "letters", "drawn", "picture")
 N_SNAPSHOTS, N_WEIGHTS = 24, 7  # that ship of each run: all of them together stay below 60 MB
-FLOWS_SIZE = {"n_snapshots": 9, "n_weights": 3}  # there are many of them
 SCORED = ("ring", "moons", "two_modes", "spirals", "checkerboard")
 
 FLOWS = tuple(key for key, spec in MODELS.items() if issubclass(spec.settings, FlowSettings))
@@ -63,19 +63,16 @@ class Shipped:
         return ROOT / MODELS[self.model].family / self.name
 
 
+FEWER = partial(Shipped, rounds_weights=True, n_snapshots=9, n_weights=3)  # there are many flows
+
 SHIPPED = (
     *(Shipped("realnvp", dataset, rounds_weights=True, n_snapshots=16, n_weights=4) for dataset in TARGETS + YOURS),
+    *(FEWER(model, dataset) for dataset in TARGETS for model in FLOWS if model != "realnvp"),
     *(
-        Shipped(model, dataset, rounds_weights=True, **FLOWS_SIZE)
-        for dataset in TARGETS
-        for model in FLOWS
-        if model != "realnvp"
-    ),
-    *(
-        Shipped("autoregressive_spline", dataset, "large", LARGE | changes, rounds_weights=True, **FLOWS_SIZE)
+        FEWER("autoregressive_spline", dataset, "large", LARGE | changes)
         for dataset, changes in {"rings": {"dataset_settings": FOUR_RINGS}, "spirals": {}}.items()
     ),
-    *(Shipped("distillation", name, rounds_weights=True, n_snapshots=9, n_weights=2) for name in ("moons", "ring")),
+    *(Shipped("distillation", name, rounds_weights=True, n_snapshots=8, n_weights=2) for name in ("moons", "ring")),
     Shipped("tone_distillation", "tones", rounds_weights=True, n_snapshots=7, n_weights=0),
     *(
         Shipped("vae", dataset, rounds_weights=True)

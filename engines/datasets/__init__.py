@@ -7,6 +7,7 @@ from engines.datasets.faces import FACES
 from engines.datasets.gaussian_mixture import GaussianMixture
 from engines.datasets.letters import LETTERS
 from engines.datasets.names import NAMES
+from engines.datasets.outliers import OUTLIERS
 from engines.datasets.own_images import OWN_IMAGES
 from engines.datasets.patches import PATCHES
 from engines.datasets.picture import PICTURE
@@ -17,7 +18,7 @@ from engines.datasets.torchvision_sets import CELEBA, CIFAR10, FASHION_MNIST, MN
 from engines.datasets.toy2d import TOY_2D
 from engines.registry import Registry
 
-_PLANE = (*TOY_2D, LETTERS, DRAWN, PICTURE)
+_PLANE = (*TOY_2D, OUTLIERS, LETTERS, DRAWN, PICTURE)
 _PICTURES = (
     *(DIGITS, SMALL_SHAPES, SHAPES, FACES, PATCHES, STACKED_DIGITS),
     *(MNIST, FASHION_MNIST, CIFAR10, CELEBA, OWN_IMAGES),
