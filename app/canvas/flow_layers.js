@@ -43,10 +43,10 @@ export class Layers {
   // ---- building ----
 
   build() {
-    this.figures = { base: figure("Base"), main: figure(""), data: figure("Model") };
+    this.figures = { base: figure("Base", "The base"), main: figure("", "The plane between base and data"), data: figure("Model", "Samples of the model") };
     this.figures.main.root.classList.add("main");
-    this.play = element("button", { type: "button", title: "Let the base flow to the data and back (space)", onclick: () => this.setPlaying(!this.isPlaying) }, icon("play"));
-    this.play.setAttribute("aria-label", "Play or pause the flow");
+    this.play = element("button", { type: "button", title: "Let the base flow to the data and back (space)", onclick: () => this.toggle() }, icon("play"));
+    this.play.setAttribute("aria-label", "Let it flow, or pause");
     this.track = element("canvas", { className: "layertrack", tabIndex: 0 });
     this.track.setAttribute("role", "slider");
     this.track.setAttribute("aria-label", "How many layers have acted");
@@ -154,13 +154,18 @@ export class Layers {
 
   onKey(event) {
     const by = { ArrowLeft: -0.1, ArrowDown: -0.1, ArrowRight: 0.1, ArrowUp: 0.1, PageDown: -1, PageUp: 1 }[event.key];
-    if (event.key === " " && event.target === this.track) { event.preventDefault(); this.setPlaying(!this.isPlaying); return; }
+    if (event.key === " " && event.target === this.track) { event.preventDefault(); this.toggle(); return; }
     const to = by ? this.t + by * (event.shiftKey ? 5 : 1) : { Home: 0, End: this.film?.layers }[event.key];
     if (to === undefined || !this.film) return;
     event.preventDefault();
     this.moveTo(Math.round(10 * to) / 10);
     clearTimeout(this.resting);
     this.resting = setTimeout(() => this.handlers.settled(), 400);
+  }
+
+  toggle() {
+    this.isChosen = this.isPlaying; // where it was held is where the visitor wants to be
+    this.setPlaying(!this.isPlaying);
   }
 
   setPlaying(isPlaying) {
@@ -264,8 +269,8 @@ export class Layers {
     base.canvas.setAttribute("aria-label", `Base: ${this.base}, ${RING_NAMES.includes(this.ring) ? `the ${this.ring} ring of its particles` : "its particles"} and a square grid`);
     data.canvas.setAttribute("aria-label", "Where the layers bring the particles and the grid: samples of the model");
     const costs = film ? [...film.cost].map((v) => `, ${v < 10 ? v.toFixed(1) : Math.round(v)} ms per 1,000`) : ["", ""];
-    this.facts.latent.replaceChildren(element("b", {}, "x → z "), `${ways[0]}${costs[0]}`);
-    this.facts.data.replaceChildren(element("b", {}, "z → x "), `${ways[1]}${costs[1]}`);
+    this.facts.latent.replaceChildren(element("b", {}, "x → z"), ` for densities: ${ways[0]}${costs[0]}`);
+    this.facts.data.replaceChildren(element("b", {}, "z → x"), ` for samples: ${ways[1]}${costs[1]}`);
     for (const node of [this.facts.latent, this.facts.data]) node.title = "For 1,000 points in single precision, on this server, measured when the page asked first; the best of three";
     const isFine = ledger && Number.isFinite(ledger.area[2]);
     this.facts.square.textContent = !ledger ? "" : isFine ? `square: area ${area(ledger.area[0])} in the data, ${area(ledger.area[1])} in the base; log of the ratio ${signed(ledger.area[2], 4)}, sum of log|det| ${signed(ledger.volume, 4)}` : "square: too far out to be measured";
@@ -310,9 +315,10 @@ export class Layers {
   close() { this.seeing.disconnect(); this.resizing.disconnect(); clearTimeout(this.resting); }
 }
 
-function figure(title) {
+function figure(title, label) {
   const canvas = element("canvas", {}), caption = element("div", { className: "cap" }, title);
   canvas.setAttribute("role", "img");
+  canvas.setAttribute("aria-label", label);
   return { canvas, caption, root: element("div", { className: "figure" }, canvas, caption) };
 }
 

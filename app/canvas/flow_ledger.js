@@ -34,6 +34,7 @@ export class Ledger {
     this.canvas.onpointerleave = () => this.select(null);
     this.canvas.onclick = (event) => { const bar = this.barAt(event); if (bar !== null) handlers.choose(bar); };
     this.canvas.onblur = () => this.select(null);
+    this.box.onscroll = () => this.paint();
     this.canvas.onkeydown = (event) => this.onKey(event, handlers);
   }
 
@@ -49,6 +50,7 @@ export class Ledger {
   select(bar) {
     if (bar === this.selected) return;
     this.selected = bar;
+    this.describe();
     this.paint();
   }
 
@@ -81,7 +83,8 @@ export class Ledger {
     const { view } = this;
     if (!view) { this.canvas.setAttribute("aria-label", "Ledger of a point: nothing yet"); return; }
     const layers = view.names.map((name, i) => `${name} ${signed(this.terms[i + 1])}`).join(", ");
-    this.canvas.setAttribute("aria-label", `Ledger of x = ${view.x.join(", ")}: base ${nats(this.terms[0])}, ${layers}; in all ${nats(this.total)} nats. Arrow keys go from bar to bar`);
+    const first = this.selected === null ? "" : `${this.wordsOf(this.selected).join(": ")}. `;
+    this.canvas.setAttribute("aria-label", `${first}Ledger of x = ${view.x.join(", ")}: base ${nats(this.terms[0])}, ${layers}; in all ${nats(this.total)} nats. Arrow keys go from bar to bar`);
   }
 
   /** What one bar says. */

@@ -58,8 +58,8 @@ def test_all_that_is_drawn_has_a_name_and_an_origin(visit: Callable, stored_link
     visitor = visit(stored_link | {"at": "300"})
     visitor.wait(AT_END)
     canvases = visitor.page.locator("canvas:not([aria-hidden=true])")
-    expect(canvases).to_have_count(4)
-    names = [canvases.nth(i).get_attribute("aria-label") for i in range(4)]
+    expect(canvases).to_have_count(9)  # three maps, ledger, loss, three figures of the layers and their scrubber
+    names = [canvases.nth(i).get_attribute("aria-label") for i in range(9)]
     assert all(names)
     assert any("step 300" in str(name) for name in names)
     for button in visitor.page.get_by_role("button").all():
