@@ -157,7 +157,7 @@ export class Ledger {
 
   paintFoot(c, bar, n, x, step, height) {
     const every = Math.ceil(17 / step), isEnd = bar === 0 || bar === n - 1;
-    if (!isEnd && (bar % every || (bar < 2 && step < 24) || bar > n - 2 - 12 / step)) return;
+    if (!isEnd && (bar % every || (bar + 0.5) * step < 36 || bar > n - 2 - 12 / step)) return;
     c.fillStyle = this.selected === bar ? this.colours.ink : this.colours.soft;
     c.textAlign = bar === 0 ? "left" : bar === n - 1 ? "right" : "center";
     c.font = `11px ${getComputedStyle(this.canvas).fontFamily}`;
@@ -167,7 +167,7 @@ export class Ledger {
   /** One line over the bars: what is selected, or the scale. */
   paintHead(c, y, width) {
     const { colours } = this, from = this.box.scrollLeft, wide = this.box.clientWidth || width;
-    const [left, right] = this.selected === null ? ["nats; the line is 0", ""] : this.wordsOf(this.selected);
+    const [left, right] = this.selected === null ? ["nats; the line is 0", from + wide < width - 1 ? "scroll for more →" : ""] : this.wordsOf(this.selected);
     c.fillStyle = colours.line;
     c.fillRect(PAD.left, y(0) - 0.5, width - PAD.left - PAD.right, 1);
     c.font = `12px ${getComputedStyle(this.canvas).fontFamily}`;

@@ -167,7 +167,8 @@ def draw_below(shown: ShownRun, view: TargetView, x: Point, moment: Moment | Non
         if (Path(CARDS) / f"{flow}.json").exists():
             draw_properties(flow)
         else:
-            st.caption(f"{MODELS[flow].title}: {MODELS[flow].paper}.")
+            st.subheader("Where it comes from", anchor=False)
+            st.markdown(f"{MODELS[flow].idea}  \n{MODELS[flow].paper}.")
     chosen = draw_experiments("flows", KEYS.own("lesson"))
     draw_charts(shown.run, view.entropy, key=KEYS.own("charts"))
     with st.expander("The code that made this picture", icon=":material/code:"):
