@@ -78,7 +78,8 @@ def draw_distillation_formula(experiment: Experiment, run: Run | None) -> None:
 
 def _words(found: Mapping[str, Any], weight: float) -> str:
     said = (
-        "Both log densities are exact; each KL is an estimate on fresh samples, with its standard error. The student "
+        "Both log densities are exact; each KL is an estimate, on own samples of the student or on held-out "
+        "data, with its standard error. The student "
         "minimises the first line alone, so it may leave out what the teacher can do: then the last line is large, "
         "while the first is small."
     )
