@@ -23,7 +23,6 @@ from engines.flows.flow import Flow
 from engines.flows.layers import Bijection, Inverted, Standardize
 from engines.models import MODELS
 from engines.settings import Settings, setting_fields
-from engines.training import Plan
 
 DEFAULT = "realnvp"
 ELSEWHERE = ("distillation",)  # flows of the plane that are no choice here
@@ -100,10 +99,10 @@ def draw_flow_choice(keys: PageKeys, target: str) -> None:
 def follow_target(keys: PageKeys, flow: str, before: str, target: str) -> None:
     """What was usual on the target before becomes what is usual on this one; what was set by hand stays."""
     was, now = MODELS[flow].usual(before), MODELS[flow].usual(target)
-    if current_settings(keys, "model", type(was.settings)) == was.settings:
-        store_settings(keys, "model", now.settings)
-    if current_settings(keys, "plan", Plan) == was.plan:
-        store_settings(keys, "plan", now.plan)
+    for group, old, new in (("model", was.settings, now.settings), ("plan", was.plan, now.plan)):
+        held, usual = current_settings(keys, group, type(old)).to_dict(), old.to_dict()
+        moved = {name: value for name, value in new.to_dict().items() if held[name] == usual[name]}
+        store_settings(keys, group, type(new).from_dict(held | moved))
 
 
 def presets_of(keys: PageKeys, flow: str, target: str) -> dict[str, Settings]:
