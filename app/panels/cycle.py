@@ -46,7 +46,8 @@ def presets_of(model: str, target: str) -> dict[str, Settings]:
     held = usual.to_dict()
     if model == "plane_cycle":
         return {"with the cycle": usual, "without the cycle": type(usual).from_dict(held | {"cycle": 0.0})}
-    named = {task.title: type(usual).from_dict(held | {"task": key}) for key, task in TASKS.items()}
+    presets = MODELS[model].presets
+    named = {task.title: presets.get(key, type(usual).from_dict(held | {"task": key})) for key, task in TASKS.items()}
     return named | {"day and night, no cycle": type(usual).from_dict(held | {"cycle": 0.0})}
 
 
