@@ -14,6 +14,7 @@ from typing import Any
 
 from engines.flows.autoregressive_models import LARGE_PLAN
 from engines.flows.family import FlowSettings
+from engines.gan.cycle_pictures import GLASSES
 from engines.gan.picture_gan import COLLAPSED
 from engines.gan.plane_spec import COLLAPSE, CURES
 from engines.models import MODELS
@@ -73,7 +74,17 @@ SHIPPED = (
         for dataset, changes in {"rings": {"dataset_settings": FOUR_RINGS}, "spirals": {}}.items()
     ),
     *(Shipped("distillation", name, rounds_weights=True, n_snapshots=8, n_weights=2) for name in ("moons", "ring")),
-    Shipped("tone_distillation", "tones", rounds_weights=True, n_snapshots=7, n_weights=0),
+    Shipped(
+        *("distillation", "two_modes", "small_student"),
+        {"settings": {"student_layers": 1}},
+        rounds_weights=True,
+        n_snapshots=8,
+        n_weights=2,
+    ),
+    *(
+        Shipped("tone_distillation", "tones", name, changes, rounds_weights=True, n_snapshots=7, n_weights=0)
+        for name, changes in {"": {}, "power": {"settings": {"power_weight": 20.0}}}.items()
+    ),
     *(
         Shipped("vae", dataset, rounds_weights=True)
         for dataset in ("small_shapes", "digits", "faces", "shapes", "patches")
@@ -110,8 +121,9 @@ SHIPPED = (
     ),
     *(
         Shipped("picture_cycle", "faces", task, {"settings": {"task": task}}, rounds_weights=True)
-        for task in ("sky", "glasses", "tilt")
+        for task in ("sky", "tilt")
     ),
+    Shipped("picture_cycle", "faces", "glasses", {"settings": GLASSES.to_dict()}, rounds_weights=True),
     Shipped("plane_gan", "ring", changes={"dataset_settings": NARROW}, rounds_weights=True),
     *(Shipped("plane_gan", dataset, rounds_weights=True) for dataset in ("moons", "ring_narrow", "grid")),
     *(

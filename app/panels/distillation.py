@@ -132,6 +132,10 @@ def draw_distillation_charts(run: Run | None, *, key: str) -> None:
     if "student_pitches" in last:
         shares = {who: last[f"{who}_pitches"] for who in ("data", "teacher", "student")}
         show_drawing(left, draw_pitches(PITCHES, shares), f"{key}/pitches")
+        right.caption(
+            "Pitches: the exact posterior under the density of the data, mean over 2,000 waves. It has to name one of the "
+            "four even for a wave that is none of them: look at the spectrum as well."
+        )
     info = run.info
     box.caption(
         f"Trained on {info.device} in {info.seconds:.0f} s, seed {run.experiment.seed}, {info.n_parameters:,} "
