@@ -124,12 +124,13 @@ export class Layers {
     this.redraw();
   }
 
-  /** Stand after t layers; null: at the data. */
+  /** Stand after t layers, as a link says. */
   stand(t) {
-    this.isChosen = t !== null;
-    this.isWaiting = false;
-    if (t !== null) this.t = this.film ? Math.min(t, this.film.layers) : t;
-    this.setPlaying(false);
+    this.isPlaying = this.isWaiting = false;
+    this.isChosen = true;
+    this.t = this.film ? Math.min(t, this.film.layers) : t;
+    this.showPlay();
+    this.redraw();
   }
 
   get place() { return this.isChosen && !this.isPlaying && this.t !== null ? Math.round(100 * this.t) / 100 : null; }

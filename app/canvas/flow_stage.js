@@ -75,17 +75,19 @@ class FlowStage extends Stage {
   // ---- what Python sends ----
 
   update(blob) {
-    const { numbers } = blob, isNew = numbers.visit !== this.visit;
-    this.visit = numbers.visit;
+    const { numbers } = blob, isNew = numbers.visit !== this.visit, [opened] = numbers.visit.split(" ");
+    const isReopened = this.opened !== undefined && this.opened !== opened; // an experiment to try was set up
+    Object.assign(this, { visit: numbers.visit, opened });
     if (isNew) {
       this.place = { show: [...numbers.place.show], ring: numbers.place.ring };
       this.x = numbers.place.x ?? numbers.first_x;
       this.isPointChosen = !!numbers.place.x;
       this.ledger = null;
-      if (this.isPlaced === undefined && numbers.place.layer !== null) this.layers.stand(numbers.place.layer);
-      this.isPlaced = true;
+      if (numbers.place.layer !== null) this.layers.stand(numbers.place.layer);
+      else if (isReopened) this.layers.isChosen = false;
     }
     super.update(blob);
+    if (isReopened) this.openTemperature(numbers.temperature);
     this.choose({}, false);
     if (isNew) this.askLedger();
     this.showLedger();

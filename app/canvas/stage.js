@@ -258,7 +258,7 @@ export class Stage {
     this.temperature = value;
     this.sliderValue.textContent = value.toFixed(2);
     this.slider.style.setProperty("--share", `${(100 * value) / 1.5}%`);
-    if (this.aimed) { if (value === 1 && this.aimed.samples) this.target.samples = this.aimed.samples; else this.askSamples(); }
+    if (this.aimed && this.target) { if (value === 1 && this.aimed.samples) this.target.samples = this.aimed.samples; else this.askSamples(); }
   }
 
   /** The nearest step that keeps its weights, for requests to the model. */
@@ -270,9 +270,9 @@ export class Stage {
   askSamples() {
     const step = this.nearestKept();
     if (step === null) return;
-    const asked = performance.now();
-    this.decoder.ask("samples", { run: this.digest, step, what: "samples", temperature: this.temperature, n: 1000 },
-      (blob) => { this.target.samples = blob.samples.values; this.latency = performance.now() - asked; this.answers = (this.answers ?? 0) + 1; this.jump = true; },
+    const asked = performance.now(), { digest } = this;
+    this.decoder.ask("samples", { run: digest, step, what: "samples", temperature: this.temperature, n: 1000 },
+      (blob) => { if (digest !== this.digest || !this.target) return; this.target.samples = blob.samples.values; this.latency = performance.now() - asked; this.answers = (this.answers ?? 0) + 1; this.jump = true; },
       (error) => error.message !== "lost" && this.say(error.message));
   }
 
