@@ -139,7 +139,7 @@ def tone_card(where: Mapping[str, str]) -> tuple[dict[str, Any], dict[str, Any]]
             "data": found["data_spectrum"],
             "teacher": found["teacher_spectrum"],
             "student": found["student_spectrum"],
-            "power": power["student_spectrum"],
+            "with the power term": power["student_spectrum"],
         }.items()
     }
     card = {
@@ -154,8 +154,9 @@ def tone_card(where: Mapping[str, str]) -> tuple[dict[str, Any], dict[str, Any]]
         "capacity": {
             "value": f"teacher {found['teacher_nll']:.3f} nats a sample on held-out tones (best possible "
             f"{found['true_nll']:.3f}); the student leaves most out: {found['nll']:.3g} nats a sample",
-            "how": "Stored runs, 1,000 held-out tones. Mean magnitude at 250, 375, 500 and 625 Hz: data "
-            f"{said['data']}; teacher {said['teacher']}; student {said['student']}; with the power term {said['power']}.",
+            "how": "Stored runs, 1,000 held-out tones. Mean magnitude at 250, 375, 500 and 625 Hz: "
+            + "; ".join(f"{name} {numbers}" for name, numbers in said.items())
+            + ".",
         },
         "density": {
             "value": "exact for both, and one factor for each sample of a wave",
@@ -176,7 +177,7 @@ def main() -> None:
     where, results = machine(), {}
     for model, measure in (("distillation", plane_card), ("tone_distillation", tone_card)):
         card, results[model] = measure(where)
-        text = json.dumps(card, indent=1, ensure_ascii=False) + "\n"
+        text = json.dumps(card, indent=1, ensure_ascii=False).replace(" -", " −") + "\n"
         (CARDS / f"{model}.json").write_text(text, encoding="utf-8")
     keep("properties_distillation", results)
 

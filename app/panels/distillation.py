@@ -133,8 +133,8 @@ def draw_distillation_charts(run: Run | None, *, key: str) -> None:
         shares = {who: last[f"{who}_pitches"] for who in ("data", "teacher", "student")}
         show_drawing(left, draw_pitches(PITCHES, shares), f"{key}/pitches")
         right.caption(
-            "Pitches: the exact posterior under the density of the data, mean over 2,000 waves. It has to name one of the "
-            "four even for a wave that is none of them: look at the spectrum as well."
+            "Pitches: the exact posterior under the density of the data, mean over 2,000 waves. It has to name one of "
+            "the four even for a wave that is none of them: look at the spectrum as well."
         )
     info = run.info
     box.caption(
