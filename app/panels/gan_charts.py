@@ -11,7 +11,9 @@ import streamlit as st
 
 from app.figures.gans import draw_game_losses, draw_modes_curve, draw_quality_curve, draw_sweep
 from app.panels.charts import show_drawing
+from app.panels.gan_odds import published_table
 from app.panels.gan_target import PERFECT_QUALITY
+from engines.gan.plane_spec import PUBLISHED
 from engines.training.run import Run
 
 SWEEP = Path(__file__).resolve().parents[2] / "assets" / "measured" / "gan_sweep.json"
@@ -71,9 +73,7 @@ def _draw_sweep(found: dict[str, Any], key: str) -> None:
     protocol = found.get("protocol", {})
     if protocol:
         st.caption("; ".join(f"{name.replace('_', ' ')}: {value}" for name, value in protocol.items()) + ".")
-    if rows := found.get("published"):
-        names = list(rows[0])
-        table = "\n".join("| " + " | ".join(str(row.get(name, "")) for name in names) + " |" for row in rows)
-        st.markdown(
-            "| " + " | ".join(n.replace("_", " ") for n in names) + " |\n" + "|---" * len(names) + "|\n" + table
-        )
+    st.markdown("**The published ring and grid**")
+    for column, name in zip(st.columns(2), PUBLISHED, strict=True):
+        column.markdown(published_table(name))
+    st.caption("Other nets and other noise in each: a row says what was reached, not what a cure adds. True samples: 98.9 %.")

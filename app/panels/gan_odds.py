@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from functools import lru_cache
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 import streamlit as st
@@ -14,6 +15,23 @@ from engines.training import Experiment
 
 ODDS = Path(__file__).resolve().parents[2] / "assets" / "measured" / "gan_odds.json"
 TEACHING = {"std": 0.1}  # the ring of the page's presets
+# Table 1 of VEEGAN (arXiv:1705.07761) and of PacGAN (arXiv:1712.04086): modes, share of high quality, reverse KL.
+PAPERS = {
+    "ring of 8": (
+        ("GAN (VEEGAN's table)", 1, 0.993, None),
+        ("Unrolled GAN (VEEGAN's table)", 7.6, 0.356, None),
+        ("VEEGAN (its own table)", 8, 0.529, None),
+        ("GAN (PacGAN's table)", 6.3, 0.982, 0.45),
+        ("PacGAN2 (its own table)", 7.9, 0.956, 0.07),
+    ),
+    "grid of 25": (
+        ("GAN (VEEGAN's table)", 3.3, 0.005, None),
+        ("Unrolled GAN (VEEGAN's table)", 23.6, 0.16, None),
+        ("VEEGAN (its own table)", 24.6, 0.40, None),
+        ("GAN (PacGAN's table)", 17.3, 0.948, 0.70),
+        ("PacGAN4 (its own table)", 24.8, 0.936, 0.04),
+    ),
+}
 
 
 @lru_cache(maxsize=1)
@@ -40,6 +58,20 @@ def odds_said(experiment: Experiment) -> str:
         if _is_same(experiment, Experiment.default("plane_gan", PUBLISHED[name][0])):
             return _of_protocol(name, odds)
     return ""
+
+
+def published_table(name: str) -> str:
+    """The rows of the papers for a protocol, and ours with the preset that made it, as Markdown."""
+    odds, (_, usual) = measured_odds()["published"][name], PUBLISHED[name]
+    preset = next(key for key, settings in PLANE_GAN.presets.items() if settings == usual.settings)
+    ours = f"**here: preset *{preset}*, {odds['steps']:,} steps, mean of {len(odds['modes'])} seeds**"
+    means = (fmean(odds[key]) for key in ("modes", "high_quality", "reverse_kl"))
+    rows = [*PAPERS[name], (ours, *means)]
+    lines = (
+        f"| {row} | {modes:g} | {100 * quality:.1f} % | {'' if kl is None else format(kl, '.2g')} |"
+        for row, modes, quality, kl in rows
+    )
+    return f"| {name} | modes | high quality | reverse KL |\n|---|---|---|---|\n" + "\n".join(lines)
 
 
 def _is_same(a: Experiment, b: Experiment) -> bool:

@@ -14,7 +14,7 @@ from streamlit.testing.v1 import AppTest
 from app.canvas.gan_stage import Cure, GanPlace, alarms, read_cure, read_place, said
 from app.figures.gans import draw_game_losses, draw_modes_curve, draw_quality_curve, draw_sweep
 from app.house import House
-from app.panels.gan_odds import measured_odds
+from app.panels.gan_odds import measured_odds, published_table
 from app.panels.gan_target import PERFECT_QUALITY, gan_target
 from app.panels.gans import NOTHING, changes_of, differences
 from app.panels.lessons import experiments
@@ -270,6 +270,12 @@ def test_the_published_rows_are_reached(
     assert max(found["reverse_kl"]) <= most_kl
     page = come({"target": PUBLISHED[name][0]})
     assert any(f"The published {name} by this preset" in caption.value for caption in page.caption)
+
+
+def test_each_row_beside_the_papers_names_its_preset() -> None:
+    assert published_table("ring of 8").splitlines()[-1].startswith("| **here: preset *narrow modes*, 2,000 steps")
+    assert "*many narrow modes*" in published_table("grid of 25")
+    assert "| 24.8 | 93.6 % | 0.04 |" in published_table("grid of 25")
 
 
 # ---- what it knows of its target ----
