@@ -76,4 +76,6 @@ def _draw_sweep(found: dict[str, Any], key: str) -> None:
     st.markdown("**The published ring and grid**")
     for column, name in zip(st.columns(2), PUBLISHED, strict=True):
         column.markdown(published_table(name))
-    st.caption("Other nets and other noise in each: a row says what was reached, not what a cure adds. True samples: 98.9 %.")
+    st.caption(
+        "Other nets and other noise in each: a row says what was reached, not what a cure adds. True samples: 98.9 %."
+    )
