@@ -138,7 +138,7 @@ class SoundStage {
     data.tag.textContent = "held out";
     data.clock.textContent = `${fixed(entropy / size, 3)} ± ${(error / size).toFixed(3)} nats a sample`;
     data.likely.textContent = m ? fixed(m.data_loudness, 3) : "–";
-    const clock = (who) => (m?.[`${who}_sample_ms`] ? `${m[`${who}_sample_ms`].toPrecision(3)} ms, ${m[`${who}_sample_passes`]} passes` : "timed at the end");
+    const clock = (who) => (m?.[`${who}_sample_ms`] ? `${m[`${who}_sample_ms`].toPrecision(3)} ms, ${m[`${who}_sample_passes`]} pass${m[`${who}_sample_passes`] > 1 ? "es" : ""}` : "timed at the end");
     const at = picture?.step ?? 0;
     teacher.tag.textContent = !picture ? "" : at < handover ? "learns from data" : "frozen";
     student.tag.textContent = !picture ? "" : at <= handover ? "waits" : "learns from the teacher";

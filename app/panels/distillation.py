@@ -94,7 +94,7 @@ def draw_clock_table(run: Run | None) -> None:
     rows = ""
     for what, title in (("sample", "1,000 samples"), ("density", "1,000 log densities")):
         cells = [
-            f"{found[f'{who}_{what}_ms']:.3g} ms, {found[f'{who}_{what}_passes']:.0f} passes"
+            f"{found[f'{who}_{what}_ms']:.3g} ms, {_passes(found[f'{who}_{what}_passes'])}"
             for who in ("teacher", "student")
         ]
         ratio = found[f"teacher_{what}_ms"] / found[f"student_{what}_ms"]
@@ -102,6 +102,10 @@ def draw_clock_table(run: Run | None) -> None:
     st.markdown("| | teacher | student | the student is |\n|---|---|---|---|\n" + rows)
     device = run.info.device if run is not None else ""
     st.caption(f"Median of five by the clock at the end of the run, on {device}. A pass: one call of one layer's net.")
+
+
+def _passes(count: float) -> str:
+    return f"{count:.0f} pass{'es' if count > 1 else ''}"
 
 
 def _times(ratio: float) -> str:
