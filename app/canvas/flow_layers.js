@@ -193,13 +193,14 @@ export class Layers {
 
   /** Called at each animation frame; isBusy: whether the training is being replayed. */
   frame(dt, isBusy) {
+    if (!this.isSeen || !this.colours || (isBusy && !this.isWellSeen)) return; // a sliver at the edge waits for the replay's end
     if (this.film && this.goal) {
       const share = wantsStillness() ? 1 : 1 - Math.exp(-dt / SMOOTHING);
       if (this.film.approach(this.goal, share)) this.redraw();
     }
     if (this.isWaiting && this.isWellSeen && this.film && !isBusy) { this.setPlaying(true); this.isOnce = true; }
-    if (this.isPlaying && this.isSeen) this.advance(Math.min(dt, 100));
-    if (this.isDirty && this.isSeen && this.colours) this.paint();
+    if (this.isPlaying) this.advance(Math.min(dt, 100));
+    if (this.isDirty) this.paint();
   }
 
   advance(dt) {
