@@ -68,6 +68,29 @@ def test_views_and_layers_change_the_picture_and_the_link(come: Callable) -> Non
     visitor.wait_for_other_picture(picture)
 
 
+STROKES = """() => {
+  const { prototype } = CanvasRenderingContext2D, own = prototype.lineTo;
+  let n = 0;
+  prototype.lineTo = function (...at) { n += 1; own.apply(this, at); };
+  const count = (more) => { n = 0; genlabStage.paintPlane(genlabStage.plane, genlabStage.motion, more); return n; };
+  const strokes = count({}) - count({ warp: null });
+  prototype.lineTo = own;
+  return strokes;
+}"""  # lines of the latent grid
+
+
+def test_each_piece_of_the_noise_shows_a_grid_of_its_own(come: Callable, server: Server) -> None:
+    bare = {"layers": "grid"}
+    assert come(bare).page.evaluate(STROKES) == 2 * 17 * 16
+    changes: dict[str, Any] = {"settings": SMALL | {"pieces": 3}, "dataset_settings": {"std": 0.1}}
+    trainer = Trainer(Experiment.default("plane_gan", "ring", steps=30, batch_size=32, **changes), device="cpu")
+    train_and_store(trainer, server.store.root / trainer.experiment.digest)
+    visitor = come(bare | {"model.pieces": "3"}, reduced_motion="reduce")
+    assert visitor.page.evaluate(STROKES) == 3 * 2 * 5 * 4
+    click(visitor, "One iteration, slowly")
+    expect(visitor.page.locator(".narrated")).to_contain_text("one of 3 pieces", timeout=40_000)
+
+
 def test_a_collapse_raises_the_alarm_and_a_cure_forks_it(come: Callable) -> None:
     visitor = come()
     alert = visitor.page.get_by_role("alert").filter(has_text="modes")
