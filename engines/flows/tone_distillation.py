@@ -25,8 +25,8 @@ from engines.plan import Plan
 from engines.settings import Settings, setting
 from engines.tensors import make_rng, to_numpy
 
-N_LIKELY, N_LIKELY_AT_END = 128, 1_000  # held-out waves; each costs the student D passes
-N_HEARD, N_HEARD_AT_END = 256, 2_000  # waves of both for spectra and pitches
+N_LIKELY, N_LIKELY_AT_END = 64, 1_000  # held-out waves; each costs the student D passes
+N_HEARD, N_HEARD_AT_END = 128, 2_000  # waves of both for spectra and pitches
 _SEED = 32
 
 
