@@ -1,102 +1,131 @@
-"""The property card of RealNVP: stability, capacity, density, constraints, speed. Writes assets/properties/."""
+"""The property cards of the flows of the plane, and what each costs at its usual size. Writes into assets/.
+
+Costs are measured in rounds that take turns over all flows, and the fastest round counts, in CPU time of one thread.
+
+    python benchmarks/bench_properties.py
+"""
 
 from __future__ import annotations
 
 import json
-import statistics
 import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from benchmarks.machine import ROOT, keep, machine
+from engines.build_checkpoints import FLOWS, SHIPPED
+from engines.models import MODELS
 from engines.tensors import make_rng, use_threads
 from engines.training import Experiment, Trainer, train
 from engines.training.run import Run
 
-SEEDS = range(8)
-GOOD = 0.05  # nats
-CARD = ROOT / "assets" / "properties" / "realnvp.json"
+SEEDS, STEPS = range(4), 600
+N_POINTS, ROUNDS = 1000, 5
+CARDS, COSTS = ROOT / "assets" / "properties", ROOT / "assets" / "measured" / "flow_costs.json"
+CONSTRAINTS = {
+    "nice": "half of the coordinates stands still in each layer, and only one last scaling changes volume",
+    "planar": "each layer has one direction, and w·u > -1; the way back is the root of one increasing function",
+    "radial": "each layer has one centre, and β > -α",
+    "glow": "half stands still in each coupling; the linear maps keep an LU form",
+    "maf": "the coordinates have an order; samples take one pass for each of them",
+    "iaf": "the coordinates have an order; densities of given points take one pass for each of them",
+    "autoregressive_spline": "the coordinates have an order; splines act inside a bound and are monotone",
+    "residual": "every layer contracts, so many are needed; the way back is iterated",
+    "continuous": "paths never cross; both directions take steps of a solver",
+    "stack": "what its layers ask for",
+}
+HALF = "half of the coordinates stands still in each layer"
 
 
-def final_kls() -> list[float]:
-    """KL to the truth of the default run on two moons, for each seed; a diverged one counts as infinite."""
-    kls = []
-    for seed in SEEDS:
-        *_, last = train(Experiment.default("realnvp", "moons", seed=seed), device="cpu")
-        kls.append(last.metrics["kl"])
-    return kls
+def final_kls(model: str) -> list[float]:
+    """KL to the truth on two moons for each seed."""
+    return [list(train(Experiment.default(model, "moons", seed=seed, steps=STEPS), device="cpu"))[-1].metrics["kl"]
+            for seed in SEEDS]  # fmt: skip
 
 
-def shipped() -> dict[str, Run]:
-    """The stored runs by target."""
-    folders = sorted((ROOT / "checkpoints" / "flow").glob("realnvp-*"))
-    return {folder.name.removeprefix("realnvp-"): Run.load(folder) for folder in folders}
+def shipped(model: str) -> dict[str, Mapping[str, Any]]:
+    """The last measures of the stored runs at usual settings, by target."""
+    runs = {s.dataset: Run.load(s.folder) for s in SHIPPED if s.model == model and not s.variant}
+    return {dataset: run.snapshots[-1].metrics for dataset, run in runs.items()}
 
 
-def speeds() -> tuple[float, float, float]:
-    """Training steps, samples and density evaluations a second."""
-    trainer = Trainer(Experiment.default("realnvp", "moons"), device="cpu")
-    steps = _rate(trainer.advance, 300)
-    model, points = trainer.model.eval(), torch.randn(10_000, 2)
-    with torch.inference_mode():
-        samples = 10_000 * _rate(lambda: model.sample(10_000, rng=make_rng(0)), 20)
-        densities = 10_000 * _rate(lambda: model.log_prob(points), 20)
-    return steps, samples, densities
+def works(model: str) -> dict[str, Callable[[], object]]:
+    """What is timed: a training step, and N_POINTS densities and samples, as a trained model gives them."""
+    trainer = Trainer(Experiment.default(model, "moons"), device="cpu")
+    run = next(Run.load(s.folder) for s in SHIPPED if (s.model, s.dataset, s.variant) == (model, "moons", ""))
+    flow, points = run.model(), torch.randn(N_POINTS, 2)
+    return {
+        "step_ms": trainer.advance,
+        "density_ms": lambda: flow.log_prob(points),
+        "sample_ms": lambda: flow.sample(N_POINTS, rng=make_rng(0)),
+    }
 
 
-def _rate(work: object, times: int) -> float:
-    assert callable(work)  # noqa: S101
-    for _ in range(max(1, times // 10)):
-        work()
-    start = time.perf_counter()
+def milliseconds(work: Callable[[], object], times: int = 20) -> float:
+    start = time.process_time()
     for _ in range(times):
         work()
-    return times / (time.perf_counter() - start)
+    return 1000 * (time.process_time() - start) / times
 
 
-def main() -> None:
-    """Measure, keep the numbers, and write the card."""
-    use_threads(1)
-    kls, runs, (steps, samples, densities) = final_kls(), shipped(), speeds()
-    ends = {name: run.snapshots[-1].metrics for name, run in runs.items()}
-    good = sum(kl < GOOD for kl in kls)
+def costs() -> dict[str, dict[str, float]]:
+    """Milliseconds of each work of each flow."""
+    all_works = {(model, name): work for model in FLOWS for name, work in works(model).items()}
+    for work in all_works.values():
+        milliseconds(work, 3)
+    rounds = [{place: milliseconds(work) for place, work in all_works.items()} for _ in range(ROUNDS)]
+    best = {place: min(each[place] for each in rounds) for place in all_works}
+    return {model: {name: round(best[model, name], 3) for name in works(model)} for model in FLOWS}
+
+
+def card_of(model: str, kls: list[float], ends: Mapping[str, Mapping[str, Any]], cost: Mapping[str, float]) -> Any:
+    """The card of one flow."""
+    where, spec = machine(), MODELS[model]
     worst = max(abs(m["integral"] - 1) for m in ends.values())
-    reached = ", ".join(
-        f"{name.replace('_', ' ')} {m['kl']:.3f}" for name, m in sorted(ends.items(), key=lambda p: p[1]["kl"])
-    )
-    keep("properties", {"kl_moons_by_seed": kls, "kl_by_target": {n: m["kl"] for n, m in ends.items()},
-                        "worst_integral_error": worst, "steps_per_second": steps, "samples_per_second": samples,
-                        "densities_per_second": densities})  # fmt: skip
-    where = machine()
-    card = {
+    reached = ", ".join(f"{n.replace('_', ' ')} {m['kl']:.4f}" for n, m in sorted(ends.items()))
+    plan = spec.plan
+    return {
         "stability": {
-            "value": f"{good} of {len(kls)} seeds end below {GOOD} nats on two moons "
-            f"(median {statistics.median(kls):.3f})",
-            "how": f"Default settings, seeds 0 to {len(kls) - 1}; KL(data ‖ model) on 20,000 held-out points. "
-            f"Lowest {min(kls):.4f}, highest {max(kls):.4f} nats.",
+            "value": f"{len(kls)} seeds end between {min(kls):.3f} and {max(kls):.3f} nats on two moons",
+            "how": f"Usual settings, {STEPS} steps, seeds 0 to {len(kls) - 1}; KL(data ‖ model) on held-out points.",
         },
         "capacity": {
             "value": f"two moons {ends['moons']['kl']:.3f}, ring of 8 {ends['ring']['kl']:.3f}, "
             f"two spirals {ends['spirals']['kl']:.3f} nats from the truth",
-            "how": f"Final KL of the stored runs (2,000 steps, 8 couplings): {reached} nats.",
+            "how": f"Final KL of the stored runs ({plan.steps:,} steps of {plan.batch_size}): {reached} nats.",
         },
         "density": {
             "value": f"exact; its integral over the plane is 1 to within {worst:.4f}",
             "how": "Midpoint rule on the doubled window, refined where there is mass; the worst of all stored runs.",
         },
         "constraints": {
-            "value": "every layer invertible with a cheap log-determinant; latent and data have the same dimension",
+            "value": f"invertible, latent and data have the same dimension; {CONSTRAINTS.get(model, HALF)}",
             "how": "By construction; round trip and log-determinant are held against autograd in the tests.",
         },
         "speed": {
-            "value": f"{steps:,.0f} training steps, {samples:,.0f} samples, {densities:,.0f} densities a second",
-            "how": f"One thread of {where['cores']} cores, batch 256, torch {where['torch']}; "
-            "both directions take one pass.",
+            "value": f"{1000 / cost['step_ms']:,.0f} training steps, {1e6 / cost['sample_ms']:,.0f} samples, "
+            f"{1e6 / cost['density_ms']:,.0f} densities a second",
+            "how": f"CPU time of one thread of {where['cores']} cores, batch 256 in training and {N_POINTS:,} else, "
+            f"torch {where['torch']}; all flows in turn, fastest of {ROUNDS} rounds.",
         },
     }
-    CARD.parent.mkdir(exist_ok=True)
-    Path(CARD).write_text(json.dumps(card, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def main() -> None:
+    """Measure, keep the numbers, and write the cards."""
+    use_threads(1)
+    cost = costs()
+    COSTS.write_text(json.dumps(cost, indent=1) + "\n", encoding="utf-8")
+    found: dict[str, Any] = {}
+    for model in FLOWS:
+        kls, ends = final_kls(model), shipped(model)
+        found[model] = {"kl_moons_by_seed": kls, "kl_by_target": {n: m["kl"] for n, m in ends.items()}} | cost[model]
+        text = json.dumps(card_of(model, kls, ends, cost[model]), indent=1, ensure_ascii=False)
+        Path(CARDS / f"{model}.json").write_text(text + "\n", encoding="utf-8")
+    keep("properties", found)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 
 import plotly.graph_objects as go
 
-from app.theme import ROLES
+from app.theme import ROLES, Role
+
+_STYLES: tuple[tuple[Role, str], ...] = (("model", "solid"), ("field", "dash"))
 
 
 @dataclass(frozen=True)
@@ -82,6 +84,30 @@ def draw_loss_curve(steps: Sequence[int], loss: Sequence[float], entropy: float)
     return Drawing(
         figure, f"The loss falls from {loss[0]:.3f} to {loss[-1]:.3f} nats, {gap:.3f} above the entropy of the data."
     )
+
+
+def draw_two_losses(
+    names: Sequence[str], steps: Sequence[Sequence[int]], losses: Sequence[Sequence[float]], entropy: float
+) -> Drawing:
+    """Training losses of two models on the same data, with the entropy of the data.
+
+    Args:
+        names: Of the two.
+        steps: Of each.
+        losses: Of each: mean negative log-likelihood since the point before, nats.
+        entropy: Of the data, nats.
+    """
+    figure, styles = go.Figure(), _STYLES
+    for name, at, loss, (role, dash) in zip(names, steps, losses, styles, strict=True):
+        line = {"color": ROLES[role]["light"], "dash": dash}
+        figure.add_scatter(x=list(at), y=list(loss), mode="lines+markers", name=name, line=line, marker_size=5)
+    ends = [0, max((at[-1] for at in steps if at), default=1)]
+    line = {"color": ROLES["data"]["light"], "dash": "dot"}
+    figure.add_scatter(x=ends, y=[entropy, entropy], mode="lines", name="entropy of the data", line=line)
+    figure.update_yaxes(title="negative log-likelihood (nats)")
+    finish(figure)
+    last = ", ".join(f"{name} {loss[-1]:.3f}" for name, loss in zip(names, losses, strict=True) if loss)
+    return Drawing(figure, f"Final losses in nats: {last}; the entropy of the data is {entropy:.3f}.")
 
 
 def finish(figure: go.Figure) -> None:

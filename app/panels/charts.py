@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from app.figures.curves import Drawing, draw_kl_curve, draw_loss_curve
+from app.figures.curves import Drawing, draw_kl_curve, draw_loss_curve, draw_two_losses
 from engines.training.run import Run
 
 
@@ -34,6 +36,22 @@ def draw_charts(run: Run | None, entropy: tuple[float, float], *, key: str) -> N
             f"{info.n_parameters:,} parameters, torch {info.versions.get('torch', '?')}. "
             "KL by the paired estimator on held-out points."
         )
+
+
+def draw_losses(runs: Sequence[Run | None], names: Sequence[str], entropy: float, *, key: str) -> None:
+    """An expander with the losses of two runs; nothing is computed before it is opened."""
+    box = st.expander("Charts: both losses over training", icon=":material/show_chart:", key=key, on_change="rerun")
+    if not box.open:
+        return
+    with box:
+        ended = [run for run in runs if run is not None]
+        if len(ended) < len(runs):
+            st.caption("The chart comes when both runs have ended.")
+            return
+        trained = [[s for s in run.snapshots if "loss" in s.losses] for run in ended]
+        steps = [[s.step for s in each] for each in trained]
+        losses = [[s.losses["loss"] for s in each] for each in trained]
+        show_drawing(st.container(), draw_two_losses(names, steps, losses, entropy), f"{key}/losses")
 
 
 def show_drawing(place: DeltaGenerator, drawing: Drawing, key: str) -> None:

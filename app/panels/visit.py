@@ -17,7 +17,7 @@ def open_visit(keys: PageKeys, *, model: str, target: str) -> None:
     if keys.own("target") in st.session_state:
         return
     wanted, problems = open_link(keys, st.query_params.to_dict(), model=model, target=target)
-    moment = Moment(_step(st.query_params.get("at", ""), problems), _temperature(problems))
+    moment = Moment(read_step(st.query_params.get("at", ""), problems), _temperature(problems))
     st.session_state[keys.own("moment")] = moment
     st.session_state[keys.own("problems")] = problems
     st.session_state[keys.own("target")] = wanted
@@ -41,7 +41,8 @@ def restart_with(keys: PageKeys, link: dict[str, str]) -> None:
     st.rerun()
 
 
-def _step(text: str, problems: list[str]) -> int | None:
+def read_step(text: str, problems: list[str]) -> int | None:
+    """The step that a link names; None without one, and a sentence if it is no number."""
     if not text or (text.isascii() and text.isdigit() and len(text) < 9):
         return int(text) if text else None
     problems.append(f"Expected a whole number of steps after at=, got {text[:20]!r}. The run plays from its start.")

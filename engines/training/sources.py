@@ -18,6 +18,7 @@ HELD_OUT = 2048
 HELD_OUT_AT_END = 20_000
 INTEGRAL_POINTS = 6000
 INTEGRAL_POINTS_AT_END = 400_000
+FOLDS = 2.0  # how much finer than those of the target a model's features may be
 CHUNK_OF_BATCHES = 32
 FRAME_SAMPLES = 500
 FRAME_RESOLUTION = 48
@@ -84,7 +85,9 @@ class PlaneSource:
         n = HELD_OUT_AT_END if is_last else HELD_OUT
         kl, error = kl_from_data(model, self._held_out_log_prob[:n], self._held_out[:n])
         n_points = INTEGRAL_POINTS_AT_END if is_last else INTEGRAL_POINTS
-        integral = plane_integral(model, self.density.window, scale=self._scale, n_points=n_points)
+        # A model may have finer folds than its target: at the end they are looked for.
+        scale = self._scale / FOLDS if is_last else self._scale
+        integral = plane_integral(model, self.density.window, scale=scale, n_points=n_points)
         return {"kl": kl, "kl_error": error, "integral": integral}
 
 

@@ -1,0 +1,43 @@
+"""Two flows side by side on the same data: both densities, the data between them, and their KL over the training."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from app.canvas.component import lane_component
+from app.canvas.stage import StageView
+
+_mount = lane_component("flow_pair", styles=("stage", "flow_stage", "flow_pair"))
+
+
+@dataclass(frozen=True)
+class FlowPairView(StageView):
+    """What the stage shows: the run of `StageView` on the left, another one on the right.
+
+    Attributes:
+        rival: Digest of the run on the right, or empty.
+        rival_steps: Steps that its training takes.
+        names: What the two are called.
+    """
+
+    rival: str = ""
+    rival_steps: int = 0
+    names: tuple[str, str] = ("", "")
+
+    def numbers(self) -> dict[str, Any]:
+        """What goes into the blob's header."""
+        own = {"rival": self.rival, "rival_steps": self.rival_steps, "names": list(self.names)}
+        return super().numbers() | own
+
+
+def draw_flow_pair(view: FlowPairView, *, key: str) -> None:
+    """Mount the stage. Its moment is read with `read_moment`."""
+    _mount(
+        key=key,
+        data=view.to_bytes(),
+        default={"moment": None, "lane": None},
+        on_moment_change=lambda: None,
+        on_lane_change=lambda: None,
+        on_ended_change=lambda: None,
+    )

@@ -1,0 +1,234 @@
+"""Two flows side by side on the same data and seed, and a gallery of all that are stored."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import streamlit as st
+
+from app.canvas.flow_gallery import draw_flow_gallery
+from app.canvas.flow_pair import FlowPairView, draw_flow_pair
+from app.canvas.stage import Moment, read_moment
+from app.panels.charts import draw_losses
+from app.panels.experiment import ShownRun, start_training
+from app.panels.flow_sides import TARGETS, choices, flow_costs, gallery, read_choice, run_of
+from app.panels.lessons import draw_experiments
+from app.panels.numbers import script_of
+from app.panels.targets import TargetView, pick_target, target_view
+from app.panels.visit import draw_problems, read_step, restart_with
+from app.state import PageKeys, keep_widgets, write_link
+from engines.datasets import DATASETS
+from engines.errors import SettingError
+from engines.models import MODELS
+from engines.settings import setting_fields
+from engines.training import Experiment, Plan
+
+KEYS = PageKeys("flow_compare")
+SIDES = ("a", "b")
+USUAL = {"target": "ring", "a": "realnvp", "b": "autoregressive_spline"}
+COSTS = {
+    "step_ms": "A training step of 256 points, ms",
+    "density_ms": "1,000 densities, ms",
+    "sample_ms": "1,000 samples, ms",
+}
+SEED = next(field for field in setting_fields(Plan) if field.name == "seed")
+
+
+def draw_page() -> None:
+    """The page from top to bottom."""
+    open_here()
+    st.title("Which flow bends better, and what does it pay?", anchor=False)
+    st.caption(
+        "Two flows learn the same density from the same seed and are shown on the same axes. Their KL from the data is "
+        "measured the same way, so the curves may be compared; a flow is as good as the layers that it is made of."
+    )
+    target = choose_target()
+    draw_problems(KEYS)
+    shown = draw_sides(target)
+    attempt = st.session_state.get(KEYS.own("attempt"), 0)
+    moment = read_moment(st.session_state.get(KEYS.own("stage")), shown[0].digest, attempt)
+    moment = moment or st.session_state.get(KEYS.own("moment"))
+    write_link(link_of(target, moment))
+    view = target_view(target, DATASETS[target].settings())
+    draw_flow_pair(stage_view(target, view, shown, attempt), key=KEYS.own("stage"))
+    draw_table(shown)
+    draw_gallery(target)
+    chosen = draw_experiments("flow_compare", KEYS.own("lesson"))
+    draw_losses([run.run for run in shown], names_now(), view.entropy[0], key=KEYS.own("charts"))
+    with st.expander("The code that made these pictures", icon=":material/code:"):
+        for side in shown:
+            st.code(script_of(side.experiment), language="python")
+    if chosen:
+        restart_with(KEYS, chosen)
+
+
+def open_here() -> None:
+    """At the first run of a visit, set everything from the link; take up a choice made in the gallery."""
+    keep_widgets(KEYS)
+    if KEYS.own("target") not in st.session_state:
+        open_link()
+    told = st.session_state.get(KEYS.own("gallery"))
+    choice = told.get("choice") if told is not None else None
+    if isinstance(choice, dict) and choice != st.session_state.get(KEYS.own("taken")):
+        st.session_state[KEYS.own("taken")] = choice
+        take_up(choice)
+
+
+def open_link() -> None:
+    """Targets, sides, seed and step of the address; a sentence for each that is impossible."""
+    query, problems = st.query_params.to_dict(), []
+    target = query.get("target", USUAL["target"])
+    if target not in DATASETS or DATASETS[target].kind != "plane":
+        problems.append(f"There is no target {target[:30]!r} in the plane. The default, {USUAL['target']}, is shown.")
+        target = USUAL["target"]
+    for side in SIDES:
+        st.session_state[KEYS.widget("side", side)] = read_choice(query.get(side, USUAL[side]), USUAL[side], problems)
+    try:
+        seed = SEED.parse(query.get("seed", "0"))
+    except SettingError as error:
+        problems.append(f"{error} The default, 0, is used.")
+        seed = 0
+    st.session_state[KEYS.widget("plan", "seed")] = seed
+    st.session_state[KEYS.own("moment")] = Moment(read_step(query.get("at", ""), problems), 1.0)
+    st.session_state[KEYS.own("problems")] = problems
+    st.session_state[KEYS.own("target")] = target
+
+
+def take_up(choice: dict[str, object]) -> None:
+    """Put a run of the gallery on its side."""
+    model, target, side = choice.get("model"), choice.get("target"), choice.get("side")
+    if model in choices() and target in TARGETS and side in (0, 1):
+        st.session_state[KEYS.widget("side", SIDES[int(str(side))])] = model
+        st.session_state[KEYS.widget("plan", "seed")] = 0
+        if target != st.session_state[KEYS.own("target")]:
+            st.session_state[KEYS.own("target")] = target
+            st.session_state.pop(KEYS.own("picker"), None)
+        st.session_state[KEYS.own("moment")] = None
+
+
+def choose_target() -> str:
+    """The picker; another target starts afresh."""
+    before = st.session_state[KEYS.own("target")]
+    target = pick_target(KEYS, before)
+    if target != before:
+        st.session_state[KEYS.own("target")] = target
+        st.session_state[KEYS.own("moment")] = None
+    return target
+
+
+def draw_sides(target: str) -> tuple[ShownRun, ShownRun]:
+    """The row of controls: left, right, seed, and one button for both."""
+    left, right, seed, train = st.columns([2.4, 2.4, 1.2, 1.3], vertical_alignment="bottom")
+    for column, side, label in ((left, "a", "Left"), (right, "b", "Right")):
+        key = KEYS.widget("side", side)
+        column.selectbox(label, list(choices()), key=key, format_func=lambda k: choices()[k].title)
+    with seed:
+        key = KEYS.widget("plan", "seed")
+        st.number_input(SEED.label, int(SEED.low or 0), int(SEED.high or 0), step=1, key=key, help=SEED.help)
+    shown = tuple(run_of(experiment) for experiment in experiments_now(target))
+    train.button(
+        "Train both",
+        type="primary",
+        icon=":material/play_arrow:",
+        width="stretch",
+        key=KEYS.own("train"),
+        on_click=partial(train_both, target),
+    )
+    return shown[0], shown[1]
+
+
+def experiments_now(target: str) -> list[Experiment]:
+    """What stands on the two sides."""
+    seed = int(st.session_state[KEYS.widget("plan", "seed")])
+    return [choices()[st.session_state[KEYS.widget("side", side)]].experiment(target, seed) for side in SIDES]
+
+
+def names_now() -> tuple[str, str]:
+    """What the two sides are called."""
+    first, second = (choices()[st.session_state[KEYS.widget("side", side)]].title for side in SIDES)
+    return first, second
+
+
+def train_both(target: str) -> None:
+    """Queue both trainings; equal ones are one."""
+    for experiment in {each.digest: each for each in experiments_now(target)}.values():
+        start_training(KEYS, experiment)
+
+
+def link_of(target: str, moment: Moment | None) -> dict[str, str]:
+    """What the address bar should say."""
+    texts = {"target": target, "seed": str(st.session_state[KEYS.widget("plan", "seed")])}
+    texts |= {side: st.session_state[KEYS.widget("side", side)] for side in SIDES}
+    texts = {name: text for name, text in texts.items() if text != {**USUAL, "seed": "0"}[name]}
+    return texts | ({} if moment is None or moment.step is None else {"at": str(moment.step)})
+
+
+def stage_view(target: str, view: TargetView, shown: tuple[ShownRun, ShownRun], attempt: int) -> FlowPairView:
+    """What the stage shows of this target and these two runs."""
+    moment: Moment | None = st.session_state.get(KEYS.own("moment"))
+    left, right = shown
+    return FlowPairView(
+        target=target,
+        target_title=DATASETS[target].title,
+        target_note=f"{view.n_components} Gaussian{'s' if view.n_components > 1 else ''}, known exactly",
+        truth=view.truth,
+        samples=view.samples,
+        window=view.window,
+        entropy=view.entropy,
+        run=left.digest,
+        attempt=attempt,
+        steps=left.experiment.steps,
+        temperature=1.0,
+        at=moment.step if moment else None,
+        autoplay=True,
+        rival=right.digest,
+        rival_steps=right.experiment.steps,
+        names=names_now(),
+    )
+
+
+def draw_table(shown: tuple[ShownRun, ShownRun]) -> None:
+    """What the two paid, once their runs have ended."""
+    rows = [("KL(data ‖ model), nats", kl_words), ("Parameters", size_words)]
+    rows += [(label, partial(cost_words, what)) for what, label in COSTS.items()]
+    rows.append(("Idea", lambda shown: MODELS[shown.experiment.model].idea))
+    names = names_now()
+    lines = [f"| | {names[0]} | {names[1]} |", "|---|---|---|"]
+    lines += [f"| **{label}** | {words(shown[0])} | {words(shown[1])} |" for label, words in rows]
+    st.subheader("What it costs, and what it buys", anchor=False)
+    st.markdown("\n".join(lines))
+    st.caption(
+        "KL is an estimate on held-out points with its standard error. Milliseconds are of each flow's usual size, all "
+        "measured in one run on one processor core, so only their ratios carry over to another machine."
+    )
+
+
+def kl_words(shown: ShownRun) -> str:
+    """The final KL with its error."""
+    metrics = shown.run.snapshots[-1].metrics if shown.run else {}
+    return f"{metrics['kl']:.4f} ± {metrics['kl_error']:.4f}" if "kl" in metrics else "not trained yet"
+
+
+def cost_words(what: str, shown: ShownRun) -> str:
+    """What the model costs at its usual size, in milliseconds."""
+    costs = flow_costs().get(shown.experiment.model, {})
+    return f"{costs[what]:.2f}" if what in costs else "–"
+
+
+def size_words(shown: ShownRun) -> str:
+    """How many weights it has."""
+    return f"{shown.run.info.n_parameters:,}" if shown.run else "–"
+
+
+def draw_gallery(target: str) -> None:
+    """All stored flows as a table of pictures."""
+    st.subheader("The gallery: every flow on six targets", anchor=False)
+    st.caption("Learned densities of the stored runs, with KL(data ‖ model) in nats; the lowest of a column is bold.")
+    cells, pictures = gallery()
+    titles = {key: MODELS[key].title for key in dict.fromkeys(cell.model for cell in cells)}
+    titles |= {key: DATASETS[key].title for key in TARGETS}
+    sides = [(st.session_state[KEYS.widget("side", side)], target) for side in SIDES]
+    draw_flow_gallery(cells, pictures, titles, TARGETS, sides, key=KEYS.own("gallery"))
+
+
+draw_page()
