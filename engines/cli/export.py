@@ -81,6 +81,11 @@ def build_script(run: Run) -> str:
             f"likelihoods). With GenLab on the path, Run.load({str(run.folder)!r}).model() of engines.training.run "
             f"rebuilds it. Models of these families can be exported: {', '.join(EXPORTED)}."
         )
+    if DATASETS[experiment.dataset].kind != "plane":
+        raise DataError(
+            f"{spec.title} cannot be written as one file: only models of points can. With GenLab on the path, "
+            f"Run.load({str(run.folder)!r}).model() of engines.training.run rebuilds it."
+        )
     gathered = _Gathered(imports=set(ALWAYS))
     gathered.add(spec.build.__name__, spec.build)
     header = HEADER.format(

@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from engines.cli.export import build_script
 from engines.datasets import DATASETS
 from engines.datasets.tones import CYCLES, LENGTH, RATE, ToneSettings, load_tones, tone_density
 from engines.errors import DataError, SettingError, ShapeError
@@ -314,3 +315,14 @@ def test_a_run_can_be_thinned_to_its_last_weights_alone(tmp_path: Path) -> None:
     assert not list(run.folder.glob("weights-*.safetensors"))
     assert len(run.snapshots) == 3 and not any(s.weights for s in run.snapshots)
     assert run.model().sample(4, rng=make_rng(0)).shape == (4, 2)
+
+
+def test_a_model_of_sound_is_no_script_of_one_file(tmp_path: Path) -> None:
+    experiment = Experiment.default("tone_distillation", "tones", steps=1, batch_size=16, settings=SMALL)
+    trainer = Trainer(experiment, device="cpu")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("engines.flows.tone_distillation.N_HEARD_AT_END", 20)
+        patch.setattr("engines.flows.tone_distillation.N_LIKELY_AT_END", 10)
+        run = train_and_store(trainer, tmp_path / "run")
+    with pytest.raises(DataError, match="only models of points"):
+        build_script(run)
