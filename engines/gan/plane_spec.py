@@ -29,6 +29,7 @@ CURES = {
 # For the rings and grids of the papers, whose modes are very narrow. Noise in one piece stays tied by bridges: depth
 # and batch norm make them sharp, and some 7 % of the points still lie on them. Noise in pieces has no need of them, but
 # its pieces move as a whole: that asks for a discriminator that is ahead, and a game without momentum.
+# Pieces that the modes can share evenly come to rest: 90 on the grid reach 87 % of high quality, 20 on the ring all.
 TIED = PlaneGanSettings(
     width=128, n_hidden=4, discriminator_hidden=3, r1=0.02, batch_norm=True, averaging=0.995, decays=True
 )
