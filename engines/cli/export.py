@@ -21,7 +21,7 @@ from engines.models import MODELS
 from engines.training.run import Run
 
 EXPORTED = ("flow",)
-LEFT_OUT = ("phases", "observe", "_loss")
+LEFT_OUT = ("phases", "observe", "_loss", "_reverse_loss", "_begin_with", "begin_with")
 
 HEADER = '''\
 """{title}, trained on {dataset} by GenLab, run {digest}.

@@ -56,7 +56,8 @@ class Examples:
     """A finite set of pictures, texts or waves, in two parts that share no example.
 
     Attributes:
-        train: Integers 0 ... levels - 1: pictures (N, C, H, W) in uint8, texts (N, T) in int64; waves (N, T) in float32.
+        train: Integers 0 ... levels - 1: pictures (N, C, H, W) in uint8, texts (N, T) in int64; or waves (N, T) in
+            float32.
         test: The same for the part that no training sees.
         levels: Values that a pixel or a token can take; 0 for waves, whose samples are real numbers.
         classes: Names of the classes, where examples have one.

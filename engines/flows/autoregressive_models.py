@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from engines.datasets.gaussian_mixture import GaussianMixture
 from engines.flows.autoregressive import MaskedAffine, MaskedSpline
 from engines.flows.family import (
     BOUND,
     SPLINE_STD,
     FlowSettings,
     bins_setting,
+    build_flow,
     flow_spec,
     hidden_setting,
     scale_cap_setting,
     width_setting,
 )
+from engines.flows.flow import Flow
 from engines.flows.layers import Bijection, Inverted
 from engines.plan import Plan
 from engines.settings import setting
@@ -60,13 +63,28 @@ def maf_layers(s: MafSettings | IafSettings) -> list[Bijection]:
     return [MaskedAffine(2, i % 2 == 1, s.width, s.n_hidden, s.scale_cap) for i in range(s.n_layers)]
 
 
+def build_maf(settings: MafSettings, density: GaussianMixture) -> Flow:
+    """See `build_flow`."""
+    return build_flow(settings, density, maf_layers(settings))
+
+
 def iaf_layers(s: IafSettings) -> list[Bijection]:
     """The same turned round."""
     return [Inverted(layer) for layer in maf_layers(s)]
 
 
+def build_iaf(settings: IafSettings, density: GaussianMixture) -> Flow:
+    """See `build_flow`."""
+    return build_flow(settings, density, iaf_layers(settings))
+
+
 def _spline_layers(s: AutoregressiveSplineSettings) -> list[Bijection]:
     return [MaskedSpline(2, i % 2 == 1, s.width, s.n_hidden, s.n_bins, BOUND) for i in range(s.n_layers)]
+
+
+def build_autoregressive_spline(settings: AutoregressiveSplineSettings, density: GaussianMixture) -> Flow:
+    """See `build_flow`."""
+    return build_flow(settings, density, _spline_layers(settings), data_std=SPLINE_STD)
 
 
 LARGE = AutoregressiveSplineSettings(n_layers=5, n_bins=16)
@@ -77,7 +95,7 @@ MAF = flow_spec(
     "Masked autoregressive",
     "Each coordinate is shifted and scaled by the ones before it: densities in one pass, samples one by one.",
     MafSettings,
-    maf_layers,
+    build_maf,
     "Papamakarios, Pavlakou, Murray 2017, Masked autoregressive flow for density estimation, arXiv:1705.07057",
 )
 IAF = flow_spec(
@@ -85,7 +103,7 @@ IAF = flow_spec(
     "Inverse autoregressive",
     "The same turned round: samples in one pass, densities one coordinate after the other.",
     IafSettings,
-    iaf_layers,
+    build_iaf,
     "Kingma et al. 2016, Improving variational inference with inverse autoregressive flow, arXiv:1606.04934",
 )
 AUTOREGRESSIVE_SPLINE = flow_spec(
@@ -93,8 +111,7 @@ AUTOREGRESSIVE_SPLINE = flow_spec(
     "Autoregressive spline",
     "Each coordinate is bent by a monotone curve that the ones before it choose.",
     AutoregressiveSplineSettings,
-    _spline_layers,
+    build_autoregressive_spline,
     "Durkan, Bekasov, Murray, Papamakarios 2019, Neural spline flows, arXiv:1906.04032",
-    data_std=SPLINE_STD,
     presets={"large": LARGE},
 )

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from engines.datasets.gaussian_mixture import GaussianMixture
 from engines.flows.couplings import AdditiveCoupling, AffineCoupling, Scaling, SplineCoupling
 from engines.flows.family import (
     BOUND,
     SPLINE_STD,
     FlowSettings,
     bins_setting,
+    build_flow,
     flow_spec,
     hidden_setting,
     scale_cap_setting,
     width_setting,
 )
+from engines.flows.flow import Flow
 from engines.flows.glow import ActivationNorm, InvertibleLinear
 from engines.flows.layers import Bijection
 from engines.model_spec import Usual
@@ -74,8 +77,18 @@ def _nice_layers(s: NiceSettings) -> list[Bijection]:
     return [*couplings, Scaling(2, s.scale_cap)]
 
 
+def build_nice(settings: NiceSettings, density: GaussianMixture) -> Flow:
+    """See `build_flow`."""
+    return build_flow(settings, density, _nice_layers(settings))
+
+
 def _realnvp_layers(s: RealNVPSettings) -> list[Bijection]:
     return [AffineCoupling(2, i % 2 == 0, s.width, s.n_hidden, s.scale_cap) for i in range(s.n_couplings)]
+
+
+def build_realnvp(settings: RealNVPSettings, density: GaussianMixture) -> Flow:
+    """See `build_flow`."""
+    return build_flow(settings, density, _realnvp_layers(settings))
 
 
 def _glow_layers(s: GlowSettings) -> list[Bijection]:
@@ -86,8 +99,18 @@ def _glow_layers(s: GlowSettings) -> list[Bijection]:
     return layers
 
 
+def build_glow(settings: GlowSettings, density: GaussianMixture) -> Flow:
+    """See `build_flow`."""
+    return build_flow(settings, density, _glow_layers(settings))
+
+
 def _spline_layers(s: SplineSettings) -> list[Bijection]:
     return [SplineCoupling(2, i % 2 == 0, s.width, s.n_hidden, s.n_bins, BOUND) for i in range(s.n_couplings)]
+
+
+def build_spline(settings: SplineSettings, density: GaussianMixture) -> Flow:
+    """See `build_flow`."""
+    return build_flow(settings, density, _spline_layers(settings), data_std=SPLINE_STD)
 
 
 NICE = flow_spec(
@@ -95,7 +118,7 @@ NICE = flow_spec(
     "NICE",
     "Half of the coordinates shift the other half: points move, but no volume changes until one last scaling.",
     NiceSettings,
-    _nice_layers,
+    build_nice,
     "Dinh, Krueger, Bengio 2015, NICE: non-linear independent components estimation, arXiv:1410.8516",
     presets={"small": NiceSettings(n_couplings=4)},
 )
@@ -104,7 +127,7 @@ REALNVP = flow_spec(
     "RealNVP",
     "Half of the coordinates decide how the other half is shifted and stretched; then they swap.",
     RealNVPSettings,
-    _realnvp_layers,
+    build_realnvp,
     "Dinh, Sohl-Dickstein, Bengio 2017, Density estimation using Real NVP, arXiv:1605.08803",
     presets={
         "small": RealNVPSettings(n_couplings=4),
@@ -118,7 +141,7 @@ GLOW = flow_spec(
     "Glow",
     "Instead of swapping halves, a learned linear map turns the plane before each coupling.",
     GlowSettings,
-    _glow_layers,
+    build_glow,
     "Kingma, Dhariwal 2018, Glow: generative flow with invertible 1x1 convolutions, arXiv:1807.03039",
 )
 SPLINE = flow_spec(
@@ -126,8 +149,7 @@ SPLINE = flow_spec(
     "Spline coupling",
     "A coupling that bends instead of stretching: a monotone curve of several pieces for each coordinate.",
     SplineSettings,
-    _spline_layers,
+    build_spline,
     "Durkan, Bekasov, Murray, Papamakarios 2019, Neural spline flows, arXiv:1906.04032",
-    data_std=SPLINE_STD,
     presets={"few bins": SplineSettings(n_bins=3), "large": SplineSettings(n_couplings=8, n_bins=16)},
 )

@@ -75,7 +75,14 @@ def bins_setting(default: int = 8) -> Any:
 def build_flow(
     settings: FlowSettings, density: GaussianMixture, layers: Sequence[Bijection], *, data_std: float = 1.0
 ) -> Flow:
-    """A flow of the plane whose first layer centres the data and scales it, by its exact mean and deviation."""
+    """A flow of the plane whose first layer centres the data and scales it, by its exact mean and deviation.
+
+    Args:
+        settings: Base and objective.
+        density: The target.
+        layers: What comes after the standardization, from data to latent.
+        data_std: Standard deviation of the data after it.
+    """
     std = density.covariance().diagonal().sqrt() / data_std
     base = build_base(settings.base, 2, settings.n_centres)
     target = density if settings.objective == "reverse" else None
@@ -102,23 +109,14 @@ def flow_spec(
     title: str,
     idea: str,
     settings: type[FlowSettings],
-    layers: Callable[[Any], Sequence[Bijection]],
+    build: Callable[[Any, GaussianMixture], Flow],
     paper: str,
     *,
     presets: Mapping[str, Settings] | None = None,
     plan: Plan = PLAN,
     on: Mapping[str, Usual] | None = None,
-    data_std: float = 1.0,
 ) -> ModelSpec:
-    """An entry for a flow of the plane.
-
-    `layers` gives the layers after the standardization, from data to latent, and `data_std` is the data's standard
-    deviation there; the rest is as in `ModelSpec`.
-    """
-
-    def build(chosen: Any, density: Any) -> Flow:
-        return build_flow(chosen, density, layers(chosen), data_std=data_std)
-
+    """An entry for a flow of the plane; all arguments are as in `ModelSpec`."""
     return ModelSpec(
         key=key,
         family="flow",

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from engines.datasets.gaussian_mixture import GaussianMixture
 from engines.flows.continuous import Continuous
-from engines.flows.family import FlowSettings, flow_spec, hidden_setting, width_setting
+from engines.flows.family import FlowSettings, build_flow, flow_spec, hidden_setting, width_setting
+from engines.flows.flow import Flow
 from engines.flows.layers import Bijection
 from engines.flows.residual import Residual
 from engines.flows.simple import Planar, Radial
@@ -54,16 +56,36 @@ def _planar_layers(s: PlanarSettings) -> list[Bijection]:
     return [Planar(2) for _ in range(s.n_layers)]
 
 
+def build_planar(settings: PlanarSettings, density: GaussianMixture) -> Flow:
+    """See `build_flow`."""
+    return build_flow(settings, density, _planar_layers(settings))
+
+
 def _radial_layers(s: RadialSettings) -> list[Bijection]:
     return [Radial(2) for _ in range(s.n_layers)]
+
+
+def build_radial(settings: RadialSettings, density: GaussianMixture) -> Flow:
+    """See `build_flow`."""
+    return build_flow(settings, density, _radial_layers(settings))
 
 
 def _residual_layers(s: ResidualSettings) -> list[Bijection]:
     return [Residual(s.width, s.n_hidden, s.contraction) for _ in range(s.n_layers)]
 
 
+def build_residual(settings: ResidualSettings, density: GaussianMixture) -> Flow:
+    """See `build_flow`."""
+    return build_flow(settings, density, _residual_layers(settings))
+
+
 def _continuous_layers(s: ContinuousSettings) -> list[Bijection]:
     return [Continuous(2, s.width, s.n_solver_steps) for _ in range(s.n_layers)]
+
+
+def build_continuous(settings: ContinuousSettings, density: GaussianMixture) -> Flow:
+    """See `build_flow`."""
+    return build_flow(settings, density, _continuous_layers(settings))
 
 
 _REZENDE = "Rezende, Mohamed 2015, Variational inference with normalizing flows, arXiv:1505.05770"
@@ -73,7 +95,7 @@ PLANAR = flow_spec(
     "Planar",
     "Each layer pushes along one direction, by an amount that depends on one projection of the point.",
     PlanarSettings,
-    _planar_layers,
+    build_planar,
     _REZENDE,
     presets={"4 layers": PlanarSettings(n_layers=4), "8 layers": PlanarSettings(n_layers=8)},
     plan=Plan(steps=2000, batch_size=256, learning_rate=1e-2),
@@ -83,7 +105,7 @@ RADIAL = flow_spec(
     "Radial",
     "Each layer pushes points away from a centre, or draws them near.",
     RadialSettings,
-    _radial_layers,
+    build_radial,
     _REZENDE,
     plan=Plan(steps=2000, batch_size=256, learning_rate=1e-2),
 )
@@ -92,7 +114,7 @@ RESIDUAL = flow_spec(
     "Residual",
     "Each layer adds a net that changes by less than its input does, so it can be undone step by step.",
     ResidualSettings,
-    _residual_layers,
+    build_residual,
     "Chen, Behrmann, Duvenaud, Jacobsen 2019, Residual flows for invertible generative modeling, arXiv:1906.02735",
 )
 CONTINUOUS = flow_spec(
@@ -100,7 +122,7 @@ CONTINUOUS = flow_spec(
     "Continuous",
     "Points drift along a learned velocity; the density changes by how much the velocity spreads them.",
     ContinuousSettings,
-    _continuous_layers,
+    build_continuous,
     "Grathwohl et al. 2019, FFJORD, arXiv:1810.01367; Chen et al. 2018, Neural ODEs, arXiv:1806.07366",
     plan=Plan(steps=1000, batch_size=256, learning_rate=1e-2),
 )

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
+from engines.datasets.gaussian_mixture import GaussianMixture
 from engines.errors import SettingError
 from engines.flows.autoregressive import MaskedAffine, MaskedSpline
 from engines.flows.continuous import Continuous
@@ -16,11 +17,13 @@ from engines.flows.family import (
     SPLINE_STD,
     FlowSettings,
     bins_setting,
+    build_flow,
     flow_spec,
     hidden_setting,
     scale_cap_setting,
     width_setting,
 )
+from engines.flows.flow import Flow
 from engines.flows.glow import ActivationNorm, InvertibleLinear
 from engines.flows.layers import Bijection, Inverted
 from engines.flows.residual import Residual
@@ -31,6 +34,11 @@ MOST_LAYERS = 48
 EXAMPLE = "activation norm + spline x3"
 _SOLVER_STEPS = 4
 _CONTRACTION = 0.97
+
+LAYERS = (
+    *("planar", "radial", "additive", "scaling", "affine", "spline", "activation norm", "linear"),
+    *("masked affine", "masked spline", "inverse affine", "residual", "continuous"),
+)
 
 # What a visitor may know from other nets, and why it cannot stand here.
 NOT_INVERTIBLE: Mapping[str, str] = {
@@ -113,27 +121,42 @@ class StackSettings(FlowSettings):
     scale_cap: float = scale_cap_setting()
 
 
-# Name -> (settings, how many layers of its own kind came before) -> layer. The count lets couplings take turns.
-LAYERS: Mapping[str, Callable[[StackSettings, int], Bijection]] = {
-    "planar": lambda s, i: Planar(2),
-    "radial": lambda s, i: Radial(2),
-    "additive": lambda s, i: AdditiveCoupling(2, i % 2 == 0, s.width, s.n_hidden),
-    "scaling": lambda s, i: Scaling(2, s.scale_cap),
-    "affine": lambda s, i: AffineCoupling(2, i % 2 == 0, s.width, s.n_hidden, s.scale_cap),
-    "spline": lambda s, i: SplineCoupling(2, i % 2 == 0, s.width, s.n_hidden, s.n_bins, BOUND),
-    "activation norm": lambda s, i: ActivationNorm(2),
-    "linear": lambda s, i: InvertibleLinear(2),
-    "masked affine": lambda s, i: MaskedAffine(2, i % 2 == 1, s.width, s.n_hidden, s.scale_cap),
-    "masked spline": lambda s, i: MaskedSpline(2, i % 2 == 1, s.width, s.n_hidden, s.n_bins, BOUND),
-    "inverse affine": lambda s, i: Inverted(MaskedAffine(2, i % 2 == 1, s.width, s.n_hidden, s.scale_cap)),
-    "residual": lambda s, i: Residual(s.width, s.n_hidden, _CONTRACTION),
-    "continuous": lambda s, i: Continuous(2, s.width, _SOLVER_STEPS),
-}
+def build_layer(name: str, s: StackSettings, i: int) -> Bijection:
+    """The layer of a name; i of its own kind came before, so that couplings can take turns."""
+    match name:
+        case "planar":
+            return Planar(2)
+        case "radial":
+            return Radial(2)
+        case "additive":
+            return AdditiveCoupling(2, i % 2 == 0, s.width, s.n_hidden)
+        case "scaling":
+            return Scaling(2, s.scale_cap)
+        case "affine":
+            return AffineCoupling(2, i % 2 == 0, s.width, s.n_hidden, s.scale_cap)
+        case "spline":
+            return SplineCoupling(2, i % 2 == 0, s.width, s.n_hidden, s.n_bins, BOUND)
+        case "activation norm":
+            return ActivationNorm(2)
+        case "linear":
+            return InvertibleLinear(2)
+        case "masked affine":
+            return MaskedAffine(2, i % 2 == 1, s.width, s.n_hidden, s.scale_cap)
+        case "masked spline":
+            return MaskedSpline(2, i % 2 == 1, s.width, s.n_hidden, s.n_bins, BOUND)
+        case "inverse affine":
+            return Inverted(MaskedAffine(2, i % 2 == 1, s.width, s.n_hidden, s.scale_cap))
+        case "residual":
+            return Residual(s.width, s.n_hidden, _CONTRACTION)
+        case _:
+            return Continuous(2, s.width, _SOLVER_STEPS)
 
 
-def _stack_layers(s: StackSettings) -> list[Bijection]:
-    names = parse_stack(s.layers)
-    return [LAYERS[name](s, names[:at].count(name)) for at, name in enumerate(names)]
+def build_stack(settings: StackSettings, density: GaussianMixture) -> Flow:
+    """See `build_flow`."""
+    names = parse_stack(settings.layers)
+    layers = [build_layer(name, settings, names[:at].count(name)) for at, name in enumerate(names)]
+    return build_flow(settings, density, layers, data_std=SPLINE_STD)
 
 
 STACK = flow_spec(
@@ -141,9 +164,8 @@ STACK = flow_spec(
     "A stack of your own",
     "Any invertible layers in any order still make a flow: their log-determinants add up.",
     StackSettings,
-    _stack_layers,
+    build_stack,
     "Rezende, Mohamed 2015, Variational inference with normalizing flows, arXiv:1505.05770",
-    data_std=SPLINE_STD,
     presets={
         "planar x8": StackSettings(layers="planar x8"),
         "NICE and a scaling": StackSettings(layers="additive x4, scaling"),

@@ -105,7 +105,7 @@ def test_every_setting_is_an_option(model: str, dataset: str, capsys: pytest.Cap
         (["train", "realnvp", "--dataset", "moons", "--steps", "many"], "expected a whole number"),
         (["train", "realnvp", "--dataset", "moons", "--data.noise", "nan"], "Noise width: expected a number"),
         (["train", "realnvp", "--dataset", "drawn", "--data.strokes", "?"], "drawing"),
-        (["train", "realnvp", "--dataset", "moons", "--preset", "huge"], "Expected a preset out of small, large"),
+        (["train", "realnvp", "--dataset", "moons", "--preset", "huge"], "Expected a preset out of small, deep, large"),
         (["train", "realnvp", "--dataset", "moons", "--device", "toaster"], "Expected device"),
         (["evaluate", "nowhere"], "Expected a run in 'nowhere'"),
         (["sample", "nowhere", "--out", "x.csv"], "Expected a run in 'nowhere'"),

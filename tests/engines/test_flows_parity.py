@@ -1,7 +1,8 @@
-"""RealNVP against zuko, a library of normalizing flows: the same weights give the same density."""
+"""RealNVP, splines and autoregressive flows against zuko: the same weights give the same density."""
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pytest
@@ -12,7 +13,9 @@ from torch.distributions import AffineTransform, Independent, Normal, Transform
 
 from engines.datasets import DATASETS
 from engines.flows.couplings import AffineCoupling
+from engines.flows.family import BOUND
 from engines.flows.layers import CONDITIONER_LIMIT
+from engines.flows.splines import LEAST_SIZE, LEAST_SLOPE
 from engines.models import MODELS, build_model
 from engines.tensors import make_rng
 
@@ -98,3 +101,84 @@ def test_far_points_stay_finite_in_single_precision() -> None:
     value = model.log_prob(far)
     (gradient,) = torch.autograd.grad(value.sum(), far)
     assert value.isfinite().all() and gradient.isfinite().all()
+
+
+def perturbed(key: str, **settings: Any) -> Any:
+    """A flow in float64 whose every parameter was moved at random."""
+    spec, data, rng = MODELS[key], DATASETS["moons"], make_rng(1)
+    model = build_model(spec, spec.settings.from_dict(settings), data, data.settings(), seed=0)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.add_(0.05 * torch.randn(parameter.shape, generator=rng))
+    return model.double()
+
+
+def zuko_spline(raw: Tensor, n_bins: int) -> Transform:
+    """Zuko's spline with the same knots: its own formula of them is softer, so they are handed to it as logarithms."""
+    widths, heights = (
+        (LEAST_SIZE + (1 - LEAST_SIZE * n_bins) * part.softmax(-1))
+        for part in raw[..., : 2 * n_bins].unflatten(-1, (2, n_bins)).unbind(-2)
+    )
+    slopes = LEAST_SLOPE + torch.nn.functional.softplus(raw[..., 2 * n_bins :] + math.log(math.expm1(1 - LEAST_SLOPE)))
+    spline = zuko.transforms.MonotonicRQSTransform(widths.log(), heights.log(), slopes.log(), bound=BOUND)
+    edge = torch.full((*widths.shape[:-1], 1), -BOUND).double()
+    spline.horizontal = torch.cat([edge, -BOUND + 2 * BOUND * widths.cumsum(-1)], -1)
+    spline.vertical = torch.cat([edge, -BOUND + 2 * BOUND * heights.cumsum(-1)], -1)
+    spline.derivatives = torch.nn.functional.pad(slopes, (1, 1), value=1.0)
+    return spline
+
+
+def log_prob_of(chain: list[Transform], x: Tensor) -> Tensor:
+    base = Independent(Normal(torch.zeros(2).double(), torch.ones(2).double()), 1)
+    return zuko.distributions.NormalizingFlow(zuko.transforms.ComposedTransform(*chain), base).log_prob(x)
+
+
+def zuko_standardize(model: Any) -> Transform:
+    first = model.layers[0]
+    return affine_map(-first.mean / first.std, 1 / first.std)
+
+
+def test_spline_couplings_are_those_of_zuko() -> None:
+    model = perturbed("spline")
+
+    def coupling(layer: Any) -> Transform:
+        def univariate(kept: Tensor) -> Transform:
+            raw = layer.conditioner(kept.clamp(-CONDITIONER_LIMIT, CONDITIONER_LIMIT)).unflatten(-1, (1, -1))
+            return zuko.transforms.DependentTransform(zuko_spline(raw, layer.n_bins), 1)
+
+        mask: Any = torch.tensor([layer.moves_last, not layer.moves_last])
+        return zuko.transforms.CouplingTransform(univariate, mask)
+
+    density: Any = DATASETS["moons"].density
+    x = torch.cat([density.sample(500, rng=make_rng(2)), 4 * torch.randn(500, 2, generator=make_rng(3))])
+    with torch.no_grad():
+        chain = [zuko_standardize(model), *(coupling(layer) for layer in list(model.layers)[1:])]
+        torch.testing.assert_close(model.log_prob(x.double()), log_prob_of(chain, x.double()), rtol=1e-6, atol=1e-5)
+
+
+@pytest.mark.parametrize("key", ["maf", "autoregressive_spline"])
+def test_autoregressive_flows_are_those_of_zuko(key: str) -> None:
+    model = perturbed(key)
+
+    def layer_of(layer: Any) -> list[Transform]:
+        def meta(x: Tensor) -> Transform:
+            given = layer.net(x.clamp(-CONDITIONER_LIMIT, CONDITIONER_LIMIT))
+            if key == "autoregressive_spline":
+                return zuko.transforms.DependentTransform(zuko_spline(given, (given.shape[-1] + 1) // 3), 1)
+            scale = (layer.scale_cap * given[..., 1].tanh()).exp()
+            return affine_map(-given[..., 0] * scale, scale)
+
+        swap: Any = torch.tensor([1, 0])
+        turn = [zuko.transforms.PermutationTransform(swap)] if layer.is_reversed else []
+        return [*turn, zuko.transforms.AutoregressiveTransform(meta, passes=2), *turn]
+
+    density: Any = DATASETS["moons"].density
+    x = density.sample(500, rng=make_rng(2)).double()
+    with torch.no_grad():
+        chain = [zuko_standardize(model), *(part for layer in list(model.layers)[1:] for part in layer_of(layer))]
+        near = in_reach(model, x)
+        assert len(near) > 400
+        torch.testing.assert_close(model.log_prob(near), log_prob_of(chain, near), rtol=1e-6, atol=1e-5)
+        z, _ = model.to_latent(near)
+        composed = zuko.transforms.ComposedTransform(*chain)
+        torch.testing.assert_close(composed.inv(z), near, rtol=1e-6, atol=1e-5)
