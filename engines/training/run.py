@@ -22,7 +22,7 @@ import numpy as np
 
 from engines.errors import RunFormatError
 from engines.training.experiment import FORMAT_VERSION, Experiment
-from engines.training.snapshot import Snapshot, pack, unpack
+from engines.training.snapshot import Snapshot, pack, read_numbers, unpack
 
 State = Literal["queued", "running", "paused", "finished", "stopped", "diverged", "failed"]
 ENDED: frozenset[State] = frozenset({"finished", "stopped", "diverged", "failed"})
@@ -129,8 +129,11 @@ class Run:
 
     @cached_property
     def weight_steps(self) -> tuple[int, ...]:
-        """Steps whose weights are kept."""
-        return tuple(sorted(int(path.stem.split("-")[1]) for path in self.folder.glob("weights-*.safetensors")))
+        """Steps whose weights are kept; those of a finished run's last step may lie there as the final ones alone."""
+        kept = {int(path.stem.split("-")[1]) for path in self.folder.glob("weights-*.safetensors")}
+        if kept and self.info.state == "finished" and self.info.step not in kept:
+            kept |= {n["step"] for n in map(read_numbers, [*self.blobs()][-1:]) if n["has_weights"]}
+        return tuple(sorted(kept))
 
     def weights(self, step: int | None = None) -> dict[str, np.ndarray]:
         """The weights of a step that keeps them, or the final ones; of a run that was cut off, the latest kept.
@@ -140,13 +143,18 @@ class Run:
         """
         if step is None and not (self.folder / "weights.safetensors").exists() and self.weight_steps:
             step = self.weight_steps[-1]
-        name = "weights.safetensors" if step is None else f"weights-{step:06d}.safetensors"
         try:
-            return unpack((self.folder / name).read_bytes())[0]
+            return unpack(self.weights_file(step).read_bytes())[0]
         except OSError:
             kept = ", ".join(map(str, self.weight_steps)) or "none"
             of_step = "" if step is None else f" of step {step}"
             raise RunFormatError(f"This run keeps no weights{of_step}; kept: {kept}.") from None
+
+    def weights_file(self, step: int | None) -> Path:
+        """Where the weights of a step lie, or the final ones."""
+        of_step = self.folder / f"weights-{step or 0:06d}.safetensors"
+        is_final = step is None or (step == self.info.step and step in self.weight_steps and not of_step.exists())
+        return self.folder / "weights.safetensors" if is_final else of_step
 
     def model(self, step: int | None = None) -> Any:
         """The trained model on the CPU, ready to be asked."""

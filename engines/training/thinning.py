@@ -29,7 +29,15 @@ def thin(run: Run, *, n_snapshots: int, n_weights: int) -> None:
     blobs = [_blob(part, run, weighted) for part in parts]
     write_atomically(run.folder / "snapshots.blobs", b"".join(len(blob).to_bytes(8, "little") + blob for blob in blobs))
     for step in set(steps) - weighted:
-        (run.folder / f"weights-{step:06d}.safetensors").unlink()
+        (run.folder / f"weights-{step:06d}.safetensors").unlink(missing_ok=True)
+    _drop_double(run)
+
+
+def _drop_double(run: Run) -> None:
+    """The weights of a finished run's last step need not lie there twice."""
+    last, final = (run.folder / name for name in (f"weights-{run.info.step:06d}.safetensors", "weights.safetensors"))
+    if run.info.state == "finished" and last.exists() and last.read_bytes() == final.read_bytes():
+        last.unlink()
 
 
 def _spread(n: int, most: int) -> list[int]:

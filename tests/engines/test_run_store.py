@@ -368,3 +368,21 @@ def test_a_thinned_run_keeps_its_ends_and_what_it_keeps_unchanged(store: RunStor
     gone = [before[step].losses["loss"] for step in before if steps[2] < step <= steps[3]]
     kept = next(snapshot for snapshot in again.replay() if snapshot.step == steps[3])
     assert kept.losses["loss"] == pytest.approx(np.mean(gone))
+
+
+def test_a_thinned_run_has_its_last_weights_once(store: RunStore) -> None:
+    run = store.open(Experiment.default("realnvp", "gaussian", steps=3), device="CPU", n_parameters=1)
+    arrays, weights = {"log_prob": np.zeros((2, 2), np.float32)}, {"w": np.arange(3, dtype=np.float32)}
+    for step in range(4):
+        run.add(Snapshot(step, 0.0, {"loss": 1.0}, {}, arrays, {"w": weights["w"] + step}))
+    ended = run.end("finished", {"w": weights["w"] + 3})
+    for _ in range(2):  # a second time nothing more goes
+        thin(ended, n_snapshots=4, n_weights=2)
+        again = Run.load(ended.folder)
+        assert again.weight_steps == (0, 3)
+        assert not (again.folder / "weights-000003.safetensors").exists()
+        assert np.array_equal(again.weights(3)["w"], weights["w"] + 3) and np.array_equal(
+            again.weights(0)["w"], weights["w"]
+        )
+    with pytest.raises(RunFormatError, match="kept: 0, 3"):
+        again.weights(2)
