@@ -98,7 +98,7 @@ def card_of(model: str, kls: list[float], ends: Mapping[str, Mapping[str, Any]],
             "how": f"Final KL of the stored runs ({plan.steps:,} steps of {plan.batch_size}): {reached} nats.",
         },
         "density": {
-            "value": f"exact; its integral over the plane is 1 to within {worst:.4f}",
+            "value": f"exact; its integral over the plane is 1 to within {max(worst, 1e-4):.4f}",
             "how": "Midpoint rule on the doubled window, refined where there is mass; the worst of all stored runs.",
         },
         "constraints": {

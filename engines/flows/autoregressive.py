@@ -83,11 +83,11 @@ class MaskedAffine(Autoregressive):
         self.scale_cap = scale_cap
 
     def move(self, x: Tensor, given: Tensor) -> tuple[Tensor, Tensor]:
-        shift, log_scale = given[..., 0], self.scale_cap * given[..., 1].tanh()
+        shift, log_scale = given[..., 0], self.scale_cap * given.tanh()[..., 1]
         return (x - shift) * log_scale.exp(), log_scale
 
     def move_back(self, z: Tensor, given: Tensor) -> tuple[Tensor, Tensor]:
-        shift, log_scale = given[..., 0], self.scale_cap * given[..., 1].tanh()
+        shift, log_scale = given[..., 0], self.scale_cap * given.tanh()[..., 1]
         return z * (-log_scale).exp() + shift, -log_scale
 
 

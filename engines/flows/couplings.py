@@ -147,8 +147,10 @@ class AffineCoupling(Coupling):
         return moved * (-log_scale).exp() + shift, -log_scale
 
     def _shift_and_log_scale(self, kept: Tensor) -> tuple[Tensor, Tensor]:
-        shift, raw = self._condition(kept).chunk(2, dim=1)
-        return shift, self.scale_cap * raw.tanh()
+        given = self._condition(kept)
+        n_moved = given.shape[1] // 2
+        # tanh of the whole: of a half, which is no dense block, it would be computed number by number.
+        return given[:, :n_moved], self.scale_cap * given.tanh()[:, n_moved:]
 
 
 class SplineCoupling(Coupling):
@@ -187,7 +189,7 @@ def run_of_couplings(layers: Sequence[Coupling], x: Tensor) -> tuple[Tensor, Ten
     Returns:
         z (B, D) and the sum of their log-determinants (B,).
     """
-    first, last = x.split(layers[0].sizes, dim=1)
+    first, last = (half.contiguous() for half in x.split(layers[0].sizes, dim=1))
     stretches = []
     for layer in layers:
         if layer.moves_last:

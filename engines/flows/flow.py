@@ -47,6 +47,7 @@ class Flow(nn.Module):
         self.layers = nn.ModuleList(layers)
         self.base = base or Gaussian()
         self.event_shape = (n_features,)
+        self.fast_log_prob: Callable[[Tensor], Tensor] | None = None  # the same, compiled, once that is done
         self._target = target
         self._has_begun = False
 
@@ -68,11 +69,11 @@ class Flow(nn.Module):
             ShapeError: If x is not (B, D).
         """
         self._check(x, "x")
-        total = x.new_zeros(())
+        log_dets = []
         for step in self._steps():
             x, log_det = step(x)
-            total = total + log_det
-        return x, total
+            log_dets.append(log_det)
+        return x, sum(log_dets[1:], start=log_dets[0])
 
     def to_data(self, z: Tensor) -> tuple[Tensor, Tensor]:
         """Exact point of each latent: (x (B, D) in data units, log |det dx/dz| (B,) in nats)."""
@@ -162,7 +163,7 @@ class Flow(nn.Module):
     def _loss(self, batch: Tensor, rng: torch.Generator) -> dict[str, Tensor]:
         if not self._has_begun:
             self._begin_with(batch)
-        return {"loss": -self.log_prob(batch).mean()}
+        return {"loss": -(self.fast_log_prob or self.log_prob)(batch).mean()}
 
     def _reverse_loss(self, batch: Tensor, rng: torch.Generator) -> dict[str, Tensor]:
         """KL(model || target) on the model's own samples; the batch only says how many."""

@@ -11,12 +11,11 @@ Source:
 from __future__ import annotations
 
 import math
-from functools import lru_cache
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
-from torch.nn.functional import pad, softplus
+from torch.nn.functional import softplus
 
 LEAST_SIZE = 1e-3  # of a piece, as a share of the whole
 LEAST_SLOPE = 1e-3
@@ -84,26 +83,36 @@ def spline_to_data(y: Tensor, raw: Tensor, bound: float) -> tuple[Tensor, Tensor
 def _table(raw: Tensor, bound: float) -> Tensor:
     """Knots in x, knots in y, and slopes there: shape (*S, 3, K + 1)."""
     n_bins = (raw.shape[-1] + 1) // 3
-    shares = raw[..., : 2 * n_bins].unflatten(-1, (2, n_bins)).softmax(-1).cumsum(-1)
+    sizes = raw[..., : 2 * n_bins].unflatten(-1, (2, n_bins))
+    ends = (sizes - sizes.amax(-1, keepdim=True).detach()).exp().cumsum(-1)  # softmax and its sums in one
     steep = softplus(raw[..., None, 2 * n_bins :] + _SLOPE_AT_ZERO)
-    learned = torch.cat([pad(shares, (1, 0)), pad(steep, (1, 1), value=1 - LEAST_SLOPE)], -2)
-    least, scale = _least(n_bins, bound, raw.dtype, raw.device)
-    return torch.addcmul(least, learned, scale)
+    learned = torch.cat([ends[..., :-1] / ends[..., -1:], steep], -2)
+    least, scale, first, last = _frame(n_bins, bound, raw.dtype, raw.device)
+    inner = torch.addcmul(least, learned, scale)
+    return torch.cat([first.expand(*raw.shape[:-1], 3, 1), inner, last.expand(*raw.shape[:-1], 3, 1)], -1)
 
 
-@lru_cache(maxsize=32)
-def _least(n_bins: int, bound: float, dtype: torch.dtype, device: torch.device) -> tuple[Tensor, Tensor]:
-    """What knots and slopes are at the least, (3, K + 1), and what scales the learned part, (3, 1)."""
-    with torch.inference_mode(False):  # or no training could use what a look at the model has cached
-        return _make_least(n_bins, bound, dtype, device)
+_frames: dict[tuple[int, float, torch.dtype, torch.device], tuple[Tensor, ...]] = {}
 
 
-def _make_least(n_bins: int, bound: float, dtype: torch.dtype, device: torch.device) -> tuple[Tensor, Tensor]:
-    evenly = 2 * bound * LEAST_SIZE * torch.arange(n_bins + 1, dtype=torch.float64) - bound
-    least = torch.stack([evenly, evenly, torch.full_like(evenly, LEAST_SLOPE)])
+def _frame(n_bins: int, bound: float, dtype: torch.dtype, device: torch.device) -> tuple[Tensor, ...]:
+    """What inner knots and slopes are at the least, (3, K - 1), what scales their learned part, and both end knots."""
+    key = (n_bins, bound, dtype, device)
+    if key not in _frames:  # a dictionary, since torch.compile does not look into functools' caches
+        with torch.inference_mode(False):  # or no training could use what a look at the model has put there
+            _frames[key] = tuple(part.to(device, dtype) for part in _make_frame(n_bins, bound))
+    return _frames[key]
+
+
+def _make_frame(n_bins: int, bound: float) -> tuple[Tensor, ...]:
+    evenly = 2 * bound * LEAST_SIZE * torch.arange(1, n_bins, dtype=torch.float64) - bound
     size = 2 * bound * (1 - LEAST_SIZE * n_bins)
-    scale = torch.tensor([[size], [size], [1.0]], dtype=torch.float64)
-    return least.to(device, dtype), scale.to(device, dtype)
+    return (
+        torch.stack([evenly, evenly, torch.full_like(evenly, LEAST_SLOPE)]),
+        torch.tensor([[size], [size], [1.0]], dtype=torch.float64),
+        torch.tensor([[-bound], [-bound], [1.0]], dtype=torch.float64),
+        torch.tensor([[bound], [bound], [1.0]], dtype=torch.float64),
+    )
 
 
 def _find_piece(at: Tensor, table: Tensor, row: int) -> _Piece:

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import math
+import os
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
@@ -78,6 +79,7 @@ class Trainer:
         self._seconds = 0.0
         self._build_model(weights)
         self._build_data()
+        self._compile_if_wanted()
         self._due = snapshot_steps(experiment.steps, self._snapshot_count())
         self._keeps = _steps_with_weights(self._due, self.model)
         self._sums: dict[str, list[Tensor]] = defaultdict(list)
@@ -196,6 +198,15 @@ class Trainer:
         uses_labels = getattr(self.model, "uses_labels", False)
         self.source = build_source(data, batch_size=experiment.batch_size, uses_labels=uses_labels, device=self.device)
         self._rng = make_rng(experiment.seed, self.device)
+
+    def _compile_if_wanted(self) -> None:
+        """GENLAB_COMPILE=1 lets flows train through a compiled density as soon as it is there."""
+        if os.environ.get("GENLAB_COMPILE") == "1" and hasattr(self.model, "fast_log_prob"):
+            from engines.flows.compiled import has_compiler, warm_up
+
+            if has_compiler():
+                shape = (self.experiment.batch_size, *self.model.event_shape)
+                warm_up(self.model, torch.zeros(shape, device=self.device))
 
     def _snapshot_count(self) -> int:
         """As many snapshots as fit their budget of bytes."""

@@ -13,6 +13,7 @@ from engines.datasets import DATASETS
 from engines.errors import SettingError
 from engines.flows.autoregressive import MaskedAffine, MaskedSpline
 from engines.flows.bases import Mixture
+from engines.flows.compiled import warm_up
 from engines.flows.continuous import Continuous
 from engines.flows.couplings import AdditiveCoupling
 from engines.flows.glow import ActivationNorm, InvertibleLinear
@@ -274,3 +275,20 @@ def test_a_learning_rate_that_is_too_high_ends_with_a_sentence_or_stays_finite()
             assert math.isfinite(last.losses["loss"])
         except Exception as error:  # noqa: BLE001  (only its kind matters)
             assert type(error).__name__ == "TrainingDiverged"
+
+
+@pytest.mark.filterwarnings("ignore:The .grad attribute")  # torch's own tracer looks there
+def test_a_flow_trains_through_its_compiled_density_once_it_is_there_and_without_it_if_that_fails() -> None:
+    """With the compiler left out (backend "eager"): what is traced must be the flow, and train its own weights."""
+    trainer = Trainer(Experiment.default("spline", "moons", settings={"n_couplings": 2, "width": 8}), device="cpu")
+    flow: Any = trainer.model
+    x = torch.randn(64, 2, generator=make_rng(1))
+    warm_up(flow, x, backend="no such backend").join()
+    assert flow.fast_log_prob is None
+    warm_up(flow, x, backend="eager").join()
+    fast: Any = flow.fast_log_prob
+    torch.testing.assert_close(fast(x), flow.log_prob(x))
+    before = flow.log_prob(x).detach()
+    trainer.advance()
+    torch.testing.assert_close(fast(x), flow.log_prob(x))
+    assert not torch.equal(flow.log_prob(x), before)
