@@ -121,10 +121,10 @@ def of_freia(kind: str) -> Peer:
     return flow, log_prob
 
 
-def stepper(peer: Peer, x: Tensor, **options: bool) -> Callable[[], None]:
+def stepper(peer: Peer, x: Tensor, *, fused: bool | None = None) -> Callable[[], None]:
     """One training step: gradient of the mean negative log density, then Adam."""
     model, log_prob = peer
-    optimiser = torch.optim.Adam(model.parameters(), lr=1e-3, **options)
+    optimiser = torch.optim.Adam(model.parameters(), lr=1e-3, fused=fused)
 
     def step() -> None:
         value = -log_prob(x).mean()

@@ -7,8 +7,7 @@ import statistics
 
 import torch
 
-from benchmarks.bench_properties import _rate
-from benchmarks.machine import ROOT, keep, machine
+from benchmarks.machine import ROOT, keep, machine, rate
 from engines.build_checkpoints import SHIPPED
 from engines.datasets import DATASETS
 from engines.tensors import make_rng, use_threads
@@ -52,11 +51,11 @@ def speeds(run: Run) -> dict[str, float]:
     with torch.inference_mode():
         top, bottom = model.codes(x)
         found = {
-            "encoded": 100 * _rate(lambda: model.codes(x), 10),
-            "decoded": 100 * _rate(lambda: model.decode_codes(top, bottom), 10),
-            "drawn": 50 * _rate(lambda: model.sample(50, rng=make_rng(0)), 5),
+            "encoded": 100 * rate(lambda: model.codes(x), 10),
+            "decoded": 100 * rate(lambda: model.decode_codes(top, bottom), 10),
+            "drawn": 50 * rate(lambda: model.sample(50, rng=make_rng(0)), 5),
         }
-    return found | {"steps": _rate(trainer.advance, 20)}
+    return found | {"steps": rate(trainer.advance, 20)}
 
 
 def main() -> None:

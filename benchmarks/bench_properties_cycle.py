@@ -9,8 +9,7 @@ from typing import Any
 
 import torch
 
-from benchmarks.bench_properties import _rate
-from benchmarks.machine import ROOT, keep, machine
+from benchmarks.machine import ROOT, keep, machine, rate
 from engines.build_checkpoints import SHIPPED
 from engines.tensors import make_rng, use_threads
 from engines.training import Experiment, Trainer
@@ -50,8 +49,8 @@ def speed(run: Run, n: int) -> dict[str, float]:
     """Training steps and translated examples a second."""
     trainer, model = Trainer(run.experiment, device="cpu"), run.model().eval()
     with torch.inference_mode():
-        made = n * _rate(lambda: model.sample(n, rng=make_rng(0)), 10)
-    return {"steps": _rate(trainer.advance, 20), "translated": made}
+        made = n * rate(lambda: model.sample(n, rng=make_rng(0)), 10)
+    return {"steps": rate(trainer.advance, 20), "translated": made}
 
 
 def points_card(runs: dict[str, Run], found: dict[str, Any], rates: dict[str, float]) -> dict[str, Any]:

@@ -6,6 +6,8 @@ import json
 import os
 import platform
 import subprocess
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +30,16 @@ def machine() -> dict[str, str]:
         "device": torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu",
         "commit": commit.stdout.strip(),
     }
+
+
+def rate(work: Callable[[], object], times: int) -> float:
+    """How often a second a work is done: over so many times, after a tenth of them to warm up."""
+    for _ in range(max(1, times // 10)):
+        work()
+    start = time.perf_counter()
+    for _ in range(times):
+        work()
+    return times / (time.perf_counter() - start)
 
 
 def keep(name: str, results: dict[str, Any]) -> None:
