@@ -38,7 +38,6 @@ def warm_up(flow: Flow, example: Tensor, *, backend: str = "inductor") -> thread
         The thread that does it.
     """
     twin = copy.deepcopy(flow)
-    twin.log_prob(example)  # so that nothing is made for the first time while it is traced
 
     def work() -> None:
         try:

@@ -11,6 +11,7 @@ Source:
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from typing import NamedTuple
 
 import torch
@@ -92,16 +93,11 @@ def _table(raw: Tensor, bound: float) -> Tensor:
     return torch.cat([first.expand(*raw.shape[:-1], 3, 1), inner, last.expand(*raw.shape[:-1], 3, 1)], -1)
 
 
-_frames: dict[tuple[int, float, torch.dtype, torch.device], tuple[Tensor, ...]] = {}
-
-
+@lru_cache(maxsize=32)
 def _frame(n_bins: int, bound: float, dtype: torch.dtype, device: torch.device) -> tuple[Tensor, ...]:
     """What inner knots and slopes are at the least, (3, K - 1), what scales their learned part, and both end knots."""
-    key = (n_bins, bound, dtype, device)
-    if key not in _frames:  # a dictionary, since torch.compile does not look into functools' caches
-        with torch.inference_mode(False):  # or no training could use what a look at the model has put there
-            _frames[key] = tuple(part.to(device, dtype) for part in _make_frame(n_bins, bound))
-    return _frames[key]
+    with torch.inference_mode(False):  # or no training could use what a look at the model has put there
+        return tuple(part.to(device, dtype) for part in _make_frame(n_bins, bound))
 
 
 def _make_frame(n_bins: int, bound: float) -> tuple[Tensor, ...]:

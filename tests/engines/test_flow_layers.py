@@ -278,6 +278,7 @@ def test_a_learning_rate_that_is_too_high_ends_with_a_sentence_or_stays_finite()
 
 
 @pytest.mark.filterwarnings("ignore:The .grad attribute")  # torch's own tracer looks there
+@pytest.mark.filterwarnings("ignore:Dynamo detected a call")  # it looks through functools' cache
 def test_a_flow_trains_through_its_compiled_density_once_it_is_there_and_without_it_if_that_fails() -> None:
     """With the compiler left out (backend "eager"): what is traced must be the flow, and train its own weights."""
     trainer = Trainer(Experiment.default("spline", "moons", settings={"n_couplings": 2, "width": 8}), device="cpu")

@@ -269,7 +269,7 @@ def test_an_experiment_survives_json() -> None:
     for experiment in (small(), small(learning_rate=1e-5, seed=9999), small().fork(10, steps=5)):
         again = Experiment.from_dict(json.loads(json.dumps(experiment.to_dict())))
         assert again == experiment and again.digest == experiment.digest
-    assert small().plan == Plan(steps=40, batch_size=32)
+    assert small().plan == Plan(steps=40, batch_size=32, learning_rate=7e-3)  # what RealNVP does best with on moons
 
 
 @pytest.mark.parametrize(
