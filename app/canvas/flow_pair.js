@@ -51,6 +51,12 @@ class FlowPair extends Stage {
     this.refresh();
   }
 
+  /** Both run and stop together. */
+  command(word) {
+    super.command(word);
+    this.rival.socket?.send({ do: word });
+  }
+
   // ---- what is shown ----
 
   approach(dt) {

@@ -46,7 +46,7 @@ export class Stage {
     this.player = new this.Player({
       seek: (index) => this.seek(index),
       follow: () => { this.following = true; this.showNewest(); },
-      command: (word) => this.socket?.send({ do: word }),
+      command: (word) => this.command(word),
       settled: () => this.report(),
       copyLink: () => this.copyLink(),
     });
@@ -150,6 +150,9 @@ export class Stage {
     else if (code >= 4400) this.say(`${reason || "The live lane refused this page."} Reload to try again.`);
     else this.say("The connection to the live lane is lost; trying again. If a proxy is in between, it must let WebSockets through.");
   }
+
+  /** Pause, step or stop the run in training. */
+  command(word) { this.socket?.send({ do: word }); }
 
   say(text) {
     this.note.textContent = text;
