@@ -73,6 +73,11 @@ SHIPPED = (
         FEWER("autoregressive_spline", dataset, "large", LARGE | changes)
         for dataset, changes in {"rings": {"dataset_settings": FOUR_RINGS}, "spirals": {}}.items()
     ),
+    FEWER("realnvp", "ring", "mixture", {"settings": {"base": "mixture"}}),
+    FEWER("realnvp", "two_modes", "reverse", {"settings": {"objective": "reverse"}}),
+    FEWER("realnvp", "outliers"),
+    FEWER("planar", "spirals", "8_layers", {"settings": {"n_layers": 8}}),
+    FEWER("spline", "ring", "2_bins", {"settings": {"n_bins": 2}}),
     *(Shipped("distillation", name, rounds_weights=True, n_snapshots=8, n_weights=2) for name in ("moons", "ring")),
     Shipped(
         *("distillation", "two_modes", "small_student"),
