@@ -17,18 +17,15 @@ class FlowPairView(StageView):
 
     Attributes:
         rival: Digest of the run on the right, or empty.
-        rival_steps: Steps that its training takes.
         names: What the two are called.
     """
 
     rival: str = ""
-    rival_steps: int = 0
     names: tuple[str, str] = ("", "")
 
     def numbers(self) -> dict[str, Any]:
         """What goes into the blob's header."""
-        own = {"rival": self.rival, "rival_steps": self.rival_steps, "names": list(self.names)}
-        return super().numbers() | own
+        return super().numbers() | {"rival": self.rival, "names": list(self.names)}
 
 
 def draw_flow_pair(view: FlowPairView, *, key: str) -> None:

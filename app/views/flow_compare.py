@@ -182,7 +182,6 @@ def stage_view(target: str, view: TargetView, shown: tuple[ShownRun, ShownRun], 
         at=moment.step if moment else None,
         autoplay=True,
         rival=right.digest,
-        rival_steps=right.experiment.steps,
         names=names_now(),
     )
 
