@@ -29,7 +29,8 @@ export class CodeMap {
     const moves = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] }, move = moves[event.key];
     if (!move) return;
     event.preventDefault();
-    this.handlers.choose(Math.max(0, Math.min(rows - 1, row + move[0])) * columns + Math.max(0, Math.min(columns - 1, column + move[1])));
+    this.state.cell = Math.max(0, Math.min(rows - 1, row + move[0])) * columns + Math.max(0, Math.min(columns - 1, column + move[1])); // at once, so that no quick press is lost
+    this.handlers.choose(this.state.cell);
   }
 
   /** state: shape, codes, origin (or null), cell, hovered, patches (bitmaps by code, or by cell), isByCell, numbers, angles, usage, colours, title */

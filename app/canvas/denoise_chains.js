@@ -27,7 +27,9 @@ export class Chains {
     const { columns, count, chosen } = this.state ?? {}, by = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -columns, ArrowDown: columns }[event.key];
     if (by === undefined || chosen === null) return;
     event.preventDefault();
-    if (chosen + by >= 0 && chosen + by < count) this.choose(chosen + by);
+    if (chosen + by < 0 || chosen + by >= count) return;
+    this.state.chosen = chosen + by; // at once, so that no quick press is lost
+    this.choose(this.state.chosen);
   }
 
   /** state: columns, count, shape, chosen (null: none may be chosen), colours, tag, words, and atlas, bitmaps, or empty words */

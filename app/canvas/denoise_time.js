@@ -27,7 +27,13 @@ export class TimeBar {
   scrub(event) {
     this.play(0);
     const box = this.track.getBoundingClientRect();
-    if (this.length) this.seek(Math.round(((event.clientX - box.left - 8) / (box.width - 16)) * (this.length - 1)));
+    if (this.length) this.go(Math.round(((event.clientX - box.left - 8) / (box.width - 16)) * (this.length - 1)));
+  }
+
+  /** It counts at once, not when it is painted: of two quick key presses none is lost. */
+  go(frame) {
+    if (this.length) this.state.frame = Math.max(0, Math.min(this.length - 1, frame));
+    this.seek(frame);
   }
 
   key(event) {
@@ -36,7 +42,7 @@ export class TimeBar {
     if (to === undefined) return;
     event.preventDefault();
     this.play(0);
-    this.seek(to);
+    this.go(to);
     this.settled();
   }
 
@@ -44,8 +50,8 @@ export class TimeBar {
   play(direction, fromStart = false) {
     if (direction && !this.length) return;
     const last = this.length - 1, { frame } = this.state ?? {};
-    if (direction === 1 && (fromStart || frame >= last)) this.seek(0);
-    if (direction === -1 && frame <= 0) this.seek(last);
+    if (direction === 1 && (fromStart || frame >= last)) this.go(0);
+    if (direction === -1 && frame <= 0) this.go(last);
     const was = this.direction;
     this.direction = direction;
     this.clock = performance.now();
@@ -60,7 +66,7 @@ export class TimeBar {
     if (now - this.clock < pace) return;
     this.clock = now;
     const to = this.state.frame + this.direction;
-    if (to < 0 || to >= this.length) this.play(0); else { this.state.frame = to; this.seek(to); }
+    if (to < 0 || to >= this.length) this.play(0); else this.go(to);
   }
 
   paint({ way, frame, colours, isAsking }) {

@@ -35,7 +35,8 @@ export class Portrait {
     const by = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] }[event.key];
     if (!by || !this.start) return;
     event.preventDefault();
-    this.handlers.moved(this.start.map((v, i) => Math.min(SPAN, Math.max(-SPAN, Math.round(100 * (v + KEY_STEP * by[i])) / 100))));
+    this.start = this.start.map((v, i) => Math.min(SPAN, Math.max(-SPAN, Math.round(100 * (v + KEY_STEP * by[i])) / 100))); // at once, so that no quick press is lost
+    this.handlers.moved(this.start);
     this.handlers.settled();
   }
 

@@ -34,7 +34,9 @@ export class Wall {
     if (by === undefined || !count) return;
     event.preventDefault();
     const next = this.picked + by;
-    if (next >= 0 && next < count) this.choose(next, false);
+    if (next < 0 || next >= count) return;
+    this.picked = next; // at once, so that no quick press is lost
+    this.choose(next, false);
   }
 
   bitmapsOf(samples) {

@@ -47,7 +47,8 @@ export class LatentPlane {
     if (!by) return;
     event.preventDefault();
     const step = event.shiftKey ? 0.5 : 0.1;
-    this.handlers.move(this.place.p + step * by[0], this.place.q + step * by[1]);
+    this.place = { p: this.place.p + step * by[0], q: this.place.q + step * by[1] }; // at once, so that no quick press is lost
+    this.handlers.move(this.place.p, this.place.q);
     this.handlers.settled();
   }
 

@@ -18,7 +18,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import psutil
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Locator, Page, expect, sync_playwright
 from playwright.sync_api import TimeoutError as TooLateError
 
 from engines.training import Experiment, Trainer
@@ -236,6 +236,11 @@ class Visitor:
     def press(self, name: str) -> None:
         """Press a button of the player by the beginning of its name."""
         self.page.get_by_role("button", name=name).click()
+
+    def press_at_once(self, part: Locator, key: str, times: int) -> None:
+        """Press a key several times before anything can be painted, as a quick hand does on a slow machine."""
+        event = "new KeyboardEvent('keydown', { key, bubbles: true })"
+        part.evaluate(f"(part, [key, n]) => {{ while (n--) part.dispatchEvent({event}); }}", [key, times])
 
     def text(self, part: str) -> str:
         """What a part of the stage says."""

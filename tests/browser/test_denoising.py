@@ -53,8 +53,7 @@ def test_time_runs_both_ways_and_a_link_keeps_it(bench: Callable) -> None:
     slider.press("Home")
     visitor.wait_for_value(FRAME, 0)
     noise = visitor.wait_for_change(STATES, end)
-    for _ in range(4):
-        slider.press("ArrowRight")
+    visitor.press_at_once(slider, "ArrowRight", 4)
     visitor.wait_for_value(FRAME, 4)
     visitor.wait_for_change(STATES, noise)
     visitor.wait_for_link(at="0.4")
@@ -68,12 +67,11 @@ def test_time_runs_both_ways_and_a_link_keeps_it(bench: Callable) -> None:
     visitor.wait("genlabDenoising.time.direction === 1")
     visitor.page.locator("canvas.film").click(position={"x": 90, "y": 20})  # which also stops the play
     visitor.wait("genlabDenoising.frame === 0 && !genlabDenoising.time.direction")
-    visitor.page.locator("canvas.grid").first.focus()
-    visitor.page.keyboard.press("ArrowDown")
-    visitor.wait_for_value("genlabDenoising.chain", 5)
-    visitor.wait_for_link(at="0", chain="5")
+    visitor.press_at_once(visitor.page.locator("canvas.grid").first, "ArrowDown", 2)
+    visitor.wait_for_value("genlabDenoising.chain", 10)
+    visitor.wait_for_link(at="0", chain="10")
     visitor.reload().wait(QUIET)
-    visitor.wait_for_value("[genlabDenoising.frame, genlabDenoising.chain]", [0, 5])
+    visitor.wait_for_value("[genlabDenoising.frame, genlabDenoising.chain]", [0, 10])
 
 
 def test_classes_samplers_and_the_closed_form(bench: Callable) -> None:

@@ -93,14 +93,14 @@ def test_the_wall_follows_the_player_and_gives_pictures_to_the_hand(studio: Call
     visitor = studio()
     wall, hand = "genlabGame.wall.canvas.toDataURL()", visitor.page.evaluate(HAND)
     last = visitor.page.evaluate(wall)
-    visitor.page.get_by_role("application", name="48 samples").press("ArrowRight")
+    visitor.press_at_once(visitor.page.get_by_role("application", name="48 samples"), "ArrowRight", 2)
     visitor.wait_for_change(HAND, hand)
-    visitor.wait_for_link(pick="1")
+    visitor.wait_for_link(pick="2")
     visitor.press("Back to the untrained model")
     visitor.wait_for_step(0)
     visitor.wait_for_change(wall, last)
     expect(visitor.page.get_by_text("Too early to judge")).to_be_visible()
-    visitor.wait_for_link(at="0", pick="1")
+    visitor.wait_for_link(at="0", pick="2")
     visitor.reload().wait("genlabGame.picture?.step === 0")
 
 

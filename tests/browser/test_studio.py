@@ -86,10 +86,11 @@ def test_a_slider_and_a_key_move_one_latent(studio: Callable) -> None:
         slider.press("ArrowRight")
     visitor.wait(f"genlabStudio.answers > {answers} && {QUIET}")
     visitor.wait_for_change(PICTURE, before)
-    visitor.page.locator("canvas.square").first.focus()
-    place = visitor.page.evaluate(Z)
-    visitor.page.keyboard.press("ArrowLeft")
+    place, p = visitor.page.evaluate(Z), visitor.page.evaluate("genlabStudio.plane.place.p")
+    visitor.press_at_once(visitor.page.locator("canvas.square").first, "ArrowLeft", 2)
     visitor.wait_for_change(Z, place)
+    visitor.wait(QUIET)
+    assert visitor.page.evaluate("genlabStudio.plane.place.p") == pytest.approx(p - 0.2, abs=0.01)
 
 
 def test_the_dial_opens_another_model_at_the_same_place(studio: Callable) -> None:
