@@ -6,9 +6,12 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor
+from torch.nn.functional import hardtanh
 
+from engines.flows.affine_run import Step, run_of_steps
 from engines.flows.layers import CONDITIONER_LIMIT, Bijection
 from engines.flows.splines import n_spline_parameters, spline_to_data, spline_to_latent
+from engines.nets.by_hand import is_worth_it, perceptron, weights_of
 from engines.nets.mlp import build_mlp
 
 SPREAD = 4.0  # where the bends of a conditioner's first units begin: over the standardized data
@@ -51,7 +54,7 @@ class Coupling(Bijection):
         return self._join(kept, moved), log_stretch.sum(1)
 
     def _condition(self, kept: Tensor) -> Tensor:
-        return self.conditioner(kept.clamp(-CONDITIONER_LIMIT, CONDITIONER_LIMIT))
+        return perceptron(hardtanh(kept, -CONDITIONER_LIMIT, CONDITIONER_LIMIT), weights_of(self.conditioner))
 
     def _split(self, x: Tensor) -> tuple[Tensor, Tensor]:
         first, last = x.split(self.sizes, dim=1)
@@ -138,6 +141,11 @@ class AffineCoupling(Coupling):
         super().__init__(n_features, moves_last, width, n_hidden, n_out=2)
         self.scale_cap = scale_cap
 
+    @property
+    def step(self) -> Step:
+        """What it is, for a run of such couplings."""
+        return Step(self.moves_last, self.scale_cap, weights_of(self.conditioner))
+
     def move(self, kept: Tensor, moved: Tensor) -> tuple[Tensor, Tensor]:
         shift, log_scale = self._shift_and_log_scale(kept)
         return (moved - shift) * log_scale.exp(), log_scale
@@ -190,6 +198,10 @@ def run_of_couplings(layers: Sequence[Coupling], x: Tensor) -> tuple[Tensor, Ten
         z (B, D) and the sum of their log-determinants (B,).
     """
     first, last = (half.contiguous() for half in x.split(layers[0].sizes, dim=1))
+    steps = [layer.step for layer in layers if isinstance(layer, AffineCoupling)]
+    if len(steps) == len(layers) and is_worth_it():
+        first, last, log_det = run_of_steps(steps, first, last)
+        return torch.cat([first, last], 1), log_det
     stretches = []
     for layer in layers:
         if layer.moves_last:

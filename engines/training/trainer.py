@@ -23,6 +23,7 @@ from engines.errors import RunFormatError, TrainingDiverged
 from engines.model_spec import Phase
 from engines.models import MODELS, build_model
 from engines.tensors import make_rng, pick_device, release_memory, to_numpy
+from engines.training.adam import LeanAdam
 from engines.training.experiment import Experiment
 from engines.training.snapshot import Snapshot, as_picture
 from engines.training.sources import build_source
@@ -185,10 +186,8 @@ class Trainer:
         if weights is not None:
             start_from(self.model, weights)
         self.model.to(self.device)
-        fused = self.device.type in ("cpu", "cuda")
         self._phases = [
-            (phase, torch.optim.Adam(phase.parameters, lr=experiment.learning_rate, betas=phase.betas, fused=fused))
-            for phase in self.model.phases()
+            (phase, LeanAdam(phase.parameters, experiment.learning_rate, phase.betas)) for phase in self.model.phases()
         ]
 
     def _build_data(self) -> None:
@@ -213,12 +212,11 @@ class Trainer:
         size = sum(array.nbytes for array in as_picture(self.observe(self.source.probe)).values())
         return max(FEWEST_SNAPSHOTS, min(N_SNAPSHOTS, PICTURE_BYTES // max(1, size)))
 
-    def _update(self, phase: Phase, optimiser: torch.optim.Optimizer) -> None:
-        for group in optimiser.param_groups:
-            group["lr"] = self._learning_rate(phase)
+    def _update(self, phase: Phase, optimiser: LeanAdam) -> None:
+        optimiser.rate = self._learning_rate(phase)
         losses = phase.loss(self.source.next_batch(self._rng), self._rng)
         self._check_loss(phase.name, losses["loss"].item())
-        optimiser.zero_grad(set_to_none=True)
+        optimiser.zero_grad()
         losses["loss"].backward()
         optimiser.step()
         if phase.after is not None:

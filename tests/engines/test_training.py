@@ -148,7 +148,7 @@ def test_the_learning_rate_warms_up_and_falls_to_zero_along_a_cosine() -> None:
     trainer, rates = Trainer(small(200, learning_rate=0.01), device="cpu"), []
 
     def note() -> None:
-        rates.append(trainer._phases[0][1].param_groups[0]["lr"])
+        rates.append(trainer._phases[0][1].rate)
 
     finish(trainer, note)
     top = rates.index(max(rates))

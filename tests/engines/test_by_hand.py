@@ -1,0 +1,96 @@
+"""Gradients that are written out, against autograd and finite differences; and our Adam against torch's."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from engines.flows.affine_run import Step, run_of_steps
+from engines.flows.couplings import AffineCoupling, run_of_couplings
+from engines.nets.by_hand import perceptron, weights_of
+from engines.nets.mlp import build_mlp
+from engines.tensors import make_rng
+from engines.training.adam import LeanAdam
+
+close = partial(torch.testing.assert_close, atol=1e-12, rtol=1e-10)
+
+
+def unsettle(module: nn.Module) -> None:
+    """Weights that are neither zero nor small, in float64."""
+    for parameter in module.double().parameters():
+        nn.init.normal_(parameter, std=0.5)
+
+
+def points(n: int, n_features: int, seed: int) -> Tensor:
+    return torch.randn(n, n_features, dtype=torch.float64, generator=make_rng(seed)).requires_grad_()
+
+
+@pytest.mark.parametrize("n_hidden", [1, 2, 3])
+def test_a_perceptrons_gradient_and_its_gradient(n_hidden: int) -> None:
+    net = build_mlp(3, 5, n_hidden, 2)
+    unsettle(net)
+    x, weights = points(4, 3, n_hidden), tuple(net.parameters())
+    close(perceptron(x, weights_of(net)), net(x))
+    mine = torch.autograd.grad(perceptron(x, weights_of(net)).square().sum(), (x, *weights))
+    autograds = torch.autograd.grad(net(x).square().sum(), (x, *weights))
+    for found, wanted in zip(mine, autograds, strict=True):
+        close(found, wanted)
+    function = lambda x, *weights: perceptron(x, weights)  # noqa: E731
+    assert torch.autograd.gradcheck(function, (x, *weights))
+    assert torch.autograd.gradgradcheck(function, (x, *weights))
+
+
+@pytest.mark.parametrize("n_features", [2, 5])
+def test_a_run_of_couplings_is_what_they_are_one_by_one(n_features: int) -> None:
+    """So too where the input of a conditioner is beyond its limit, and its slope is zero there."""
+    layers = [AffineCoupling(n_features, i % 2 == 0, 7, 2, scale_cap=1.5) for i in range(3)]
+    chain = nn.ModuleList(layers)
+    unsettle(chain)
+    x = points(6, n_features, 0)
+    far = (x * torch.tensor([1.0, 1, 1, 1, 1, 40], dtype=torch.float64)[:, None]).detach().requires_grad_()
+    z, total = far, torch.zeros(6, dtype=torch.float64)
+    for layer in layers:
+        z, log_det = layer.to_latent(z)
+        total = total + log_det
+    run_z, run_total = run_of_couplings(layers, far)
+    close((run_z, run_total), (z, total))
+    inputs = (far, *chain.parameters())
+    mine = torch.autograd.grad((run_z.sin().sum() + run_total.square().sum()), inputs)
+    autograds = torch.autograd.grad((z.sin().sum() + total.square().sum()), inputs)
+    for found, wanted in zip(mine, autograds, strict=True):
+        close(found, wanted)
+
+
+def test_the_gradient_of_a_runs_gradient() -> None:
+    layers = [AffineCoupling(2, i == 0, 4, 1, scale_cap=1.5) for i in range(2)]
+    unsettle(nn.ModuleList(layers))
+    steps = [layer.step for layer in layers]
+
+    def function(first: Tensor, last: Tensor, *weights: Tensor) -> tuple[Tensor, ...]:
+        half = len(weights) // 2
+        own = [Step(*step[:2], part) for step, part in zip(steps, (weights[:half], weights[half:]), strict=True)]
+        return run_of_steps(own, first, last)
+
+    inputs = (points(3, 1, 1), points(3, 1, 2), *(weight for step in steps for weight in step.weights))
+    assert torch.autograd.gradcheck(function, inputs)
+    assert torch.autograd.gradgradcheck(function, inputs)
+
+
+def test_our_adam_is_torchs_to_the_last_bit() -> None:
+    """Also where the rate changes, and where some parameters have no gradient for a while."""
+    rng = make_rng(0)
+    mine = [nn.Parameter(torch.randn(size, generator=rng)) for size in ((8, 3), (8,), (2, 8), ())]
+    torchs = [nn.Parameter(parameter.detach().clone()) for parameter in mine]
+    ours, usual = LeanAdam(mine, 1e-3, (0.5, 0.9)), torch.optim.Adam(torchs, 1e-3, (0.5, 0.9), fused=True)
+    for step in range(30):
+        ours.rate = usual.param_groups[0]["lr"] = 1e-3 * (1 + step)
+        ours.zero_grad()
+        for i, (a, b) in enumerate(zip(mine, torchs, strict=True)):
+            b.grad = None if i % 2 and step < 7 else torch.randn(a.shape, generator=rng)
+            a.grad = None if b.grad is None else b.grad.clone()
+        ours.step()
+        usual.step()
+    assert all(torch.equal(a, b) for a, b in zip(mine, torchs, strict=True))
