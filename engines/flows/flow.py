@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
-from itertools import groupby
 from typing import cast
 
 import numpy as np
@@ -149,13 +148,19 @@ class Flow(nn.Module):
                 seen["samples"] = to_numpy(self.decode_noise(probe.noise))
             return seen
 
-    def _steps(self) -> Iterator[Callable[[Tensor], tuple[Tensor, Tensor]]]:
+    def _steps(self) -> list[Callable[[Tensor], tuple[Tensor, Tensor]]]:
         """The way to the latent side: layer by layer, but couplings in a row as one."""
-        for is_coupling, layers in groupby(self._chain(), lambda layer: isinstance(layer, Coupling)):
-            if is_coupling:
-                yield partial(run_of_couplings, cast(list[Coupling], list(layers)))
+        steps: list[Callable[[Tensor], tuple[Tensor, Tensor]]] = []
+        run: list[Coupling] = []
+        for layer in self._chain():
+            if isinstance(layer, Coupling):
+                if not run:
+                    steps.append(partial(run_of_couplings, run))
+                run.append(layer)
             else:
-                yield from (layer.to_latent for layer in layers)
+                run = []
+                steps.append(layer.to_latent)
+        return steps
 
     def _chain(self) -> list[Bijection]:
         return cast(list[Bijection], list(self.layers))

@@ -88,27 +88,30 @@ def _table(raw: Tensor, bound: float) -> Tensor:
     ends = (sizes - sizes.amax(-1, keepdim=True).detach()).exp().cumsum(-1)  # softmax and its sums in one
     steep = softplus(raw[..., None, 2 * n_bins :] + _SLOPE_AT_ZERO)
     learned = torch.cat([ends[..., :-1] / ends[..., -1:], steep], -2)
-    least, scale, first, last = _frame(n_bins, bound, raw.dtype, raw.device)
+    frame = _frame if torch.compiler.is_compiling() else _kept_frame
+    least, scale, first, last = frame(n_bins, bound, raw.dtype, raw.device)
     inner = torch.addcmul(least, learned, scale)
     return torch.cat([first.expand(*raw.shape[:-1], 3, 1), inner, last.expand(*raw.shape[:-1], 3, 1)], -1)
 
 
-@lru_cache(maxsize=32)
 def _frame(n_bins: int, bound: float, dtype: torch.dtype, device: torch.device) -> tuple[Tensor, ...]:
     """What inner knots and slopes are at the least, (3, K - 1), what scales their learned part, and both end knots."""
-    with torch.inference_mode(False):  # or no training could use what a look at the model has put there
-        return tuple(part.to(device, dtype) for part in _make_frame(n_bins, bound))
-
-
-def _make_frame(n_bins: int, bound: float) -> tuple[Tensor, ...]:
     evenly = 2 * bound * LEAST_SIZE * torch.arange(1, n_bins, dtype=torch.float64) - bound
     size = 2 * bound * (1 - LEAST_SIZE * n_bins)
-    return (
+    frame = (
         torch.stack([evenly, evenly, torch.full_like(evenly, LEAST_SLOPE)]),
         torch.tensor([[size], [size], [1.0]], dtype=torch.float64),
         torch.tensor([[-bound], [-bound], [1.0]], dtype=torch.float64),
         torch.tensor([[bound], [bound], [1.0]], dtype=torch.float64),
     )
+    return tuple(part.to(device, dtype) for part in frame)
+
+
+@lru_cache(maxsize=32)
+def _kept_frame(n_bins: int, bound: float, dtype: torch.dtype, device: torch.device) -> tuple[Tensor, ...]:
+    """The same, made once."""
+    with torch.inference_mode(False):  # or no training could use what a look at the model has put there
+        return _frame(n_bins, bound, dtype, device)
 
 
 def _find_piece(at: Tensor, table: Tensor, row: int) -> _Piece:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import Any
 
 import pytest
 import torch
 from torch import Tensor, nn
 
+from engines.datasets import DATASETS
 from engines.flows.affine_run import Step, run_of_steps
 from engines.flows.couplings import AffineCoupling, run_of_couplings
+from engines.models import MODELS, build_model
 from engines.nets.by_hand import perceptron, weights_of
 from engines.nets.mlp import build_mlp
 from engines.tensors import make_rng
@@ -77,6 +80,16 @@ def test_the_gradient_of_a_runs_gradient() -> None:
     inputs = (points(3, 1, 1), points(3, 1, 2), *(weight for step in steps for weight in step.weights))
     assert torch.autograd.gradcheck(function, inputs)
     assert torch.autograd.gradgradcheck(function, inputs)
+
+
+@pytest.mark.parametrize("key", ["realnvp", "spline"])
+def test_a_compiler_sees_a_flow_as_one_graph(key: str) -> None:
+    """Then it fuses across layers; what is written out by hand is left to it."""
+    spec, data = MODELS[key], DATASETS["moons"]
+    flow = build_model(spec, spec.settings.from_dict({"n_couplings": 2, "width": 8}), data, data.settings(), 0)
+    x = torch.randn(16, 2, generator=make_rng(3))
+    compiled: Any = torch.compile(flow.log_prob, fullgraph=True, backend="eager")
+    torch.testing.assert_close(compiled(x), flow.log_prob(x))
 
 
 def test_our_adam_is_torchs_to_the_last_bit() -> None:
