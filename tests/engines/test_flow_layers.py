@@ -133,6 +133,7 @@ def test_a_residual_contracts_whatever_its_weights_are() -> None:
 
 
 def test_more_steps_of_the_solver_come_nearer_to_the_flow_of_time() -> None:
+    torch.manual_seed(0)
     exact = moved(Continuous(2, 16, 64), 0.5)
     x = torch.randn(100, 2, generator=make_rng(8)).double()
     errors = []
