@@ -44,6 +44,12 @@ class Continuous(Bijection):
     def to_data(self, z: Tensor) -> tuple[Tensor, Tensor]:
         return self._drift(z, -1.0)
 
+    def ways_to_latent(self, x: Tensor, n: int) -> list[tuple[Tensor, Tensor]]:
+        return self._way(x, 1.0, n)
+
+    def ways_to_data(self, z: Tensor, n: int) -> list[tuple[Tensor, Tensor]]:
+        return self._way(z, -1.0, n)
+
     def velocity(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """v (B, D) and its divergence (B,)."""
         bent = self.inner(x.clamp(-CONDITIONER_LIMIT, CONDITIONER_LIMIT)).tanh()
@@ -53,13 +59,26 @@ class Continuous(Bijection):
         return bent @ self.outer.T, (slopes * is_inside).sum(1)
 
     def _drift(self, x: Tensor, duration: float) -> tuple[Tensor, Tensor]:
-        step = duration / self.n_steps
         total = x.new_zeros(len(x))
         for _ in range(self.n_steps):
-            v1, d1 = self.velocity(x)
-            v2, d2 = self.velocity(x + 0.5 * step * v1)
-            v3, d3 = self.velocity(x + 0.5 * step * v2)
-            v4, d4 = self.velocity(x + step * v3)
-            x = x + step / 6 * (v1 + 2 * v2 + 2 * v3 + v4)
-            total = total + step / 6 * (d1 + 2 * d2 + 2 * d3 + d4)
+            x, total = self._step(x, total, duration / self.n_steps)
         return x, total
+
+    def _way(self, x: Tensor, duration: float, n: int) -> list[tuple[Tensor, Tensor]]:
+        """Where the solver is at the times 1/n, 2/n ... 1: its own steps, and a shorter one from the last of them."""
+        states, total, done = [], x.new_zeros(len(x)), 0
+        for i in range(1, n + 1):
+            whole, rest = divmod(i * self.n_steps, n)
+            for _ in range(whole - done):
+                x, total = self._step(x, total, duration / self.n_steps)
+            done = whole
+            states.append(self._step(x, total, duration / self.n_steps * rest / n) if rest else (x, total))
+        return states
+
+    def _step(self, x: Tensor, total: Tensor, step: float) -> tuple[Tensor, Tensor]:
+        """One step of the solver from x, and the log-determinant so far with that of the step."""
+        v1, d1 = self.velocity(x)
+        v2, d2 = self.velocity(x + 0.5 * step * v1)
+        v3, d3 = self.velocity(x + 0.5 * step * v2)
+        v4, d4 = self.velocity(x + step * v3)
+        return x + step / 6 * (v1 + 2 * v2 + 2 * v3 + v4), total + step / 6 * (d1 + 2 * d2 + 2 * d3 + d4)

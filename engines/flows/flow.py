@@ -85,21 +85,29 @@ class Flow(nn.Module):
 
     def layers_to_latent(self, x: Tensor) -> list[tuple[Tensor, Tensor]]:
         """The way of each point to its latent: for each layer, the point after it and the layer's log-determinant."""
-        self._check(x, "x")
-        states = []
-        for layer in self._chain():
-            x, log_det = layer.to_latent(x)
-            states.append((x, log_det))
-        return states
+        return [way[-1] for way in self.ways_to_latent(x, 1)]
 
     def layers_to_data(self, z: Tensor) -> list[tuple[Tensor, Tensor]]:
         """The way of each latent to its point: for each layer, last one first, the point after it and its log-det."""
+        return [way[-1] for way in self.ways_to_data(z, 1)]
+
+    def ways_to_latent(self, x: Tensor, n: int) -> list[list[tuple[Tensor, Tensor]]]:
+        """The same inside the layers: for each layer, its `ways_to_latent`, which are n states in a path in time."""
+        self._check(x, "x")
+        ways = []
+        for layer in self._chain():
+            ways.append(layer.ways_to_latent(x, n))
+            x = ways[-1][-1][0]
+        return ways
+
+    def ways_to_data(self, z: Tensor, n: int) -> list[list[tuple[Tensor, Tensor]]]:
+        """The same inside the layers: for each layer, last one first, its `ways_to_data`."""
         self._check(z, "z")
-        states = []
+        ways = []
         for layer in reversed(self._chain()):
-            z, log_det = layer.to_data(z)
-            states.append((z, log_det))
-        return states
+            ways.append(layer.ways_to_data(z, n))
+            z = ways[-1][-1][0]
+        return ways
 
     @property
     def layer_names(self) -> tuple[str, ...]:

@@ -1,7 +1,8 @@
 """Invertible layers. Each goes both ways and tells by how much it stretched space.
 
 To add one: subclass `Bijection` and write `to_latent` and `to_data`; the conformance tests check the round
-trip and hold the log-determinant against autograd.
+trip and hold the log-determinant against autograd. A layer that is a path in time also writes `ways_to_latent` and
+`ways_to_data`, so that it can be watched on its way.
 """
 
 from __future__ import annotations
@@ -34,6 +35,19 @@ class Bijection(nn.Module):
     def to_data(self, z: Tensor) -> tuple[Tensor, Tensor]:
         """Latent side to data side: (x (B, D), log |det dx/dz| (B,))."""
         raise NotImplementedError
+
+    def ways_to_latent(self, x: Tensor, n: int) -> list[tuple[Tensor, Tensor]]:
+        """States on the way from x, each with log |det| from x to it; the last one is that of `to_latent`.
+
+        Args:
+            x: Shape (B, D).
+            n: How many states a path in time tells, evenly in time; any other layer has only its end.
+        """
+        return [self.to_latent(x)]
+
+    def ways_to_data(self, z: Tensor, n: int) -> list[tuple[Tensor, Tensor]]:
+        """States on the way from z, each with log |det| from z to it; the last one is that of `to_data`."""
+        return [self.to_data(z)]
 
 
 class Standardize(Bijection):
@@ -83,3 +97,9 @@ class Inverted(Bijection):
 
     def to_data(self, z: Tensor) -> tuple[Tensor, Tensor]:
         return self.layer.to_latent(z)
+
+    def ways_to_latent(self, x: Tensor, n: int) -> list[tuple[Tensor, Tensor]]:
+        return self.layer.ways_to_data(x, n)
+
+    def ways_to_data(self, z: Tensor, n: int) -> list[tuple[Tensor, Tensor]]:
+        return self.layer.ways_to_latent(z, n)
