@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from app.canvas.component import lane_component
+from app.canvas.told import told_moment
 from app.theme import role_colours
 from engines.training.snapshot import pack
 
@@ -81,19 +81,13 @@ class CodebookView:
 
 def draw_codebook(view: CodebookView, *, key: str) -> None:
     """Mount the workbench. Where the visitor is stands in its state; see `read_code_place`."""
-    _mount(
-        key=key,
-        data=view.to_bytes(),
-        default={"moment": None},
-        on_moment_change=lambda: None,
-        on_ended_change=lambda: None,
-    )
+    _mount(data=view.to_bytes(), key=key)
 
 
 def read_code_place(state: object, run: str, attempt: int) -> CodePlace | None:
     """The workbench's place from its session state, checked; None if there is none, or it is of another run."""
-    moment = state.get("moment") if isinstance(state, Mapping) else getattr(state, "moment", None)
-    if not isinstance(moment, Mapping) or moment.get("of") != f"{run}/{attempt}":
+    moment = told_moment(state, of=f"{run}/{attempt}")
+    if moment is None:
         return None
     known = CodePlace()
     tab, codes, temperature = moment.get("tab"), moment.get("codes"), moment.get("temperature")

@@ -15,8 +15,20 @@ from streamlit.components import v2
 HERE = Path(__file__).parent
 
 
-def lane_component(name: str, styles: tuple[str, ...] = ()) -> Callable[..., Any]:
-    """Register the canvas whose script is <name>.js; its styles are those named, or <name>.css.
+def lane_component(
+    name: str,
+    styles: tuple[str, ...] = (),
+    *,
+    states: tuple[str, ...] = ("moment",),
+    triggers: tuple[str, ...] = ("ended",),
+) -> Callable[..., Any]:
+    """Register a canvas.
+
+    Args:
+        name: Its script is <name>.js.
+        styles: Names of its style sheets; none: <name>.css.
+        states: What it tells that stays, such as where the visitor is; `app.canvas.told` reads it.
+        triggers: What it tells for one run of the page, such as that a training has just ended.
 
     Returns:
         The mount function; give it `data` as bytes of a safetensors blob, and always a key.
@@ -32,4 +44,10 @@ export default function (component) {{
 """
     html = f'<div class="{name}"></div>'
     style = "\n".join((HERE / f"{each}.css").read_text(encoding="utf-8") for each in styles or (name,))
-    return v2.component(f"genlab_{name}", html=html, css=style, js=script)
+    component = v2.component(f"genlab_{name}", html=html, css=style, js=script)
+    hears: dict[str, Any] = {f"on_{name}_change": lambda: None for name in (*states, *triggers)}
+
+    def mount(*, data: bytes, key: str, **more: Any) -> Any:
+        return component(**{"data": data, "key": key, "default": dict.fromkeys(states)} | hears | more)
+
+    return mount

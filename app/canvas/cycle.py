@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from app.canvas.component import lane_component
+from app.canvas.told import told_moment
 from app.theme import role_colours
 from engines.training.snapshot import pack
 
@@ -132,17 +133,12 @@ class CyclePicturesView(CycleView):
 
 def draw_cycle_points(view: CyclePointsView, *, key: str) -> None:
     """Mount the stage of points. Where the visitor is stands in its state; see `read_cycle_place`."""
-    _mount(_mount_points, view.to_bytes(), key)
+    _mount_points(data=view.to_bytes(), key=key)
 
 
 def draw_cycle_pictures(view: CyclePicturesView, *, key: str) -> None:
     """Mount the stage of pictures; likewise."""
-    _mount(_mount_pictures, view.to_bytes(), key)
-
-
-def _mount(mount: Any, data: bytes, key: str) -> None:
-    nothing = lambda: None  # noqa: E731
-    mount(key=key, data=data, default={"moment": None}, on_moment_change=nothing, on_ended_change=nothing)
+    _mount_pictures(data=view.to_bytes(), key=key)
 
 
 def read_cycle_place(state: object, visit: str, run: str, attempt: int) -> CyclePlace | None:
@@ -150,8 +146,8 @@ def read_cycle_place(state: object, visit: str, run: str, attempt: int) -> Cycle
 
     A step that was told of another run says nothing about this one.
     """
-    moment = state.get("moment") if isinstance(state, Mapping) else getattr(state, "moment", None)
-    if not isinstance(moment, Mapping) or moment.get("visit") != visit:
+    moment = told_moment(state, visit=visit)
+    if moment is None:
         return None
     step = moment.get("step") if moment.get("of") == f"{run}/{attempt}" else None
     way = moment.get("way")

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from app.canvas.component import lane_component
+from app.canvas.told import told_moment
 from app.live.asks.denoise import MAX_GUIDANCE, MAX_SIGMA, MAX_TEMPERATURE, MOST_CALLS, SOURCES
 from app.theme import role_colours
 from engines.samplers import SAMPLERS
@@ -124,19 +125,13 @@ def chains_of(event_shape: tuple[int, ...]) -> tuple[int, int]:
 
 def draw_denoising(view: DenoisingView, *, key: str) -> None:
     """Mount the bench. Where the visitor is stands in its state; see `read_denoising_place`."""
-    _mount(
-        key=key,
-        data=view.to_bytes(),
-        default={"moment": None},
-        on_moment_change=lambda: None,
-        on_ended_change=lambda: None,
-    )
+    _mount(data=view.to_bytes(), key=key)
 
 
 def read_denoising_place(state: object, run: str, attempt: int) -> DenoisingPlace | None:
     """The bench's place from its session state, checked; None if there is none, or it is of another run."""
-    moment = state.get("moment") if isinstance(state, Mapping) else getattr(state, "moment", None)
-    if not isinstance(moment, Mapping) or moment.get("of") != f"{run}/{attempt}":
+    moment = told_moment(state, of=f"{run}/{attempt}")
+    if moment is None:
         return None
     usual = vars(DenoisingPlace())
     return DenoisingPlace(**{name: _checked(name, moment.get(name), default) for name, default in usual.items()})

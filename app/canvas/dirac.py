@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from app.canvas.component import lane_component
+from app.canvas.points import checked_point, point_of_text
+from app.canvas.told import told_moment
 from app.theme import role_colours
 from engines.errors import SettingError
 from engines.gan.dirac import CURES, DiracSettings, quadrature
@@ -24,7 +25,7 @@ MOVES = {
 FARTHEST = 2.2  # of a start, from the origin along each axis
 MOST_KEPT = 4
 
-_mount = lane_component("dirac", styles=("stage", "dirac"))
+_mount = lane_component("dirac", styles=("stage", "dirac"), triggers=())
 
 
 @dataclass(frozen=True)
@@ -83,17 +84,17 @@ def sliders() -> list[dict[str, Any]]:
 
 def draw_dirac(view: DiracView, *, key: str) -> None:
     """Mount the stage. Where the visitor is stands in its state; see `read_dirac_place`."""
-    _mount(key=key, data=view.to_bytes(), default={"moment": None}, on_moment_change=lambda: None)
+    _mount(data=view.to_bytes(), key=key)
 
 
 def read_dirac_place(state: object, visit: str) -> DiracPlace | None:
     """The stage's place from its session state, checked; None if there is none, or it is of another visit."""
-    moment = state.get("moment") if isinstance(state, Mapping) else getattr(state, "moment", None)
-    if not isinstance(moment, Mapping) or moment.get("visit") != visit:
+    moment = told_moment(state, visit=visit)
+    if moment is None:
         return None
     games = moment.get("kept")
     kept = [_game_of(found) for found in games[:MOST_KEPT]] if isinstance(games, Sequence) else []
-    start = _start_of(moment.get("start"))
+    start = checked_point(moment.get("start"), farthest=FARTHEST)
     return DiracPlace(
         _game_of(moment.get("game")) or DiracSettings(),
         start or DiracPlace().start,
@@ -124,21 +125,8 @@ def _game_of(found: object) -> DiracSettings | None:
         return None
 
 
-def _start_of(found: object) -> tuple[float, float] | None:
-    if not isinstance(found, Sequence) or isinstance(found, str) or len(found) != 2:
-        return None
-    is_fine = all(
-        isinstance(v, int | float) and not isinstance(v, bool) and math.isfinite(v) and abs(v) <= FARTHEST
-        for v in found
-    )
-    return (round(float(found[0]), 3), round(float(found[1]), 3)) if is_fine else None
-
-
 def _start_of_text(text: str, problems: list[str]) -> tuple[float, float]:
-    try:
-        start = _start_of([float(part) for part in text.split(",")])
-    except ValueError:
-        start = None
+    start = point_of_text(text, farthest=FARTHEST)
     if start is not None:
         return start
     problems.append(

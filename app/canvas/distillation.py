@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,11 +9,12 @@ import numpy as np
 
 from app.canvas.component import lane_component
 from app.canvas.stage import StageView
+from app.canvas.told import told_moment
 from app.theme import role_colours
 from engines.training.snapshot import pack
 
-_mount_points = lane_component("distillation_points", styles=("stage", "distillation"))
-_mount_sound = lane_component("distillation_sound", styles=("stage", "distillation"))
+_mount_points = lane_component("distillation_points", styles=("stage", "distillation"), states=("moment", "lane"))
+_mount_sound = lane_component("distillation_sound", styles=("stage", "distillation"), states=("moment", "lane"))
 
 
 @dataclass(frozen=True)
@@ -67,30 +67,16 @@ class SoundView:
 
 def draw_distillation_stage(view: DistillationStageView, *, key: str) -> None:
     """Mount the stage of the plane. Its moment is read with `app.canvas.stage.read_moment`."""
-    _mount(_mount_points, view.to_bytes(), key)
+    _mount_points(data=view.to_bytes(), key=key)
 
 
 def draw_sound_stage(view: SoundView, *, key: str) -> None:
     """Mount the stage of sound; its step is read with `read_sound_step`."""
-    _mount(_mount_sound, view.to_bytes(), key)
-
-
-def _mount(mount: Any, data: bytes, key: str) -> None:
-    nothing = lambda: None  # noqa: E731
-    mount(
-        key=key,
-        data=data,
-        default={"moment": None, "lane": None},
-        on_moment_change=nothing,
-        on_lane_change=nothing,
-        on_ended_change=nothing,
-    )
+    _mount_sound(data=view.to_bytes(), key=key)
 
 
 def read_sound_step(state: object, run: str, attempt: int) -> int | None:
     """The step at which the stage of sound stands; None: the end, or nothing was told of this run."""
-    moment = state.get("moment") if isinstance(state, Mapping) else getattr(state, "moment", None)
-    if not isinstance(moment, Mapping) or moment.get("of") != f"{run}/{attempt}":
-        return None
-    step = moment.get("step")
+    moment = told_moment(state, of=f"{run}/{attempt}")
+    step = moment.get("step") if moment else None
     return step if type(step) is int and step >= 0 else None

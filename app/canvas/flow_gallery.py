@@ -12,7 +12,7 @@ from app.canvas.component import lane_component
 from app.theme import role_colours
 from engines.training.snapshot import pack
 
-_mount = lane_component("flow_gallery")
+_mount = lane_component("flow_gallery", states=("choice",), triggers=())
 
 
 @dataclass(frozen=True)
@@ -50,4 +50,4 @@ def draw_flow_gallery(
     numbers: dict[str, Any] = {"cells": [vars(cell) for cell in cells], "titles": dict(titles), "themes": themes}
     numbers |= {"targets": list(targets), "marked": [list(pair) for pair in marked]}
     blob = pack({f"map_{name}": picture for name, picture in pictures.items()}, numbers)
-    _mount(key=key, data=blob, default={"choice": None}, on_choice_change=lambda: None)
+    _mount(data=blob, key=key)

@@ -8,7 +8,7 @@ from typing import Any
 from app.canvas.component import lane_component
 from app.canvas.stage import StageView
 
-_mount = lane_component("flow_pair", styles=("stage", "flow_stage", "flow_pair"))
+_mount = lane_component("flow_pair", styles=("stage", "flow_stage", "flow_pair"), states=("moment", "lane"))
 
 
 @dataclass(frozen=True)
@@ -30,11 +30,4 @@ class FlowPairView(StageView):
 
 def draw_flow_pair(view: FlowPairView, *, key: str) -> None:
     """Mount the stage. Its moment is read with `read_moment`."""
-    _mount(
-        key=key,
-        data=view.to_bytes(),
-        default={"moment": None, "lane": None},
-        on_moment_change=lambda: None,
-        on_lane_change=lambda: None,
-        on_ended_change=lambda: None,
-    )
+    _mount(data=view.to_bytes(), key=key)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from app.canvas.component import lane_component
+from app.canvas.told import told
 from app.theme import role_colours
 from engines.training.snapshot import pack
 
-_mount = lane_component("flow_stack")
+_mount = lane_component("flow_stack", states=(), triggers=("wish",))
 
 
 def draw_flow_stack(
@@ -39,12 +40,12 @@ def draw_flow_stack(
     numbers = {"palette": dict(palette), "layers": list(layers), "text": text, "facts": facts, "problem": problem}
     numbers |= {"tried": tried, "can_undo": can_undo}
     numbers |= {"themes": {"light": role_colours("light"), "dark": role_colours("dark")}}
-    _mount(key=key, data=pack({}, numbers), on_wish_change=on_wish)
+    _mount(data=pack({}, numbers), key=key, on_wish_change=on_wish)
 
 
 def read_wish(state: object) -> dict[str, object] | None:
     """What was just asked for: {"layers": names}, {"text": words} or {"undo": True}; None if nothing or nonsense."""
-    wish = state.get("wish") if isinstance(state, dict) else getattr(state, "wish", None)
+    wish = told(state, "wish")
     if not isinstance(wish, dict):
         return None
     layers, text = wish.get("layers"), wish.get("text")

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from app.canvas.component import lane_component
+from app.canvas.points import Point, checked_point, point_of_text
 from app.canvas.stage import StageView
+from app.canvas.told import told_moment
 
-Point = tuple[float, float]
 FARTHEST = 1e6
 SHOWN = ("samples", "contours", "marginals", "grid", "particles", "square")
 USUAL_SHOWN = ("samples", "grid", "particles", "square")
 RINGS = ("all", "inner", "middle", "outer")
 MOST_LAYERS = 200
 
-_mount = lane_component("flow_stage", styles=("stage", "flow_stage"))
+_mount = lane_component("flow_stage", styles=("stage", "flow_stage"), states=("moment", "lane"))
 
 
 @dataclass(frozen=True)
@@ -73,33 +73,26 @@ class FlowStageView(StageView):
 
 def draw_flow_stage(view: FlowStageView, *, key: str) -> None:
     """Mount the stage; `read_moment` and `read_place` read what its visitor set."""
-    _mount(
-        key=key,
-        data=view.to_bytes(),
-        default={"moment": None, "lane": None},
-        on_moment_change=lambda: None,
-        on_lane_change=lambda: None,
-        on_ended_change=lambda: None,
-    )
+    _mount(data=view.to_bytes(), key=key)
 
 
 def read_place(state: object, visit: str) -> FlowPlace | None:
     """What the stage's visitor set, checked; None if there is none or it is nonsense."""
-    moment = state.get("moment") if isinstance(state, dict) else getattr(state, "moment", None)
-    if not isinstance(moment, dict) or moment.get("visit") != visit:
+    moment = told_moment(state, visit=visit)
+    if moment is None:
         return None
     x, layer, show = moment.get("x"), moment.get("layer"), moment.get("show")
     if not isinstance(show, list) or moment.get("ring") not in RINGS:
         return None
     shown = tuple(name for name in SHOWN if name in show)
-    return FlowPlace(checked_point(x), _checked_layer(layer), shown, str(moment["ring"]))
+    return FlowPlace(checked_point(x, farthest=FARTHEST, digits=4), _checked_layer(layer), shown, str(moment["ring"]))
 
 
 def place_of_link(query: Mapping[str, str], problems: list[str]) -> FlowPlace:
     """What a link sets; a sentence for each thing in it that is impossible."""
     place = FlowPlace()
     if text := query.get("x", ""):
-        point = _point_of(text)
+        point = point_of_text(text, farthest=FARTHEST, digits=4)
         place = replace(place, x=point)
         if point is None:
             problems.append(
@@ -114,15 +107,6 @@ def place_of_link(query: Mapping[str, str], problems: list[str]) -> FlowPlace:
     return _with_choices(place, query, problems)
 
 
-def checked_point(value: object) -> Point | None:
-    """Two finite numbers within reach, to four decimals; None if they are none."""
-    if not isinstance(value, list | tuple) or len(value) != 2:
-        return None
-    if not all(type(v) in (int, float) and math.isfinite(v) and abs(v) <= FARTHEST for v in value):
-        return None
-    return round(float(value[0]), 4), round(float(value[1]), 4)
-
-
 def _with_choices(place: FlowPlace, query: Mapping[str, str], problems: list[str]) -> FlowPlace:
     names = [name for name in query.get("show", " ".join(USUAL_SHOWN)).split() if name != "none"]
     if set(names) <= set(SHOWN):
@@ -134,13 +118,6 @@ def _with_choices(place: FlowPlace, query: Mapping[str, str], problems: list[str
         return replace(place, ring=ring)
     problems.append(f"Expected ring to be one of {', '.join(RINGS)}; got {ring[:20]!r}. All are shown.")
     return place
-
-
-def _point_of(text: str) -> Point | None:
-    try:
-        return checked_point([float(part) for part in text[:60].split(",")])
-    except ValueError:
-        return None
 
 
 def _number_of(text: str) -> float | None:

@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.canvas.component import lane_component
+from app.canvas.told import told_moment
 from app.live.asks.gan_pictures import ALL_LEVELS, FARTHEST, MAX_TRUNCATION
 from app.theme import role_colours
 from engines.training.snapshot import pack
 
-_mount = lane_component("gan_pictures", styles=("stage", "studio", "gan_pictures"))
+_mount = lane_component("gan_pictures", styles=("stage", "studio", "gan_pictures"), triggers=("ended", "cure"))
 TABS = ("latents", "plane", "between", "styles")
 MOVED = re.compile(r"\d{1,2}:-?\d{1,2}(\.\d{1,2})?")
 
@@ -102,20 +103,13 @@ def draw_game(view: GameView, *, key: str, on_cure: Callable[[], None]) -> None:
         key: Of its state.
         on_cure: Called when a cure of the monitor was chosen; its state then has "cure": "<run>/<name>/...".
     """
-    _mount(
-        key=key,
-        data=view.to_bytes(),
-        default={"moment": None},
-        on_moment_change=lambda: None,
-        on_ended_change=lambda: None,
-        on_cure_change=on_cure,
-    )
+    _mount(data=view.to_bytes(), key=key, on_cure_change=on_cure)
 
 
 def read_game_place(state: object, run: str, attempt: int) -> GamePlace | None:
     """The studio's place from its session state, checked; None if there is none, or it is of another run."""
-    moment = state.get("moment") if isinstance(state, Mapping) else getattr(state, "moment", None)
-    if not isinstance(moment, Mapping) or moment.get("of") != f"{run}/{attempt}":
+    moment = told_moment(state, of=f"{run}/{attempt}")
+    if moment is None:
         return None
     usual = vars(GamePlace())
     return GamePlace(**{name: _checked(name, moment.get(name), default) for name, default in usual.items()})

@@ -11,6 +11,7 @@ import numpy as np
 
 from app.canvas.component import lane_component
 from app.canvas.stage import StageView
+from app.canvas.told import told, told_moment
 from engines.errors import SettingError
 from engines.gan.alarm import ALARMS
 from engines.gan.bout import check_moves
@@ -22,7 +23,9 @@ VIEWS = ("learned", "optimal", "difference")
 LAYERS = ("real", "fakes", "arrows", "grid")
 USUAL_LAYERS = ("real", "fakes", "arrows")
 
-_mount = lane_component("gan_stage", styles=("stage", "gan_stage"))
+_mount = lane_component(
+    "gan_stage", styles=("stage", "gan_stage"), states=("moment", "lane"), triggers=("ended", "cure")
+)
 
 
 @dataclass(frozen=True)
@@ -134,15 +137,7 @@ def said(name: str, value: Value) -> str:
 
 def draw_gan_stage(view: GanStageView, *, key: str, on_cure: Callable[[], object]) -> None:
     """Mount the stage; `read_moment` and `read_place` read what its visitor set, `read_cure` what cure was pressed."""
-    _mount(
-        key=key,
-        data=view.to_bytes(),
-        default={"moment": None, "lane": None},
-        on_moment_change=lambda: None,
-        on_lane_change=lambda: None,
-        on_ended_change=lambda: None,
-        on_cure_change=on_cure,
-    )
+    _mount(data=view.to_bytes(), key=key, on_cure_change=on_cure)
 
 
 @dataclass(frozen=True)
@@ -157,22 +152,22 @@ class Cure:
 
 def read_cure(state: object) -> Cure | None:
     """The cure that was just pressed, checked; None if there is none or it is nonsense."""
-    text = state.get("cure") if isinstance(state, dict) else getattr(state, "cure", None)
+    text = told(state, "cure")
     try:
-        told = json.loads(text) if isinstance(text, str) else None
-        if not isinstance(told, dict) or type(told.get("step")) is not int:
+        found = json.loads(text) if isinstance(text, str) else None
+        if not isinstance(found, dict) or type(found.get("step")) is not int:
             return None
-        name = str(told.get("name"))
-        value = PlaneGanSettings.from_dict({name: told.get("value")}).to_dict()[name]
+        name = str(found.get("name"))
+        value = PlaneGanSettings.from_dict({name: found.get("value")}).to_dict()[name]
     except (ValueError, SettingError, TypeError, KeyError):
         return None
-    return Cure(str(told.get("run")), told["step"], name, value)
+    return Cure(str(found.get("run")), found["step"], name, value)
 
 
 def read_place(state: object, visit: str) -> GanPlace | None:
     """What the stage's visitor set, checked; None if there is none or it is nonsense."""
-    moment = state.get("moment") if isinstance(state, dict) else getattr(state, "moment", None)
-    if not isinstance(moment, dict) or moment.get("visit") != visit:
+    moment = told_moment(state, visit=visit)
+    if moment is None:
         return None
     layers = moment.get("layers")
     if not isinstance(layers, list):

@@ -10,6 +10,7 @@ from typing import Any, Literal
 import numpy as np
 
 from app.canvas.component import lane_component
+from app.canvas.told import told_moment
 from app.theme import role_colours
 from engines.training.snapshot import pack
 
@@ -68,19 +69,13 @@ class NameLabView:
 
 def draw_namelab(view: NameLabView, *, key: str) -> None:
     """Mount the lab. Where the visitor is stands in its state; see `read_name_place`."""
-    _mount(
-        key=key,
-        data=view.to_bytes(),
-        default={"moment": None},
-        on_moment_change=lambda: None,
-        on_ended_change=lambda: None,
-    )
+    _mount(data=view.to_bytes(), key=key)
 
 
 def read_name_place(state: object, run: str, attempt: int) -> NamePlace | None:
     """The lab's place from its session state, checked; None if there is none, or it is of another run."""
-    moment = state.get("moment") if isinstance(state, Mapping) else getattr(state, "moment", None)
-    if not isinstance(moment, Mapping) or moment.get("of") != f"{run}/{attempt}":
+    moment = told_moment(state, of=f"{run}/{attempt}")
+    if moment is None:
         return None
     t, z = moment.get("t"), moment.get("z")
     if t is not None and not _is_share(t):

@@ -11,7 +11,7 @@ from app.canvas.component import lane_component
 from app.theme import role_colours
 from engines.training.snapshot import pack
 
-_mount = lane_component("picker")
+_mount = lane_component("picker", states=("target",), triggers=())
 
 
 @dataclass(frozen=True)
@@ -37,4 +37,4 @@ def draw_picker(tiles: Sequence[Tile], thumbnails: dict[str, np.ndarray], select
     themes = {"light": role_colours("light"), "dark": role_colours("dark")}
     numbers = {"items": [asdict(tile) for tile in tiles], "selected": selected, "themes": themes}
     arrays = {f"thumb_{name}": picture for name, picture in thumbnails.items()}
-    _mount(key=key, data=pack(arrays, numbers), default={"target": selected}, on_target_change=lambda: None)
+    _mount(data=pack(arrays, numbers), key=key, default={"target": selected})

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Any
 
 from app.canvas.component import lane_component
+from app.canvas.points import Point, checked_point
 from app.canvas.stage import StageView
+from app.canvas.told import told_moment
 
-Point = tuple[float, float]
 FARTHEST = 1000.0
 
-_mount = lane_component("posterior_stage", styles=("stage", "posterior_stage"))
+_mount = lane_component("posterior_stage", styles=("stage", "posterior_stage"), states=("moment", "lane"))
 
 
 @dataclass(frozen=True)
@@ -43,35 +43,17 @@ class PosteriorStageView(StageView):
 
 def draw_posterior_stage(view: PosteriorStageView, *, key: str) -> None:
     """Mount the stage. Its moment is read with `read_moment`, the point with `read_point`."""
-    _mount(
-        key=key,
-        data=view.to_bytes(),
-        default={"moment": None, "lane": None},
-        on_moment_change=lambda: None,
-        on_lane_change=lambda: None,
-        on_ended_change=lambda: None,
-    )
+    _mount(data=view.to_bytes(), key=key)
 
 
 def read_point(state: object, place: str) -> Point | None:
     """The point that the stage's visitor chose at this place, checked; None if there is none or it is nonsense."""
-    moment = state.get("moment") if isinstance(state, dict) else getattr(state, "moment", None)
-    if not isinstance(moment, dict) or moment.get("place") != place:
-        return None
-    return checked_point(moment.get("x"))
+    moment = told_moment(state, place=place)
+    return checked_point(moment.get("x"), farthest=FARTHEST) if moment else None
 
 
 def read_zoomed(state: object) -> bool | None:
     """Whether the stage's visitor looks around q; None if nothing was told."""
-    moment = state.get("moment") if isinstance(state, dict) else getattr(state, "moment", None)
-    zoomed = moment.get("zoomed") if isinstance(moment, dict) else None
+    moment = told_moment(state)
+    zoomed = moment.get("zoomed") if moment else None
     return zoomed if isinstance(zoomed, bool) else None
-
-
-def checked_point(value: object) -> Point | None:
-    """Two finite numbers within reach, to three decimals; None if they are none."""
-    if not isinstance(value, list | tuple) or len(value) != 2:
-        return None
-    if not all(type(v) in (int, float) and math.isfinite(v) and abs(v) <= FARTHEST for v in value):
-        return None
-    return round(float(value[0]), 3), round(float(value[1]), 3)

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.canvas.component import lane_component
+from app.canvas.told import told
 from app.theme import role_colours
 from engines.training.snapshot import pack
 
 SECONDS = 60
 
-_mount = lane_component("quiz", styles=("stage", "quiz"))
+_mount = lane_component("quiz", styles=("stage", "quiz"), states=("result",), triggers=())
 
 
 @dataclass(frozen=True)
@@ -43,11 +44,11 @@ class QuizView:
 
 def draw_quiz(view: QuizView, *, key: str) -> None:
     """Mount the table; how the last game went stands in its state, see `read_result`."""
-    _mount(key=key, data=view.to_bytes(), default={"result": None}, on_result_change=lambda: None)
+    _mount(data=view.to_bytes(), key=key)
 
 
 def read_result(state: object) -> Mapping[str, Any] | None:
     """The seed that the visitor asked for next; None if nothing was told, or nonsense."""
-    result = state.get("result") if isinstance(state, Mapping) else getattr(state, "result", None)
+    result = told(state, "result")
     seed = result.get("seed") if isinstance(result, Mapping) else None
     return {"seed": seed} if type(seed) is int and 0 <= seed < 10_000 else None

@@ -9,15 +9,17 @@ from typing import Any
 import numpy as np
 
 from app.canvas.component import lane_component
-from app.canvas.posterior_stage import Point, checked_point
+from app.canvas.points import Point, checked_point
+from app.canvas.posterior_stage import FARTHEST
 from app.canvas.stage import StageView
+from app.canvas.told import told_moment
 from engines.errors import SettingError
 from engines.samplers.walks import HANDFUL, LEAST_WARMTH, WALKS, WalkSettings
 from engines.settings import setting_fields
 
 SLIDERS = ("share", "step", "temperature", "level_steps", "n_levels", "steps", "n_particles")
 
-_mount = lane_component("score_stage", styles=("stage", "score_stage"))
+_mount = lane_component("score_stage", styles=("stage", "score_stage"), states=("moment", "lane"))
 
 
 @dataclass(frozen=True)
@@ -71,19 +73,13 @@ def sliders() -> list[dict[str, Any]]:
 
 def draw_score_stage(view: ScoreStageView, *, key: str) -> None:
     """Mount the stage; `read_moment`, `read_walk` and `read_point` read what its visitor set."""
-    _mount(
-        key=key,
-        data=view.to_bytes(),
-        default={"moment": None, "lane": None},
-        on_moment_change=lambda: None,
-        on_lane_change=lambda: None,
-        on_ended_change=lambda: None,
-    )
+    _mount(data=view.to_bytes(), key=key)
 
 
 def read_walk(state: object, place: str) -> WalkSettings | None:
     """The walk that the stage's visitor set at this place; None if there is none or it is nonsense."""
-    values = _told(state, place).get("walk")
+    moment = told_moment(state, place=place)
+    values = moment.get("walk") if moment else None
     try:
         return WalkSettings.from_dict(values) if isinstance(values, dict) else None
     except (SettingError, TypeError):
@@ -92,9 +88,5 @@ def read_walk(state: object, place: str) -> WalkSettings | None:
 
 def read_point(state: object, place: str) -> Point | None:
     """The point that the stage's visitor chose at this place; None if there is none or it is nonsense."""
-    return checked_point(_told(state, place).get("x"))
-
-
-def _told(state: object, place: str) -> dict[str, Any]:
-    moment = state.get("moment") if isinstance(state, dict) else getattr(state, "moment", None)
-    return moment if isinstance(moment, dict) and moment.get("place") == place else {}
+    moment = told_moment(state, place=place)
+    return checked_point(moment.get("x"), farthest=FARTHEST) if moment else None

@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 
 from app.canvas.component import lane_component
+from app.canvas.told import told_moment
 from app.live.asks.ways import MOST_SEED, N_POINTS, OWN_CALLS, SHOWN, STOPS, WAYS
 from app.theme import role_colours
 from engines.training.snapshot import pack
 
-_mount = lane_component("shortcuts", styles=("stage", "shortcuts"))
+_mount = lane_component("shortcuts", styles=("stage", "shortcuts"), states=("moment", "lane"))
 OPENING_CALLS = 4
 
 
@@ -121,20 +122,13 @@ def ways_for_canvas() -> dict[str, dict[str, Any]]:
 
 def draw_shortcuts(view: ShortcutsView, *, key: str) -> None:
     """Mount the stage. Where the visitor is stands in its state; see `read_place_of`."""
-    _mount(
-        key=key,
-        data=view.to_bytes(),
-        default={"moment": None, "lane": None},
-        on_moment_change=lambda: None,
-        on_lane_change=lambda: None,
-        on_ended_change=lambda: None,
-    )
+    _mount(data=view.to_bytes(), key=key)
 
 
 def read_place_of(state: object, visit: str) -> WaysPlace | None:
     """The stage's place from its session state, checked; None if there is none, or it is of another visit."""
-    moment = state.get("moment") if isinstance(state, Mapping) else getattr(state, "moment", None)
-    if not isinstance(moment, Mapping) or moment.get("visit") != visit:
+    moment = told_moment(state, visit=visit)
+    if moment is None:
         return None
     usual, calls, seed, time = WaysPlace(), moment.get("calls"), moment.get("seed"), moment.get("time")
     is_time = isinstance(time, int | float) and not isinstance(time, bool) and 0 <= time <= 1

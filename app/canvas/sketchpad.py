@@ -7,11 +7,12 @@ from collections.abc import Sequence
 import numpy as np
 
 from app.canvas.component import lane_component
+from app.canvas.told import told
 from app.theme import role_colours
 from engines.training.snapshot import pack
 
 MAX_STROKES, MAX_POINTS = 200, 4000
-_mount = lane_component("sketchpad")
+_mount = lane_component("sketchpad", states=("strokes",), triggers=())
 
 
 def draw_sketchpad(strokes: Sequence[np.ndarray], brush: float, *, key: str) -> None:
@@ -25,12 +26,12 @@ def draw_sketchpad(strokes: Sequence[np.ndarray], brush: float, *, key: str) -> 
     themes = {"light": role_colours("light"), "dark": role_colours("dark")}
     shown = [np.round(stroke, 3).tolist() for stroke in strokes]
     numbers = {"strokes": shown, "brush": brush, "themes": themes}
-    _mount(key=key, data=pack({}, numbers), default={"strokes": None}, on_strokes_change=lambda: None)
+    _mount(data=pack({}, numbers), key=key)
 
 
 def read_strokes(state: object) -> list[np.ndarray] | None:
     """The strokes of the pad's session state, checked; None if nothing was drawn or cleared yet."""
-    found = state.get("strokes") if isinstance(state, dict) else getattr(state, "strokes", None)
+    found = told(state, "strokes")
     if not isinstance(found, list) or len(found) > MAX_STROKES:
         return None
     try:

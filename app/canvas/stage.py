@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 
 from app.canvas.component import lane_component
+from app.canvas.told import told, told_moment
 from app.theme import role_colours
 from engines.training.snapshot import pack
 
-_mount = lane_component("stage")
+_mount = lane_component("stage", states=("moment", "lane"))
 
 
 @dataclass(frozen=True)
@@ -83,21 +84,13 @@ class Moment:
 
 def draw_stage(view: StageView, *, key: str) -> str:
     """Mount the stage. Its moment is read with `read_moment`; returns a text when a live run just ended, else ""."""
-    result = _mount(
-        key=key,
-        data=view.to_bytes(),
-        default={"moment": None, "lane": None},
-        on_moment_change=lambda: None,
-        on_lane_change=lambda: None,
-        on_ended_change=lambda: None,
-    )
+    result = _mount(data=view.to_bytes(), key=key)
     return str(getattr(result, "ended", None) or "")
 
 
 def is_lane_blocked(state: object) -> bool:
     """Whether the stage has said that its WebSockets do not come through."""
-    found = state.get("lane") if isinstance(state, dict) else getattr(state, "lane", None)
-    return found == "blocked"
+    return told(state, "lane") == "blocked"
 
 
 def read_moment(state: object, run: str, attempt: int, max_temperature: float = 1.5) -> Moment | None:
@@ -105,8 +98,8 @@ def read_moment(state: object, run: str, attempt: int, max_temperature: float = 
 
     A step that was told of another run, or of an earlier training of this one, says nothing about this one.
     """
-    moment = state.get("moment") if isinstance(state, dict) else getattr(state, "moment", None)
-    if not isinstance(moment, dict):
+    moment = told_moment(state)
+    if moment is None:
         return None
     step, temperature = moment.get("step"), moment.get("temperature")
     if not (step is None or type(step) is int) or not isinstance(temperature, int | float):

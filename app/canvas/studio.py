@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from app.canvas.component import lane_component
+from app.canvas.told import told_moment
 from app.theme import role_colours
 from engines.training.snapshot import pack
 
@@ -85,19 +85,13 @@ class StudioView:
 
 def draw_studio(view: StudioView, *, key: str) -> None:
     """Mount the studio. Where the visitor is stands in its state; see `read_place`."""
-    _mount(
-        key=key,
-        data=view.to_bytes(),
-        default={"moment": None},
-        on_moment_change=lambda: None,
-        on_ended_change=lambda: None,
-    )
+    _mount(data=view.to_bytes(), key=key)
 
 
 def read_place(state: object, run: str, attempt: int) -> Place | None:
     """The studio's place from its session state, checked; None if there is none, or it is of another run."""
-    moment = state.get("moment") if isinstance(state, Mapping) else getattr(state, "moment", None)
-    if not isinstance(moment, Mapping) or moment.get("of") != f"{run}/{attempt}":
+    moment = told_moment(state, of=f"{run}/{attempt}")
+    if moment is None:
         return None
     member, z, tab = moment.get("member"), moment.get("z"), moment.get("tab")
     is_z = isinstance(z, list) and all(isinstance(v, int | float) and math.isfinite(v) for v in z)

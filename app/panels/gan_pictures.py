@@ -13,6 +13,7 @@ from typing import Any
 import streamlit as st
 import torch
 
+from app.canvas.told import told
 from app.figures.gan_pictures import QUALITIES, draw_classes, draw_players, draw_quality_of_game
 from app.panels.charts import show_drawing
 from app.panels.denoising import last_metrics
@@ -52,8 +53,8 @@ CURES: Mapping[str, Mapping[str, Any]] = {
 
 def cured(settings: Settings, state: object) -> PictureGanSettings | None:
     """The settings with the cure that the canvas tells ("<run>/<cure>/..."); None if it tells none."""
-    told = state.get("cure") if isinstance(state, Mapping) else getattr(state, "cure", None)
-    words = told.split("/") if isinstance(told, str) else []
+    cure = told(state, "cure")
+    words = cure.split("/") if isinstance(cure, str) else []
     if len(words) < 2 or words[1] not in CURES or not isinstance(settings, PictureGanSettings):
         return None
     return replace(settings, **CURES[words[1]])

@@ -10,7 +10,7 @@ from textwrap import dedent
 import streamlit as st
 import torch
 
-from app.canvas.posterior_stage import Point
+from app.canvas.points import Point
 from app.figures.curves import draw_kl_curve
 from app.figures.gap import draw_gap
 from app.house import house

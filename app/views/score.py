@@ -8,7 +8,8 @@ from typing import cast
 
 import streamlit as st
 
-from app.canvas.posterior_stage import Point, checked_point
+from app.canvas.points import Point, point_of_text
+from app.canvas.posterior_stage import FARTHEST
 from app.canvas.score_stage import ScoreStageView, draw_score_stage, read_point, read_walk
 from app.canvas.stage import Moment, is_lane_blocked, read_moment
 from app.house import house
@@ -85,7 +86,7 @@ def open_here() -> None:
     for name in texts.keys() - walk.to_dict().keys():
         problems.append(f"There is nothing named {name[:40]!r} about a walk, so it is left out.")
     text = st.query_params.get("x", "")
-    point = point_of_text(text)
+    point = point_of_text(text, farthest=FARTHEST)
     if text and point is None:
         problems.append(f"Expected two numbers for x, such as 0.5,-1, got {text[:20]!r}. No point is chosen.")
     st.session_state[KEYS.own("opened")] = secrets.token_hex(4)
@@ -98,14 +99,6 @@ def come_back() -> None:
         for name in ("walk", "point"):
             st.session_state[KEYS.own(name)] = st.session_state.get(KEYS.own(f"last_{name}"))
         st.session_state[KEYS.own("walk")] = st.session_state[KEYS.own("walk")] or WalkSettings()
-
-
-def point_of_text(text: str) -> Point | None:
-    """The point that a link means by "0.5,-1"; None if it means none."""
-    try:
-        return checked_point([float(part) for part in text.split(",")])
-    except ValueError:
-        return None
 
 
 def choose_target() -> str:

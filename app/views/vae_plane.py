@@ -8,10 +8,10 @@ from typing import cast
 
 import streamlit as st
 
+from app.canvas.points import Point, point_of_text
 from app.canvas.posterior_stage import (
-    Point,
+    FARTHEST,
     PosteriorStageView,
-    checked_point,
     draw_posterior_stage,
     read_point,
     read_zoomed,
@@ -74,21 +74,13 @@ def open_here() -> None:
         return
     st.session_state[KEYS.own("opened")] = secrets.token_hex(4)
     text = st.query_params.get("x", "")
-    point = point_of_text(text)
+    point = point_of_text(text, farthest=FARTHEST)
     if text and point is None:
         st.session_state[KEYS.own("problems")].append(
             f"Expected two numbers for x, such as 0.5,-1, got {text[:20]!r}. A point of the data is shown."
         )
     st.session_state[KEYS.own("point")] = point
     st.session_state[KEYS.own("zoomed")] = st.query_params.get("view") == "q"
-
-
-def point_of_text(text: str) -> Point | None:
-    """The point that a link means by "0.5,-1"; None if it means none."""
-    try:
-        return checked_point([float(part) for part in text.split(",")])
-    except ValueError:
-        return None
 
 
 def choose_target() -> str:

@@ -12,7 +12,8 @@ import pytest
 import torch
 from streamlit.testing.v1 import AppTest
 
-from app.canvas.posterior_stage import PosteriorStageView, checked_point, read_point, read_zoomed
+from app.canvas.points import checked_point
+from app.canvas.posterior_stage import FARTHEST, PosteriorStageView, read_point, read_zoomed
 from app.figures.gap import draw_gap
 from app.house import House
 from app.live.asks import read_ask
@@ -139,7 +140,7 @@ def test_a_dragged_point_is_in_the_link_until_the_target_changes(come: Open) -> 
 
 @pytest.mark.parametrize("nonsense", [None, "x", [1], [1, "y"], [float("nan"), 0], [1e9, 0], [True, False], {}])
 def test_nonsense_from_the_stage_is_passed_over(nonsense: object) -> None:
-    assert checked_point(nonsense) is None
+    assert checked_point(nonsense, farthest=FARTHEST) is None
     assert read_point({"moment": {"x": nonsense, "place": "p"}}, "p") is None
     assert read_point({"moment": {"x": [1, 2], "place": "other"}}, "p") is None
     assert read_point(nonsense, "p") is None
