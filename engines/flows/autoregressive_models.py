@@ -39,13 +39,8 @@ class MafSettings(FlowSettings):
 
 
 @dataclass(frozen=True)
-class IafSettings(FlowSettings):
-    """Size of an inverse autoregressive flow."""
-
-    n_layers: int = _layers_setting(6)
-    width: int = width_setting()
-    n_hidden: int = hidden_setting()
-    scale_cap: float = scale_cap_setting()
+class IafSettings(MafSettings):
+    """Size of an inverse autoregressive flow: a masked one turned round."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +53,7 @@ class AutoregressiveSplineSettings(FlowSettings):
     n_bins: int = bins_setting()
 
 
-def maf_layers(s: MafSettings | IafSettings) -> list[Bijection]:
+def maf_layers(s: MafSettings) -> list[Bijection]:
     """Masked affine layers whose order turns from one to the next."""
     return [MaskedAffine(2, i % 2 == 1, s.width, s.n_hidden, s.scale_cap) for i in range(s.n_layers)]
 

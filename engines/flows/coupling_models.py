@@ -41,13 +41,8 @@ class NiceSettings(FlowSettings):
 
 
 @dataclass(frozen=True)
-class RealNVPSettings(FlowSettings):
-    """Size of a RealNVP."""
-
-    n_couplings: int = _couplings_setting(8)
-    width: int = width_setting()
-    n_hidden: int = hidden_setting()
-    scale_cap: float = scale_cap_setting()
+class RealNVPSettings(NiceSettings):
+    """Size of a RealNVP: a NICE whose couplings scale too."""
 
 
 @dataclass(frozen=True)
