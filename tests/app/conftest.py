@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from streamlit.testing.v1 import AppTest
 
 import app.house
 from app.house import House, house
@@ -15,9 +14,7 @@ from engines.training.run import Run
 from engines.training.store import RunStore, Shelves
 from engines.training.storing import train_and_store
 from engines.training.workers import RunEvent, Standing
-from tests.app.pages import Open, checked
-
-SHELL = Path(__file__).resolve().parents[2] / "app" / "shell.py"
+from tests.app.pages import Open, opener
 
 
 class FakeWorkers:
@@ -90,14 +87,8 @@ def stored(trained: Run, home: House) -> Run:
 
 @pytest.fixture
 def visit(home: House) -> Open:
-    """Opens the page by a link."""
-
-    def open_page(link: Mapping[str, str] | None = None) -> AppTest:
-        page = AppTest.from_file(str(SHELL), default_timeout=60)
-        page.query_params.update(link or {})
-        return checked(page.run())
-
-    return open_page
+    """Opens the whole program by a link, at its first page."""
+    return opener("shell.py")
 
 
 def _train(experiment: Experiment, store: RunStore) -> Run:

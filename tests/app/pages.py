@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from streamlit.testing.v1 import AppTest
@@ -11,7 +12,19 @@ from app.house import House
 from engines.settings import SettingField, Settings, Value, setting_fields
 from engines.training import Experiment
 
+APP = Path(__file__).resolve().parents[2] / "app"
 Open = Callable[..., AppTest]
+
+
+def opener(file: str, *, usual: Mapping[str, str] | None = None) -> Open:
+    """Opens a file of the app by a link; what is `usual` stands in it unless the link says otherwise."""
+
+    def open_page(link: Mapping[str, str] | None = None) -> AppTest:
+        page = AppTest.from_file(str(APP / file), default_timeout=60)
+        page.query_params.update({**(usual or {}), **(link or {})})
+        return checked(page.run())
+
+    return open_page
 
 
 def checked(page: AppTest) -> AppTest:
@@ -50,7 +63,8 @@ def choose(page: AppTest, target: str) -> AppTest:
 
 def wanted(page: AppTest, home: House) -> Experiment:
     """What Train would train now."""
-    press(page, "flows/train")
+    train = next(button for button in page.button if str(button.key).endswith("/train"))
+    checked(train.click().run())
     return home.workers.submitted[-1]  # pyright: ignore[reportAttributeAccessIssue]
 
 

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import base64
 import math
-from collections.abc import Callable, Mapping
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from streamlit.testing.v1 import AppTest
 
 from app.canvas.codebook import CodePlace, check_codes, read_code_place
 from app.house import House
@@ -26,25 +24,17 @@ from engines.training import Experiment, Trainer
 from engines.training.run import Run
 from engines.training.storing import train_and_store
 from engines.vae.vq_vae import VqVaeSettings
-from tests.app.pages import another, checked, link_of, press, sentences, turn
+from tests.app.pages import Open, another, checked, link_of, opener, sentences, turn, wanted
 
-PAGE = Path(__file__).resolve().parents[2] / "app" / "views" / "codes.py"
 SMALL = {"n_codes": 6, "n_channels": 8, "prior_width": 16, "prior_layers": 1}
 LINK = {f"model.{name}": str(value) for name, value in SMALL.items()} | {"plan.steps": "16"}
 CODES = "".join(f"{i % 6:02d}" for i in range(20))
-Open = Callable[..., AppTest]
 
 
 @pytest.fixture
 def come(home: House) -> Open:
     """Opens the page by a link; digits are there at once."""
-
-    def open_page(link: Mapping[str, str] | None = None) -> AppTest:
-        page = AppTest.from_file(str(PAGE), default_timeout=60)
-        page.query_params.update({"target": "digits"} | dict(link or {}))
-        return checked(page.run())
-
-    return open_page
+    return opener("views/codes.py", usual={"target": "digits"})
 
 
 @pytest.fixture(scope="session")
@@ -70,11 +60,6 @@ def ask(model: Any, small_run: Run) -> Callable[..., dict[str, np.ndarray]]:
             return type(question).answer(model, small_run, [question])[question]
 
     return put
-
-
-def wanted(page: AppTest, home: House) -> Experiment:
-    press(page, "codes/train")
-    return home.workers.submitted[-1]  # pyright: ignore[reportAttributeAccessIssue]
 
 
 # ---- the page ----

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -28,22 +26,15 @@ from engines.training import Experiment, Trainer
 from engines.training.run import Run
 from engines.training.snapshot import unpack
 from engines.training.storing import train_and_store
-from tests.app.pages import Open, another, checked, link_of, press, sentences, turn
+from tests.app.pages import Open, another, checked, link_of, opener, press, sentences, turn, wanted
 
-PAGE = Path(__file__).resolve().parents[2] / "app" / "views" / "cycle.py"
 SMALL = {"width": 8, "n_hidden": 1}
 
 
 @pytest.fixture
 def come(home: House) -> Open:
     """Opens the page by a link."""
-
-    def open_page(link: Mapping[str, str] | None = None) -> AppTest:
-        page = AppTest.from_file(str(PAGE), default_timeout=60)
-        page.query_params.update(link or {})
-        return checked(page.run())
-
-    return open_page
+    return opener("views/cycle.py")
 
 
 @pytest.fixture(scope="session")
@@ -59,11 +50,6 @@ def small_cycle(tmp_path_factory: pytest.TempPathFactory) -> Run:
 def pictures() -> PictureCycle:
     torch.manual_seed(0)
     return PictureCycle(PictureCycleSettings(width=8, n_blocks=1), DATASETS["faces"].examples())
-
-
-def wanted(page: AppTest, home: House) -> Experiment:
-    press(page, "cycle/train")
-    return home.workers.submitted[-1]  # pyright: ignore[reportAttributeAccessIssue]
 
 
 def tell(page: AppTest, part: str = "points", **more: Any) -> AppTest:

@@ -5,14 +5,12 @@ from __future__ import annotations
 import base64
 import json
 import math
-from collections.abc import Callable, Mapping
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from streamlit.testing.v1 import AppTest
 
 from app.canvas.denoising import DenoisingPlace, chains_of, place_of_link, read_denoising_place
 from app.figures.denoising import draw_level_losses, draw_novelty, draw_quality
@@ -30,25 +28,17 @@ from engines.settings import setting_fields
 from engines.training import Experiment, Trainer
 from engines.training.run import Run
 from engines.training.storing import train_and_store
-from tests.app.pages import another, checked, link_of, press, sentences, turn
+from tests.app.pages import Open, another, checked, link_of, opener, sentences, turn, wanted
 
-PAGE = Path(__file__).resolve().parents[2] / "app" / "views" / "denoising.py"
 SMALL = {"width": 16}
 LINK = {"model.width": "16", "plan.steps": "8", "plan.batch_size": "16"}
 PATH = {"what": "denoise_path", "n_calls": 5, "seed": 3, "n": 4}
-Open = Callable[..., AppTest]
 
 
 @pytest.fixture
 def come(home: House) -> Open:
     """Opens the page by a link; digits are there at once."""
-
-    def open_page(link: Mapping[str, str] | None = None) -> AppTest:
-        page = AppTest.from_file(str(PAGE), default_timeout=60)
-        page.query_params.update({"target": "digits"} | dict(link or {}))
-        return checked(page.run())
-
-    return open_page
+    return opener("views/denoising.py", usual={"target": "digits"})
 
 
 @pytest.fixture(scope="session")
@@ -83,11 +73,6 @@ def coded(pixels: np.ndarray) -> str:
 def digit(i: int) -> np.ndarray:
     """A held-out digit as brightnesses."""
     return (DATASETS["digits"].examples().test[i].float() * 255 / 16).round().byte().numpy()
-
-
-def wanted(page: AppTest, home: House) -> Experiment:
-    press(page, "denoising/train")
-    return home.workers.submitted[-1]  # pyright: ignore[reportAttributeAccessIssue]
 
 
 # ---- the page ----

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,22 +15,15 @@ from engines.gan.dirac import CURES, DiracSettings
 from engines.gan.losses import LOSSES
 from engines.settings import setting_fields
 from engines.training.snapshot import unpack
-from tests.app.pages import Open, checked, link_of, press, sentences
+from tests.app.pages import Open, checked, link_of, opener, press, sentences
 
-PAGE = Path(__file__).resolve().parents[2] / "app" / "views" / "dirac.py"
 CLIPPED = DiracSettings(loss="wasserstein", cure="clip", strength=0.5, dynamics="alternating", h=0.1, momentum=-0.3)
 
 
 @pytest.fixture
 def come(home: House) -> Open:
     """Opens the page by a link."""
-
-    def open_page(link: Mapping[str, str] | None = None) -> AppTest:
-        page = AppTest.from_file(str(PAGE), default_timeout=60)
-        page.query_params.update(link or {})
-        return checked(page.run())
-
-    return open_page
+    return opener("views/dirac.py")
 
 
 def tell(page: AppTest, **more: Any) -> AppTest:

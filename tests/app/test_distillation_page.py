@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from streamlit.testing.v1 import AppTest
 
 from app.canvas.distillation import SoundView, read_sound_step
 from app.figures.distillation import draw_clocks, draw_kls, draw_pitches
@@ -28,9 +26,8 @@ from engines.training import Experiment, Trainer
 from engines.training.run import Run
 from engines.training.snapshot import unpack
 from engines.training.storing import train_and_store
-from tests.app.pages import Open, another, checked, link_of, press, sentences, turn
+from tests.app.pages import Open, another, checked, link_of, opener, press, sentences, turn, wanted
 
-PAGE = Path(__file__).resolve().parents[2] / "app" / "views" / "distillation.py"
 TONES = {"width": 8, "n_hidden": 1, "teacher_layers": 1, "student_layers": 1}
 POINTS = {"width": 8, "n_hidden": 1, "teacher_layers": 1, "student_layers": 1}
 
@@ -38,13 +35,7 @@ POINTS = {"width": 8, "n_hidden": 1, "teacher_layers": 1, "student_layers": 1}
 @pytest.fixture
 def come(home: House) -> Open:
     """Opens the page by a link."""
-
-    def open_page(link: Mapping[str, str] | None = None) -> AppTest:
-        page = AppTest.from_file(str(PAGE), default_timeout=60)
-        page.query_params.update(link or {})
-        return checked(page.run())
-
-    return open_page
+    return opener("views/distillation.py")
 
 
 @pytest.fixture(scope="session")
@@ -66,11 +57,6 @@ def small_tones(tmp_path_factory: pytest.TempPathFactory) -> Run:
 
 def as_link(settings: Mapping[str, object], **more: str) -> dict[str, str]:
     return {f"model.{name}": str(value) for name, value in settings.items()} | more
-
-
-def wanted(page: AppTest, home: House) -> Experiment:
-    press(page, "distillation/train")
-    return home.workers.submitted[-1]  # pyright: ignore[reportAttributeAccessIssue]
 
 
 # ---- the page ----

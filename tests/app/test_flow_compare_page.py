@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from streamlit.testing.v1 import AppTest
 
 from app.figures.curves import draw_two_losses
 from app.house import House
@@ -19,23 +17,16 @@ from engines.datasets import DATASETS
 from engines.probes import cell_centres
 from engines.training import Experiment
 from engines.training.run import Run
-from tests.app.pages import Open, checked, link_of, press, sentences, turn
+from tests.app.pages import Open, checked, link_of, opener, press, sentences, turn
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGE = ROOT / "app" / "views" / "flow_compare.py"
 NOTHING = {"usual": {"target": "ring", "a": "realnvp", "b": "autoregressive_spline"}}
 
 
 @pytest.fixture
 def come(home: House) -> Open:
     """Opens the page by a link."""
-
-    def open_page(link: Mapping[str, str] | None = None) -> AppTest:
-        page = AppTest.from_file(str(PAGE), default_timeout=60)
-        page.query_params.update(link or {})
-        return checked(page.run())
-
-    return open_page
+    return opener("views/flow_compare.py")
 
 
 def submitted(home: House) -> list[Experiment]:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from streamlit.testing.v1 import AppTest
 
 from app.canvas.gan_pictures import (
     TABS,
@@ -38,23 +37,15 @@ from engines.tensors import make_rng
 from engines.training import Experiment, Trainer
 from engines.training.run import Run
 from engines.training.storing import train_and_store
-from tests.app.pages import another, checked, link_of, press, sentences, turn
+from tests.app.pages import Open, another, checked, link_of, opener, sentences, turn, wanted
 
-PAGE = Path(__file__).resolve().parents[2] / "app" / "views" / "gan_pictures.py"
 LINK = {"plan.steps": "8", "plan.batch_size": "16"}
-Open = Callable[..., AppTest]
 
 
 @pytest.fixture
 def come(home: House) -> Open:
     """Opens the page by a link; digits are there at once."""
-
-    def open_page(link: Mapping[str, str] | None = None) -> AppTest:
-        page = AppTest.from_file(str(PAGE), default_timeout=60)
-        page.query_params.update({"target": "digits"} | dict(link or {}))
-        return checked(page.run())
-
-    return open_page
+    return opener("views/gan_pictures.py", usual={"target": "digits"})
 
 
 def small_run(model: str, folder: Path) -> Run:
@@ -83,11 +74,6 @@ def ask(runs: dict[str, Run]) -> Callable[..., dict[str, np.ndarray]]:
 
 def rows(n: int, latents: int, seed: int = 0) -> list[list[float]]:
     return torch.randn(n, latents, generator=make_rng(seed)).tolist()
-
-
-def wanted(page: AppTest, home: House) -> Experiment:
-    press(page, "gan_pictures/train")
-    return home.workers.submitted[-1]  # pyright: ignore[reportAttributeAccessIssue]
 
 
 # ---- the page ----

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -29,9 +28,8 @@ from engines.settings import setting_fields
 from engines.training import Experiment, Plan, Trainer
 from engines.training.run import Run
 from engines.training.storing import train_and_store
-from tests.app.pages import Open, another, changed, checked, link_of, press, sentences, turn
+from tests.app.pages import Open, another, changed, checked, link_of, opener, press, sentences, turn, wanted
 
-PAGE = Path(__file__).resolve().parents[2] / "app" / "views" / "gans.py"
 FIRST = {"target": "ring", "target.std": "0.1"}
 SMALL = {"width": 8, "n_hidden": 1, "discriminator_hidden": 1}
 KEPT = {"plan.steps": "4", "plan.batch_size": "32"} | {f"model.{name}": str(v) for name, v in SMALL.items()}
@@ -40,13 +38,7 @@ KEPT = {"plan.steps": "4", "plan.batch_size": "32"} | {f"model.{name}": str(v) f
 @pytest.fixture
 def come(home: House) -> Open:
     """Opens the page by a link."""
-
-    def open_page(link: Mapping[str, str] | None = None) -> AppTest:
-        page = AppTest.from_file(str(PAGE), default_timeout=60)
-        page.query_params.update(link or {})
-        return checked(page.run())
-
-    return open_page
+    return opener("views/gans.py")
 
 
 @pytest.fixture(scope="module")
@@ -62,11 +54,6 @@ def small_game(tmp_path_factory: pytest.TempPathFactory) -> Run:
 def stored_game(small_game: Run, home: House) -> Run:
     """The same, in the house's own store."""
     return home.shelves.own.add(small_game)
-
-
-def wanted(page: AppTest, home: House) -> Experiment:
-    press(page, "gans/train")
-    return home.workers.submitted[-1]  # pyright: ignore[reportAttributeAccessIssue]
 
 
 def tell(page: AppTest, **more: object) -> AppTest:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -21,10 +20,7 @@ from engines.training import Experiment, Trainer
 from engines.training.run import Run
 from engines.training.snapshot import unpack
 from engines.training.storing import train_and_store
-from tests.app.pages import checked, link_of, sentences, turn
-
-PAGE = Path(__file__).resolve().parents[2] / "app" / "views" / "judge.py"
-Open = Callable[..., AppTest]
+from tests.app.pages import Open, link_of, opener, sentences, turn
 
 
 @pytest.fixture(scope="session")
@@ -41,9 +37,7 @@ def come(home: House, game: Run) -> Open:
     def open_page(link: Mapping[str, str] | None = None, *, has_runs: bool = True) -> AppTest:
         if has_runs:
             home.shelves.own.add(game)
-        page = AppTest.from_file(str(PAGE), default_timeout=60)
-        page.query_params.update(link or {})
-        return checked(page.run())
+        return opener("views/judge.py")(link)
 
     return open_page
 

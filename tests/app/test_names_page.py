@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -28,24 +26,15 @@ from engines.training import Experiment, Plan, Trainer
 from engines.training.run import Run
 from engines.training.store import RunStore
 from engines.training.storing import train_and_store
-from tests.app.pages import another, changed, checked, link_of, press, sentences, turn
+from tests.app.pages import Open, another, changed, checked, link_of, opener, press, sentences, turn, wanted
 
-VIEW = Path(__file__).resolve().parents[2] / "app" / "views" / "names.py"
 SETTINGS = MODELS["name_vae"].settings
-Open = Callable[..., AppTest]
 
 
 @pytest.fixture
-def visit(home: House) -> Iterator[Open]:
+def visit(home: House) -> Open:
     """Opens the page by a link."""
-
-    def open_page(link: Mapping[str, str] | None = None) -> AppTest:
-        page = AppTest.from_file(str(VIEW), default_timeout=60)
-        page.query_params.update(link or {})
-        return checked(page.run())
-
-    yield open_page
-    assert home
+    return opener("views/names.py")
 
 
 @pytest.fixture(scope="session")
@@ -60,12 +49,6 @@ def trained_names(tmp_path_factory: pytest.TempPathFactory) -> Run:
 def stored_names(trained_names: Run, home: House) -> Run:
     """The small model, in the house's own store."""
     return home.shelves.own.add(trained_names)
-
-
-def wanted(page: AppTest, home: House) -> Experiment:
-    """What Train would train now."""
-    press(page, "names/train")
-    return home.workers.submitted[-1]  # pyright: ignore[reportAttributeAccessIssue]
 
 
 def type_name(page: AppTest, end: str, text: str) -> AppTest:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -31,9 +29,8 @@ from engines.training import Experiment, Plan, Trainer
 from engines.training.run import Run
 from engines.training.snapshot import unpack
 from engines.training.storing import train_and_store
-from tests.app.pages import Open, another, as_link, changed, checked, link_of, press, sentences, turn
+from tests.app.pages import Open, another, as_link, changed, checked, link_of, opener, press, sentences, turn, wanted
 
-PAGE = Path(__file__).resolve().parents[2] / "app" / "views" / "score.py"
 SMALL = {"width": 8, "n_hidden": 1}
 KEPT = {"plan.steps": "40", "model.width": "8", "model.n_hidden": "1"}
 QUESTION = "How do particles find the data when only the slope is known?"
@@ -42,13 +39,7 @@ QUESTION = "How do particles find the data when only the slope is known?"
 @pytest.fixture
 def come(home: House) -> Open:
     """Opens the page by a link."""
-
-    def open_page(link: Mapping[str, str] | None = None) -> AppTest:
-        page = AppTest.from_file(str(PAGE), default_timeout=60)
-        page.query_params.update(link or {})
-        return checked(page.run())
-
-    return open_page
+    return opener("views/score.py")
 
 
 @pytest.fixture(scope="session")
@@ -64,11 +55,6 @@ def small_field(tmp_path_factory: pytest.TempPathFactory) -> Run:
 def stored_field(small_field: Run, home: House) -> Run:
     """The same, in the house's own store."""
     return home.shelves.own.add(small_field)
-
-
-def wanted(page: AppTest, home: House) -> Experiment:
-    press(page, "score/train")
-    return home.workers.submitted[-1]  # pyright: ignore[reportAttributeAccessIssue]
 
 
 def tell(page: AppTest, **more: object) -> AppTest:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,22 +22,15 @@ from engines.models import MODELS
 from engines.training import Experiment
 from engines.training.run import Run
 from engines.training.standing import Standing
-from tests.app.pages import Open, checked, link_of, press, sentences, turn
+from tests.app.pages import Open, checked, link_of, opener, press, sentences, turn
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGE = ROOT / "app" / "views" / "shortcuts.py"
 
 
 @pytest.fixture
 def come(home: House) -> Open:
     """Opens the page by a link."""
-
-    def open_page(link: Mapping[str, str] | None = None) -> AppTest:
-        page = AppTest.from_file(str(PAGE), default_timeout=60)
-        page.query_params.update(link or {})
-        return checked(page.run())
-
-    return open_page
+    return opener("views/shortcuts.py")
 
 
 @pytest.fixture

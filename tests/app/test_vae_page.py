@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import io
 import zipfile
-from collections.abc import Callable, Mapping
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -23,23 +21,15 @@ from engines.training import Experiment, Trainer
 from engines.training.run import Run
 from engines.training.storing import train_and_store
 from engines.vae.gaussian_vae import VaeSettings
-from tests.app.pages import another, checked, link_of, press, sentences, turn, widget
+from tests.app.pages import Open, another, checked, link_of, opener, sentences, turn, wanted, widget
 
-PAGE = Path(__file__).resolve().parents[2] / "app" / "views" / "vae.py"
 SMALL = {"betas": "1 20", "width": 16, "n_latents": 3}
-Open = Callable[..., AppTest]
 
 
 @pytest.fixture
 def come(home: House) -> Open:
     """Opens the page by a link; small squares are there at once."""
-
-    def open_page(link: Mapping[str, str] | None = None) -> AppTest:
-        page = AppTest.from_file(str(PAGE), default_timeout=60)
-        page.query_params.update({"target": "small_shapes"} | dict(link or {}))
-        return checked(page.run())
-
-    return open_page
+    return opener("views/vae.py", usual={"target": "small_shapes"})
 
 
 @pytest.fixture(scope="session")
@@ -52,11 +42,6 @@ def small_sweep(tmp_path_factory: pytest.TempPathFactory) -> Run:
 def choose(page: AppTest, dataset: str) -> AppTest:
     page.session_state["vae/picker"] = {"target": dataset}
     return checked(page.run())
-
-
-def wanted(page: AppTest, home: House) -> Experiment:
-    press(page, "vae/train")
-    return home.workers.submitted[-1]  # pyright: ignore[reportAttributeAccessIssue]
 
 
 def test_the_page_asks_for_what_is_usual_on_the_set(come: Open, home: House) -> None:

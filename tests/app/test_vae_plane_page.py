@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -29,9 +28,8 @@ from engines.training.run import Run
 from engines.training.snapshot import unpack
 from engines.training.storing import train_and_store
 from engines.vae.plane_vae import REACH, PlaneVaeSettings
-from tests.app.pages import Open, another, as_link, changed, checked, link_of, press, sentences, turn
+from tests.app.pages import Open, another, as_link, changed, checked, link_of, opener, press, sentences, turn, wanted
 
-PAGE = Path(__file__).resolve().parents[2] / "app" / "views" / "vae_plane.py"
 SMALL = {"width": 8, "n_hidden": 1}
 KEPT = {"plan.steps": "40", "model.width": "8", "model.n_hidden": "1"}
 
@@ -39,13 +37,7 @@ KEPT = {"plan.steps": "40", "model.width": "8", "model.n_hidden": "1"}
 @pytest.fixture
 def come(home: House) -> Open:
     """Opens the page by a link."""
-
-    def open_page(link: Mapping[str, str] | None = None) -> AppTest:
-        page = AppTest.from_file(str(PAGE), default_timeout=60)
-        page.query_params.update(link or {})
-        return checked(page.run())
-
-    return open_page
+    return opener("views/vae_plane.py")
 
 
 @pytest.fixture(scope="session")
@@ -60,11 +52,6 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Mapping[int, Run]:
 def stored_vae(small: Mapping[int, Run], home: House) -> Run:
     """The one of two latents, in the house's own store."""
     return home.shelves.own.add(small[2])
-
-
-def wanted(page: AppTest, home: House) -> Experiment:
-    press(page, "vae_plane/train")
-    return home.workers.submitted[-1]  # pyright: ignore[reportAttributeAccessIssue]
 
 
 # ---- the page ----
