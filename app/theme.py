@@ -32,3 +32,8 @@ SURFACES: dict[str, dict[Theme, str]] = {
 def role_colours(theme: Theme) -> dict[str, str]:
     """Colour of each role and surface in a theme."""
     return {name: pair[theme] for name, pair in (ROLES | SURFACES).items()}
+
+
+def both_themes() -> dict[Theme, dict[str, str]]:
+    """The same in both, for a canvas that follows the theme of its page."""
+    return {"light": role_colours("light"), "dark": role_colours("dark")}

@@ -8,7 +8,7 @@ import numpy as np
 
 from app.canvas.component import lane_component
 from app.canvas.told import told_moment
-from app.theme import role_colours
+from app.theme import both_themes
 from engines.training.snapshot import pack
 
 _mount = lane_component("codebook", styles=("stage", "studio", "codebook"))
@@ -74,7 +74,7 @@ class CodebookView:
         """The blob that the canvas reads."""
         names = ("run", "attempt", "steps", "event_shape", "padded", "shapes", "n_codes", "own_id")
         numbers = {name: getattr(self, name) for name in names} | {"place": vars(self.place)}
-        numbers["themes"] = {"light": role_colours("light"), "dark": role_colours("dark")}
+        numbers["themes"] = both_themes()
         arrays = {"originals": self.originals} | ({} if self.own is None else {"own": self.own})
         return pack(arrays, numbers)
 

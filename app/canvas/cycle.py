@@ -11,7 +11,7 @@ import numpy as np
 
 from app.canvas.component import lane_component
 from app.canvas.told import told_moment
-from app.theme import role_colours
+from app.theme import both_themes
 from engines.training.snapshot import pack
 
 _mount_points = lane_component("cycle_points", styles=("stage", "cycle"))
@@ -75,7 +75,7 @@ class CycleView:
         names = ("run", "attempt", "steps", "visit")
         about = {name: getattr(self, name) for name in names}
         about |= {"place": vars(self.place), "usual": vars(CyclePlace())}
-        return about | {"themes": {"light": role_colours("light"), "dark": role_colours("dark")}}
+        return about | {"themes": both_themes()}
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ import numpy as np
 from app.canvas.component import lane_component
 from app.canvas.told import told_moment
 from app.live.asks.denoise import MAX_GUIDANCE, MAX_SIGMA, MAX_TEMPERATURE, MOST_CALLS, SOURCES
-from app.theme import role_colours
+from app.theme import both_themes
 from engines.samplers import SAMPLERS
 from engines.training.snapshot import pack
 
@@ -113,7 +113,7 @@ class DenoisingView:
             {"key": spec.key, "title": spec.title, "idea": spec.idea, "is_random": spec.is_random}
             for spec in SAMPLERS.values()
         ]
-        numbers["themes"] = {"light": role_colours("light"), "dark": role_colours("dark")}
+        numbers["themes"] = both_themes()
         arrays = {"originals": self.originals} | ({} if self.own is None else {"own": self.own})
         return pack(arrays, numbers)
 

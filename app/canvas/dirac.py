@@ -9,7 +9,7 @@ from typing import Any
 from app.canvas.component import lane_component
 from app.canvas.points import checked_point, point_of_text
 from app.canvas.told import told_moment
-from app.theme import role_colours
+from app.theme import both_themes
 from engines.errors import SettingError
 from engines.gan.dirac import CURES, DiracSettings, quadrature
 from engines.gan.losses import LOSSES
@@ -70,7 +70,7 @@ class DiracView:
             "dynamics": [{"key": key, "title": title, "idea": idea} for key, (title, idea) in MOVES.items()],
             "fields": sliders(),
             "nodes": {"places": places.tolist(), "weights": weights.tolist()},
-            "themes": {"light": role_colours("light"), "dark": role_colours("dark")},
+            "themes": both_themes(),
         }
         return pack({}, numbers)
 

@@ -10,7 +10,7 @@ import numpy as np
 from app.canvas.component import lane_component
 from app.canvas.stage import StageView
 from app.canvas.told import told_moment
-from app.theme import role_colours
+from app.theme import both_themes
 from engines.training.snapshot import pack
 
 _mount_points = lane_component("distillation_points", styles=("stage", "distillation"), states=("moment", "lane"))
@@ -61,7 +61,7 @@ class SoundView:
         names = ("run", "attempt", "steps", "handover", "at", "rate")
         numbers = {name: getattr(self, name) for name in names}
         numbers |= {"entropy": self.entropy[0], "entropy_error": self.entropy[1]}
-        numbers |= {"themes": {"light": role_colours("light"), "dark": role_colours("dark")}}
+        numbers |= {"themes": both_themes()}
         return pack({"waves": self.waves.astype(np.float32)}, numbers)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from app.canvas.component import lane_component
-from app.theme import role_colours
+from app.theme import both_themes
 from engines.training.snapshot import pack
 
 _mount = lane_component("flow_gallery", states=("choice",), triggers=())
@@ -46,8 +46,7 @@ def draw_flow_gallery(
         marked: (model, target) on the left and on the right of the stage.
         key: Widget key.
     """
-    themes = {"light": role_colours("light"), "dark": role_colours("dark")}
-    numbers: dict[str, Any] = {"cells": [vars(cell) for cell in cells], "titles": dict(titles), "themes": themes}
+    numbers: dict[str, Any] = {"cells": [vars(cell) for cell in cells], "titles": dict(titles), "themes": both_themes()}
     numbers |= {"targets": list(targets), "marked": [list(pair) for pair in marked]}
     blob = pack({f"map_{name}": picture for name, picture in pictures.items()}, numbers)
     _mount(data=blob, key=key)

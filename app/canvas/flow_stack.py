@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from app.canvas.component import lane_component
 from app.canvas.told import told
-from app.theme import role_colours
+from app.theme import both_themes
 from engines.training.snapshot import pack
 
 _mount = lane_component("flow_stack", states=(), triggers=("wish",))
@@ -39,7 +39,7 @@ def draw_flow_stack(
     """
     numbers = {"palette": dict(palette), "layers": list(layers), "text": text, "facts": facts, "problem": problem}
     numbers |= {"tried": tried, "can_undo": can_undo}
-    numbers |= {"themes": {"light": role_colours("light"), "dark": role_colours("dark")}}
+    numbers |= {"themes": both_themes()}
     _mount(data=pack({}, numbers), key=key, on_wish_change=on_wish)
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from app.canvas.component import lane_component
 from app.canvas.told import told_moment
 from app.live.asks.gan_pictures import ALL_LEVELS, FARTHEST, MAX_TRUNCATION
-from app.theme import role_colours
+from app.theme import both_themes
 from engines.training.snapshot import pack
 
 _mount = lane_component("gan_pictures", styles=("stage", "studio", "gan_pictures"), triggers=("ended", "cure"))
@@ -91,7 +91,7 @@ class GameView:
         """The blob that the canvas reads."""
         numbers: dict[str, Any] = dict(vars(self))
         numbers |= {"place": vars(self.place), "usual": vars(GamePlace())}
-        numbers["themes"] = {"light": role_colours("light"), "dark": role_colours("dark")}
+        numbers["themes"] = both_themes()
         return pack({}, numbers)
 
 

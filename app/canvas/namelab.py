@@ -11,7 +11,7 @@ import numpy as np
 
 from app.canvas.component import lane_component
 from app.canvas.told import told_moment
-from app.theme import role_colours
+from app.theme import both_themes
 from engines.training.snapshot import pack
 
 _mount = lane_component("namelab", styles=("stage", "namelab"))
@@ -63,7 +63,7 @@ class NameLabView:
         """The blob that the canvas reads."""
         numbers: dict[str, Any] = {name: getattr(self, name) for name in ("run", "visit", "attempt", "steps", "a", "b")}
         numbers |= {"symbols": list(self.symbols)} | vars(self.place)
-        numbers["themes"] = {"light": role_colours("light"), "dark": role_colours("dark")}
+        numbers["themes"] = both_themes()
         return pack({"probe": self.probe}, numbers)
 
 

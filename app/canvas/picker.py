@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from app.canvas.component import lane_component
-from app.theme import role_colours
+from app.theme import both_themes
 from engines.training.snapshot import pack
 
 _mount = lane_component("picker", states=("target",), triggers=())
@@ -34,7 +34,6 @@ def draw_picker(tiles: Sequence[Tile], thumbnails: dict[str, np.ndarray], select
         selected: Key of the present choice.
         key: Widget key.
     """
-    themes = {"light": role_colours("light"), "dark": role_colours("dark")}
-    numbers = {"items": [asdict(tile) for tile in tiles], "selected": selected, "themes": themes}
+    numbers = {"items": [asdict(tile) for tile in tiles], "selected": selected, "themes": both_themes()}
     arrays = {f"thumb_{name}": picture for name, picture in thumbnails.items()}
     _mount(data=pack(arrays, numbers), key=key, default={"target": selected})

@@ -8,7 +8,7 @@ from typing import Any
 
 from app.canvas.component import lane_component
 from app.canvas.told import told
-from app.theme import role_colours
+from app.theme import both_themes
 from engines.training.snapshot import pack
 
 SECONDS = 60
@@ -38,8 +38,7 @@ class QuizView:
 
     def to_bytes(self) -> bytes:
         """The blob that the canvas reads."""
-        themes = {"light": role_colours("light"), "dark": role_colours("dark")}
-        return pack({}, vars(self) | {"seconds": SECONDS, "themes": themes})
+        return pack({}, vars(self) | {"seconds": SECONDS, "themes": both_themes()})
 
 
 def draw_quiz(view: QuizView, *, key: str) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 from app.canvas.component import lane_component
 from app.canvas.told import told_moment
 from app.live.asks.ways import MOST_SEED, N_POINTS, OWN_CALLS, SHOWN, STOPS, WAYS
-from app.theme import role_colours
+from app.theme import both_themes
 from engines.training.snapshot import pack
 
 _mount = lane_component("shortcuts", styles=("stage", "shortcuts"), states=("moment", "lane"))
@@ -108,7 +108,7 @@ class ShortcutsView:
             "n_points": N_POINTS,
             "own_calls": OWN_CALLS,
         }
-        numbers["themes"] = {"light": role_colours("light"), "dark": role_colours("dark")}
+        numbers["themes"] = both_themes()
         arrays = {"truth": self.truth, "noise": self.noise.astype(np.float16)}
         arrays |= {f"{way}.{name}": array for way, found in self.answers.items() for name, array in found.items()}
         return pack(arrays, numbers)

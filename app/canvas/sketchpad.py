@@ -8,7 +8,7 @@ import numpy as np
 
 from app.canvas.component import lane_component
 from app.canvas.told import told
-from app.theme import role_colours
+from app.theme import both_themes
 from engines.training.snapshot import pack
 
 MAX_STROKES, MAX_POINTS = 200, 4000
@@ -23,9 +23,8 @@ def draw_sketchpad(strokes: Sequence[np.ndarray], brush: float, *, key: str) -> 
         brush: Width of a stroke as a share of the pad.
         key: Widget key.
     """
-    themes = {"light": role_colours("light"), "dark": role_colours("dark")}
     shown = [np.round(stroke, 3).tolist() for stroke in strokes]
-    numbers = {"strokes": shown, "brush": brush, "themes": themes}
+    numbers = {"strokes": shown, "brush": brush, "themes": both_themes()}
     _mount(data=pack({}, numbers), key=key)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from app.canvas.component import lane_component
 from app.canvas.told import told, told_moment
-from app.theme import role_colours
+from app.theme import both_themes
 from engines.training.snapshot import pack
 
 _mount = lane_component("stage", states=("moment", "lane"))
@@ -59,7 +59,7 @@ class StageView:
         names = ("target", "target_title", "target_note", "run", "attempt", "steps", "temperature", "at", "autoplay")
         numbers = {name: getattr(self, name) for name in names}
         numbers |= {"window": list(self.window), "entropy": self.entropy[0], "entropy_error": self.entropy[1]}
-        return numbers | {"themes": {"light": role_colours("light"), "dark": role_colours("dark")}}
+        return numbers | {"themes": both_themes()}
 
     def arrays(self) -> dict[str, np.ndarray]:
         """The pictures of the blob."""

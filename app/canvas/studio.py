@@ -10,7 +10,7 @@ import numpy as np
 
 from app.canvas.component import lane_component
 from app.canvas.told import told_moment
-from app.theme import role_colours
+from app.theme import both_themes
 from engines.training.snapshot import pack
 
 _mount = lane_component("studio", styles=("stage", "studio"))
@@ -78,7 +78,7 @@ class StudioView:
         numbers |= {name: list(getattr(self, name)) for name in ("event_shape", "classes", "factors")}
         numbers["members"] = [vars(member) for member in self.members]
         numbers |= {"member": self.place.member, "z": self.place.z, "tab": self.place.tab}
-        numbers["themes"] = {"light": role_colours("light"), "dark": role_colours("dark")}
+        numbers["themes"] = both_themes()
         arrays = {"originals": self.originals} | ({} if self.own is None else {"own": self.own})
         return pack(arrays, numbers)
 
