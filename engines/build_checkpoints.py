@@ -34,6 +34,9 @@ FLOWS = tuple(key for key, spec in MODELS.items() if issubclass(spec.settings, F
 LARGE = {"settings": MODELS["autoregressive_spline"].presets["large"].to_dict()} | LARGE_PLAN.to_dict()
 FOUR_RINGS = {"n_rings": 4, "noise": 0.08}
 FREE_BITS = {"betas": "20", "free_bits": "0 0.1 0.3 1"}
+PRESETS_OF_TONES = MODELS["tone_distillation"].presets
+WITHOUT_PAIRS = {"settings": PRESETS_OF_TONES["without pairs"].to_dict()}
+WITH_POWER = {"settings": PRESETS_OF_TONES["power term instead"].to_dict()}
 NARROW = {"std": 0.1}  # a ring whose modes can be lost
 BEST = {"betas": "1", "n_latents": 16, "width": 384}
 
@@ -81,14 +84,14 @@ SHIPPED = (
     *(Shipped("distillation", name, rounds_weights=True, n_snapshots=8, n_weights=2) for name in ("moons", "ring")),
     Shipped(
         *("distillation", "two_modes", "small_student"),
-        {"settings": {"student_layers": 1}},
+        {"settings": {"student_layers": 1, "pair_weight": 0.0}},
         rounds_weights=True,
         n_snapshots=8,
         n_weights=2,
     ),
     *(
         Shipped("tone_distillation", "tones", name, changes, rounds_weights=True, n_snapshots=7, n_weights=0)
-        for name, changes in {"": {}, "power": {"settings": {"power_weight": 20.0}}}.items()
+        for name, changes in {"": {}, "without_pairs": WITHOUT_PAIRS, "power": WITH_POWER}.items()
     ),
     *(
         Shipped("vae", dataset, rounds_weights=True)

@@ -52,6 +52,7 @@ class Phase:
         rate: Its learning rate as a multiple of the plan's.
         betas: Adam's two decay rates: games want less momentum than a descent does.
         decays: Whether the learning rate falls along the cosine; a game that is watched may keep it.
+        clip: Most that the norm of its gradient may be, by which a longer one is shortened; 0: any.
         after: Called after each of its updates, for weights that are kept within bounds or averaged.
     """
 
@@ -63,6 +64,7 @@ class Phase:
     rate: float = 1.0
     betas: tuple[float, float] = (0.9, 0.999)
     decays: bool = True
+    clip: float = 0.0
     after: Callable[[], None] | None = None
 
 

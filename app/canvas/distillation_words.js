@@ -4,7 +4,7 @@ import { Player } from "./player.js";
 
 /** Nats above what is best: of the teacher, its loss above the entropy of the data; of the student, KL(student ‖ teacher). */
 export function lossOf(losses, entropy) {
-  const own = losses.student_kl ?? losses.student_loss;
+  const own = losses.student_kl ?? losses.student_loss ?? losses.pairs_kl;
   return Number.isFinite(own) ? own : losses.teacher_loss - entropy;
 }
 

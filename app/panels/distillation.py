@@ -26,6 +26,7 @@ FORMULA = (
     r"\mathbb{E}_{x \sim \text{student}} \big[ \log p_{\text{student}}(x) - \log p_{\text{teacher}}(x) \big]"
 )
 POWER = r"w \sum_f \frac{(P_{\text{student}}(f) - P_{\text{data}}(f))^2}{\sum_f P_{\text{data}}(f)^2}"
+PAIRS = r"v \, \mathbb{E}_z \Big| rac{x_{	ext{student}}(z) - x_{	ext{teacher}}(z)}{\sigma} \Big|^2"
 BEST = {"distillation": ("distillation", "moons"), "tone_distillation": ("tone_distillation", "tones")}
 HUGE = 1e4  # nats from which on a number is written with an exponent
 
@@ -58,8 +59,8 @@ def nats(value: float, digits: int = 3) -> str:
 
 def draw_distillation_formula(experiment: Experiment, run: Run | None) -> None:
     """What the student minimises, and the numbers of the run's end."""
-    weight = float(experiment.settings.get("power_weight", 0.0))
-    st.latex(FORMULA + (" + " + POWER if weight else ""))
+    weights = {"w": float(experiment.settings.get("power_weight", 0.0)), "v": float(experiment.settings["pair_weight"])}
+    st.latex(FORMULA + "".join(" + " + term for term, weight in zip((POWER, PAIRS), weights.values()) if weight))
     found = last_measures(run)
     if "distilled_kl" not in found or "student_sample_ms" not in found:
         st.caption("Once a run has ended, its numbers stand here.")
@@ -73,17 +74,25 @@ def draw_distillation_formula(experiment: Experiment, run: Run | None) -> None:
         kl, error = nats(found[f"{name}kl"]), nats(found[f"{name}kl_error"], 4)
         lines.append(rf"\text{{KL}}(\text{{data}} \,\|\, \text{{{who}}}) &= \textcolor{{{colour}}}{{{kl}}} \pm {error}")
     st.latex(r"\begin{aligned} " + r" \\ ".join(lines) + r"\ \text{nats} \end{aligned}")
-    st.caption(_words(found, weight))
+    st.caption(_words(weights))
 
 
-def _words(found: Mapping[str, Any], weight: float) -> str:
+def _words(weights: Mapping[str, float]) -> str:
     said = (
         "Both log densities are exact; each KL is an estimate, on own samples of the student or on held-out "
-        "data, with its standard error. The student "
-        "minimises the first line alone, so it may leave out what the teacher can do: then the last line is large, "
-        "while the first is small."
+        "data, with its standard error. "
     )
-    return said + (f" The power term has weight w = {weight:g}." if weight else "")
+    if not weights["v"]:
+        said += (
+            "The student minimises the first line alone, so it may leave out what the teacher can do: then the last "
+            "line is large, while the first is small."
+        )
+    else:
+        said += (
+            f"The first half of its time the student looks only at pairs of noise and what the teacher has made of it, "
+            f"then at the divergence as well; their weight v is {weights['v']:g}."
+        )
+    return said + (f" The power term has weight w = {weights['w']:g}." if weights["w"] else "")
 
 
 def draw_clock_table(run: Run | None) -> None:
@@ -163,6 +172,14 @@ def draw_distillation_code(experiment: Experiment) -> None:
     kind = ToneDistillation if experiment.model == "tone_distillation" else Distillation
     st.caption(f"The student's samples and its loss, from {kind.__module__.replace('.', '/')}.py:")
     st.code(
-        inspect.getsource(Distillation.own_samples) + "\n" + inspect.getsource(kind._student_loss),  # noqa: SLF001
+        "\n".join(
+            inspect.getsource(part)
+            for part in (
+                Distillation.own_samples,
+                Distillation._divergence,  # noqa: SLF001
+                Distillation.off_on_pairs,
+                kind._student_loss,  # noqa: SLF001
+            )
+        ),
         language="python",
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 from engines.datasets.gaussian_mixture import GaussianMixture
 from engines.flows.autoregressive import MaskedAffine
@@ -27,11 +28,26 @@ def student_from_setting(default: float) -> float:
     )
 
 
+def pair_weight_setting(default: float) -> Any:
+    """Weight of the pairs beside the divergence."""
+    return setting(
+        default,
+        "Pairs",
+        "Weight of pairs of noise and what the teacher makes of it, which the student sees first; 0 leaves them out. "
+        "The divergence alone is content with a part of what the teacher can say.",
+        low=0.0,
+        high=20.0,
+        step=0.5,
+        unit="nats",
+    )
+
+
 @dataclass(frozen=True)
 class DistillationSettings(Settings):
     """Size of teacher and student, and when the student takes over."""
 
     student_from: float = student_from_setting(0.4)
+    pair_weight: float = pair_weight_setting(2.0)
     teacher_layers: int = setting(
         6, "Teacher's layers", "Masked autoregressive layers; each takes two passes to sample.", low=1, high=12, step=1
     )
@@ -58,12 +74,12 @@ def build_distillation(settings: DistillationSettings, density: GaussianMixture)
 
     teacher = Flow([Standardize(mean, std), *layers(settings.teacher_layers)], 2)
     student: list[Bijection] = [Inverted(layer) for layer in layers(settings.student_layers)]
-    model = Distillation([Standardize(mean, std), *student], teacher, settings.student_from)
+    model = Distillation([Standardize(mean, std), *student], teacher, settings.student_from, settings.pair_weight)
     speak_up(model.layers)
     return model
 
 
-SMALL = replace(DistillationSettings(), student_layers=1)
+SMALL = replace(DistillationSettings(), student_layers=1, pair_weight=0.0)
 
 DISTILLATION = ModelSpec(
     key="distillation",

@@ -15,7 +15,7 @@ from engines.datasets.base import Examples
 from engines.errors import DataError
 from engines.flows.distillation import Distillation, frozen, speak_up
 from engines.flows.distillation_measures import clocks, mean_and_error
-from engines.flows.distillation_plane import student_from_setting
+from engines.flows.distillation_plane import pair_weight_setting, student_from_setting
 from engines.flows.family import ABSENT, hidden_setting, width_setting
 from engines.flows.flow import Flow
 from engines.flows.layers import Bijection, Inverted, Standardize
@@ -34,7 +34,8 @@ _SEED = 32
 class ToneDistillationSettings(Settings):
     """Size of teacher and student, when the student takes over, and the weight of the power term."""
 
-    student_from: float = student_from_setting(0.5)
+    student_from: float = student_from_setting(0.3)
+    pair_weight: float = pair_weight_setting(2.0)
     power_weight: float = setting(
         0.0,
         "Power term",
@@ -49,9 +50,9 @@ class ToneDistillationSettings(Settings):
         2, "Teacher's layers", "Masked autoregressive layers; each takes 64 passes to sample.", low=1, high=4, step=1
     )
     student_layers: int = setting(
-        3, "Student's layers", "Inverse autoregressive layers; each takes one pass to sample.", low=1, high=6, step=1
+        4, "Student's layers", "Inverse autoregressive layers; each takes one pass to sample.", low=1, high=6, step=1
     )
-    width: int = width_setting(88)
+    width: int = width_setting(192, high=256)
     n_hidden: int = hidden_setting()
     scale_cap: float = setting(
         4.0,
@@ -67,13 +68,13 @@ class ToneDistillationSettings(Settings):
 class ToneDistillation(Distillation):
     """Teacher and student for waves; the student may be held to the power of the data at each frequency.
 
-    loss = KL(student || teacher) + w sum_f (P_student(f) - P_data(f))² / sum_f P_data(f)²
+    loss = KL(student || teacher) + w sum_f (P_student(f) - P_data(f))² / sum_f P_data(f)² (+ pairs, see `Distillation`)
 
     P(f) is the mean power of a batch. It is the power loss of Parallel WaveNet for waves without a given text: there
     each sample is held against the recording of the same words, here the mean of all against the mean of the data.
 
     Args:
-        layers, teacher, student_from: See `Distillation`.
+        layers, teacher, student_from, pair_weight: See `Distillation`.
         power_weight: w, nats.
         density: The exact density of the data, where it is known.
 
@@ -82,9 +83,15 @@ class ToneDistillation(Distillation):
     """
 
     def __init__(
-        self, layers: Sequence[Bijection], teacher: Flow, student_from: float, power_weight: float, density: Any
+        self,
+        layers: Sequence[Bijection],
+        teacher: Flow,
+        student_from: float,
+        power_weight: float,
+        density: Any,
+        pair_weight: float = 0.0,
     ) -> None:
-        super().__init__(layers, teacher, student_from)
+        super().__init__(layers, teacher, student_from, pair_weight)
         self.power_weight, self._density = power_weight, density
 
     def decode_both(self, noise: Tensor) -> tuple[Tensor, Tensor]:
@@ -103,13 +110,15 @@ class ToneDistillation(Distillation):
     # ---- training ----
 
     def _student_loss(self, batch: Tensor, rng: torch.Generator) -> dict[str, Tensor]:
-        """KL(student || teacher) on own samples, and the power term; of the batch only its mean power is used."""
-        x, own = self.own_samples(len(batch), rng)
-        with frozen(self.teacher):
-            kl = (own - self.teacher.log_prob(x)).mean()
+        """KL(student || teacher) on own samples, the power term and the pairs; of the batch only its power is used."""
+        kl, x = self._divergence(len(batch), rng)
         goal = power(batch)
-        off = (power(x) - goal).square().sum() / goal.square().sum()
-        return {"loss": kl + self.power_weight * off, "kl": kl, "power": off}
+        unlike = (power(x) - goal).square().sum() / goal.square().sum()
+        losses = {"loss": kl + self.power_weight * unlike, "kl": kl, "power": unlike}
+        if not self.pair_weight:
+            return losses
+        off = self.off_on_pairs(len(batch), rng)
+        return losses | {"loss": losses["loss"] + self.pair_weight * off, "off": off}
 
     # ---- what it looks like ----
 
@@ -191,12 +200,13 @@ def build_tone_distillation(settings: ToneDistillationSettings, examples: Exampl
     first = Standardize(examples.train.mean().expand(size).clone(), examples.train.std().expand(size).clone())
     teacher = Flow([first, *layers(s.teacher_layers)], size)
     student = [Standardize(first.mean, first.std), *(Inverted(layer) for layer in layers(s.student_layers))]
-    model = ToneDistillation(student, teacher, s.student_from, s.power_weight, examples.density)
+    model = ToneDistillation(student, teacher, s.student_from, s.power_weight, examples.density, s.pair_weight)
     speak_up(model.layers)
     return model
 
 
-WITH_POWER = replace(ToneDistillationSettings(), power_weight=20.0)
+WITHOUT_PAIRS = replace(ToneDistillationSettings(), pair_weight=0.0, student_layers=3, width=88)
+WITH_POWER = replace(WITHOUT_PAIRS, power_weight=20.0)
 
 TONE_DISTILLATION = ModelSpec(
     key="tone_distillation",
@@ -206,8 +216,8 @@ TONE_DISTILLATION = ModelSpec(
     settings=ToneDistillationSettings,
     build=build_tone_distillation,
     paper="van den Oord et al. 2018, Parallel WaveNet, arXiv:1711.10433",
-    presets={"with the power term": WITH_POWER},
+    presets={"without pairs": WITHOUT_PAIRS, "power term instead": WITH_POWER},
     absent=ABSENT,
     takes=("wave",),
-    plan=Plan(steps=10_000, batch_size=256, learning_rate=5e-3),
+    plan=Plan(steps=15_000, batch_size=256, learning_rate=5e-3),
 )

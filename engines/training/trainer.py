@@ -218,6 +218,8 @@ class Trainer:
         self._check_loss(phase.name, losses["loss"].item())
         optimiser.zero_grad()
         losses["loss"].backward()
+        if phase.clip:
+            torch.nn.utils.clip_grad_norm_(phase.parameters, phase.clip)
         optimiser.step()
         if phase.after is not None:
             phase.after()

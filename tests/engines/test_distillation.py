@@ -146,8 +146,13 @@ def test_own_densities_are_those_of_the_slow_way_back() -> None:
 
 
 @pytest.mark.parametrize(("key", "dataset"), [("distillation", "moons"), ("tone_distillation", "tones")])
-def test_the_teacher_is_frozen_while_the_student_learns(key: str, dataset: str) -> None:
-    trainer = Trainer(Experiment.default(key, dataset, steps=8, batch_size=32), device="cpu")
+def test_the_teacher_is_frozen_while_the_student_learns(
+    key: str, dataset: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engines.flows.distillation.N_PAIRS", 40)
+    trainer = Trainer(
+        Experiment.default(key, dataset, steps=8, batch_size=32, settings={"student_from": 0.5}), device="cpu"
+    )
 
     def state(module: torch.nn.Module) -> list[Tensor]:
         return [value.detach().clone() for value in module.parameters()]
@@ -213,6 +218,46 @@ def test_a_short_training_brings_the_student_to_its_teacher() -> None:
     assert -4 * error < after < before / 3
 
 
+# ---- the pairs ----
+
+
+def test_pairs_are_nil_for_a_student_that_makes_what_its_teacher_makes() -> None:
+    """Silent nets only standardise, in both; a shift of the student's is then all by which it is off."""
+    model = perturbed_tones(0.0)
+    off = lambda: float(model.off_on_pairs(100, make_rng(0)).detach())  # noqa: E731
+    for net in model.modules():
+        if isinstance(net, MaskedMlp):
+            net.net[-1].weight.data.zero_()
+    assert off() == pytest.approx(0, abs=1e-20)
+    inner: Any = model.layers[1]
+    inner.layer.net.net[-1].bias.data.copy_(torch.tensor([0.5, 0.0]).repeat(LENGTH))
+    assert off() == pytest.approx(LENGTH * 0.25, rel=1e-9)  # in units of the data's std
+
+
+def test_pairs_are_of_the_teacher_as_it_was_taught() -> None:
+    """They are made at the handover, not before: of the teacher that has finished learning."""
+    trainer = Trainer(Experiment.default("distillation", "moons", steps=20, batch_size=32), device="cpu")
+    while not trainer.is_done:
+        trainer.advance()
+    noise, made = trainer.model._pairs()
+    torch.testing.assert_close(trainer.model.teacher.decode_noise(noise), made)
+
+
+def test_the_student_looks_at_pairs_first_and_keeps_them_in_its_loss() -> None:
+    model: Any = build_perturbed("distillation", scale=0.05)
+    batch = torch.zeros(50, 2)
+    (_, pairs, student), weight = model.phases(), model.pair_weight
+    assert weight > 0 and pairs.span[1] == student.span[0] < student.span[1] == 1
+    found = pairs.loss(batch, make_rng(0))
+    assert float(found["loss"].detach()) == pytest.approx(weight * float(found["off"].detach()))
+    assert not found["kl"].requires_grad
+    found = {name: float(value.detach()) for name, value in student.loss(batch, make_rng(0)).items()}
+    assert found["loss"] == pytest.approx(found["kl"] + weight * found["off"])
+    model.pair_weight = 0.0
+    assert [phase.name for phase in model.phases()] == ["teacher", "student"]
+    assert set(model.phases()[1].loss(batch, make_rng(0))) == {"loss"}
+
+
 # ---- the power term ----
 
 
@@ -241,7 +286,8 @@ def test_power_weight_is_in_the_loss() -> None:
     losses = {}
     for weight in (0.0, 20.0):
         torch.manual_seed(0)
-        model = build_tone_distillation(ToneDistillationSettings(**SMALL, power_weight=weight), examples)
+        settings = ToneDistillationSettings(**SMALL, power_weight=weight, pair_weight=0.0)
+        model = build_tone_distillation(settings, examples)
         found = model.phases()[1].loss(batch, make_rng(0))
         losses[weight] = {name: value.detach() for name, value in found.items()}
     assert float(losses[0.0]["loss"]) == pytest.approx(float(losses[0.0]["kl"]))
