@@ -13,7 +13,7 @@ from torch import Tensor
 from engines.batches import Part
 from engines.datasets.base import Examples
 from engines.errors import DataError
-from engines.flows.distillation import Distillation, frozen, speak_up
+from engines.flows.distillation import Distillation, speak_up
 from engines.flows.distillation_measures import clocks, mean_and_error
 from engines.flows.distillation_plane import pair_weight_setting, student_from_setting
 from engines.flows.family import ABSENT, hidden_setting, width_setting

@@ -8,6 +8,7 @@ from engines.registry import Registry
 
 PATIENCE = 0.15  # share of the training before which nothing is said: every game begins with nothing found
 FEW = 0.75  # share of the modes found below which modes are missing
+SPREADING = 2  # modes gained lately from which on a game is on its way, and its missing modes are no alarm
 SURE = 0.985  # share of right answers above which a discriminator is too strong to be learned from
 POOR = 0.05  # share of samples of high quality below which none is hit
 
@@ -63,6 +64,7 @@ class Signs:
         n_modes: Of the target; 0 where modes are no meaningful idea.
         n_found: Modes with at least a fifth of their share.
         n_moves: How often the mode with most samples has changed lately, while it held most of them.
+        n_gained: How many more modes than a third of the training so far ago have a fifth of an even share.
         high_quality: Share of the samples near a mode.
         accuracy: Share of right answers of the discriminator; 0.5 where its game gives no such answer.
         pull: Mean slope at the fakes over what it was at most.
@@ -72,6 +74,7 @@ class Signs:
     n_modes: int
     n_found: int
     n_moves: int
+    n_gained: int
     high_quality: float
     accuracy: float
     pull: float
@@ -81,7 +84,8 @@ def raise_alarm(signs: Signs) -> Alarm | None:
     """The alarm that fits, the gravest first; None on a healthy run, and before it could tell."""
     if signs.share < PATIENCE:
         return None
-    is_collapsed = signs.n_modes > 1 and signs.n_found < FEW * signs.n_modes
+    is_spreading = signs.n_gained >= SPREADING
+    is_collapsed = signs.n_modes > 1 and signs.n_found < FEW * signs.n_modes and not is_spreading
     if signs.accuracy > SURE and signs.pull < 0.1:
         return ALARMS["saturated"]
     if is_collapsed and signs.n_moves >= 2:

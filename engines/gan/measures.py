@@ -68,6 +68,14 @@ class Trace:
         holders = [int(row.argmax()) for row in late if float(row.max()) >= DOMINANT]
         return sum(a != b for a, b in zip(holders, holders[1:], strict=False))
 
+    @property
+    def n_gained(self) -> int:
+        """How many more modes have at least FAIR of an even share than when two thirds of what is done was done."""
+        if not self._rows:
+            return 0
+        held = [int((row >= FAIR / len(row)).sum()) for row in (self._rows[-1], self._rows[2 * len(self._rows) // 3])]
+        return held[0] - held[1]
+
 
 class GameMeasures:
     """Measures of samples against an exact density.
@@ -172,6 +180,7 @@ class GameMeasures:
                 n_modes=0 if self._density.modes is None else len(self._density.modes),
                 n_found=int(found.get("modes_fair", 0)),
                 n_moves=trace.n_moves,
+                n_gained=trace.n_gained,
                 high_quality=found.get("high_quality", 1.0),
                 accuracy=found["accuracy"],
                 pull=found["pull"] / max(self._most_pull, 1e-12),

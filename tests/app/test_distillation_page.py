@@ -50,6 +50,7 @@ def small_tones(tmp_path_factory: pytest.TempPathFactory) -> Run:
     """A small teacher and student of tones after 10 steps."""
     experiment = Experiment.default("tone_distillation", "tones", steps=10, settings=TONES)
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("engines.flows.distillation.N_PAIRS", 50)
         patch.setattr("engines.flows.tone_distillation.N_HEARD_AT_END", 100)
         patch.setattr("engines.flows.tone_distillation.N_LIKELY_AT_END", 50)
         return train_and_store(Trainer(experiment, device="cpu"), tmp_path_factory.mktemp("tones") / experiment.digest)
@@ -177,7 +178,7 @@ def test_huge_numbers_have_an_exponent() -> None:
 
 
 def test_presets_and_handover() -> None:
-    assert list(presets_of("tone_distillation", "tones")) == ["as usual", "with the power term"]
+    assert list(presets_of("tone_distillation", "tones")) == ["as usual", "without pairs", "power term instead"]
     assert handover_of(Experiment.default("distillation", "moons", steps=100, settings={"student_from": 0.3})) == 30
 
 

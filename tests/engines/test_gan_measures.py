@@ -21,7 +21,7 @@ from engines.tensors import make_rng
 
 RING: Any = DATASETS["ring_narrow"].density
 EQUAL = torch.full((8,), 1 / 8, dtype=torch.float64)
-HEALTHY = Signs(share=0.5, n_modes=8, n_found=8, n_moves=0, high_quality=0.7, accuracy=0.6, pull=0.5)
+HEALTHY = Signs(share=0.5, n_modes=8, n_found=8, n_moves=0, n_gained=0, high_quality=0.7, accuracy=0.6, pull=0.5)
 
 
 def test_a_perfect_sampler_sets_the_line() -> None:
@@ -123,6 +123,18 @@ def test_a_long_trace_grows_coarser_and_keeps_its_shares() -> None:
     assert rows.sum(1).min() > 0.98
 
 
+def test_modes_gained_are_counted_from_two_thirds_of_the_way() -> None:
+    ring: Any = DATASETS["ring"].density
+    trace = Trace(ring)
+    assert trace.n_gained == 0
+    for step in range(90):
+        trace.add(ring.modes[: 2 if step < 70 else 7].float().repeat(20, 1))
+    assert trace.n_gained == 5
+    for _ in range(90):
+        trace.add(ring.modes[:7].float().repeat(20, 1))
+    assert trace.n_gained == 0
+
+
 def test_targets_without_modes_are_measured_by_distances_alone() -> None:
     moons: Any = DATASETS["moons"].density
     measures = GameMeasures(moons)
@@ -136,6 +148,7 @@ def test_targets_without_modes_are_measured_by_distances_alone() -> None:
 def test_the_alarm_is_silent_on_a_healthy_run_and_at_the_start() -> None:
     assert raise_alarm(HEALTHY) is None
     assert raise_alarm(replace(HEALTHY, n_found=1, share=0.05)) is None
+    assert raise_alarm(replace(HEALTHY, n_found=4, n_gained=3, share=0.2)) is None  # half way there
     assert raise_alarm(replace(HEALTHY, n_modes=0, n_found=0, high_quality=1.0)) is None
 
 
@@ -143,6 +156,8 @@ def test_the_alarm_is_silent_on_a_healthy_run_and_at_the_start() -> None:
     ("changes", "key"),
     [
         ({"n_found": 2}, "collapsed"),
+        ({"n_found": 2, "n_gained": 1}, "collapsed"),
+        ({"n_found": 2, "n_gained": -3}, "collapsed"),
         ({"n_found": 1, "n_moves": 4}, "rotating"),
         ({"accuracy": 0.999, "pull": 0.01}, "saturated"),
         ({"high_quality": 0.01}, "scattered"),
