@@ -41,11 +41,11 @@ def restart_with(keys: PageKeys, link: dict[str, str]) -> None:
     st.rerun()
 
 
-def read_step(text: str, problems: list[str]) -> int | None:
+def read_step(text: str, problems: list[str], *, otherwise: str = "The run plays from its start.") -> int | None:
     """The step that a link names; None without one, and a sentence if it is no number."""
     if not text or (text.isascii() and text.isdigit() and len(text) < 9):
         return int(text) if text else None
-    problems.append(f"Expected a whole number of steps after at=, got {text[:20]!r}. The run plays from its start.")
+    problems.append(f"Expected a whole number of steps after at=, got {text[:20]!r}. {otherwise}")
     return None
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-from dataclasses import replace
 from functools import lru_cache
 from typing import cast
 
@@ -17,8 +16,7 @@ from app.canvas.distillation import (
     draw_sound_stage,
     read_sound_step,
 )
-from app.canvas.stage import Moment, is_lane_blocked, read_moment
-from app.house import house
+from app.canvas.stage import Moment, read_moment
 from app.panels.distillation import (
     draw_clock_table,
     draw_distillation_charts,
@@ -29,10 +27,11 @@ from app.panels.distillation import (
 )
 from app.panels.experiment import ShownRun, link_parameters, open_link, use_usual
 from app.panels.lessons import draw_experiments
+from app.panels.plane_stage import common_view, draw_plane_stage
 from app.panels.properties import draw_properties
 from app.panels.targets import draw_own_target, pick_target, target_view
 from app.panels.training import draw_controls
-from app.panels.visit import draw_problems, restart_with
+from app.panels.visit import draw_problems, read_step, restart_with
 from app.state import PageKeys, keep_widgets, write_link
 from engines.datasets import DATASETS
 from engines.datasets.tones import RATE, ToneSettings, tone_density
@@ -87,19 +86,12 @@ def open_here() -> None:
         wrong.append(f"{DATASETS[target].title} does not fit here. The default, {FIRST[part]}, is shown.")
         target = FIRST[part]
         use_usual(KEYS, MODELS_OF[part], target)
-    st.session_state[KEYS.own("moment")] = Moment(step_of(query.get("at", ""), problems), 1.0)
+    step = read_step(query.get("at", ""), problems, otherwise="The end of the run is shown.")
+    st.session_state[KEYS.own("moment")] = Moment(step, 1.0)
     st.session_state[KEYS.own("problems")] = problems + wrong
     st.session_state[KEYS.own("part")] = part
     st.session_state[KEYS.own("target")] = target
     st.session_state[KEYS.own("visit")] = secrets.token_hex(4)
-
-
-def step_of(text: str, problems: list[str]) -> int | None:
-    """The step that a link names; None if none."""
-    if not text or (text.isascii() and text.isdigit() and len(text) < 9):
-        return int(text) if text else None
-    problems.append(f"Expected a whole number of steps after at=, got {text[:20]!r}. The end of the run is shown.")
-    return None
 
 
 def choose_part() -> str:
@@ -152,41 +144,13 @@ def draw_stage(part: str, target: str, shown: ShownRun) -> None:
     if part == "sound":
         draw_sound_stage(sound_view(shown), key=KEYS.own(part))
         return
-    stage = points_view(target, shown)
-    if not is_lane_blocked(st.session_state.get(KEYS.own(part))):
-        draw_distillation_stage(stage, key=KEYS.own(part))
-        return
-
-    def draw() -> None:
-        replay, standing = house().hub.replay(shown.digest)
-        if standing.get("ended") and shown.run is None:
-            st.rerun()
-        draw_distillation_stage(replace(stage, replay=replay, standing=standing), key=KEYS.own(part))
-
-    st.fragment(draw, run_every=1.0 if shown.run is None else None)()
+    draw_plane_stage(points_view(target, shown), shown, draw_distillation_stage, key=KEYS.own(part))
 
 
 def points_view(target: str, shown: ShownRun) -> DistillationStageView:
     """What the stage of the plane shows."""
-    settings = shown.experiment.dataset_settings
-    view = target_view(target, DATASETS[target].settings.from_dict(settings))
-    moment: Moment | None = st.session_state.get(KEYS.own("moment"))
-    return DistillationStageView(
-        target=f"{target} {sorted(settings.items())}",
-        target_title=DATASETS[target].title,
-        target_note=f"{view.n_components} Gaussian{'s' if view.n_components > 1 else ''}, known exactly",
-        truth=view.truth,
-        samples=view.samples,
-        window=view.window,
-        entropy=view.entropy,
-        run=shown.digest,
-        attempt=st.session_state.get(KEYS.own("attempt"), 0),
-        steps=shown.experiment.steps,
-        temperature=1.0,
-        at=moment.step if moment else None,
-        autoplay=True,
-        handover=handover_of(shown.experiment),
-    )
+    view = target_view(target, DATASETS[target].settings.from_dict(shown.experiment.dataset_settings))
+    return DistillationStageView(**common_view(KEYS, target, view, shown), handover=handover_of(shown.experiment))
 
 
 def sound_view(shown: ShownRun) -> SoundView:

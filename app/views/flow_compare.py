@@ -14,6 +14,7 @@ from app.panels.experiment import ShownRun, start_training
 from app.panels.flow_sides import TARGETS, choices, flow_costs, gallery, read_choice, run_of
 from app.panels.lessons import draw_experiments
 from app.panels.numbers import script_of
+from app.panels.plane_stage import common_view
 from app.panels.targets import TargetView, pick_target, target_view
 from app.panels.visit import draw_problems, read_step, restart_with
 from app.state import PageKeys, keep_widgets, write_link
@@ -165,25 +166,9 @@ def link_of(target: str, moment: Moment | None) -> dict[str, str]:
 
 def stage_view(target: str, view: TargetView, shown: tuple[ShownRun, ShownRun], attempt: int) -> FlowPairView:
     """What the stage shows of this target and these two runs."""
-    moment: Moment | None = st.session_state.get(KEYS.own("moment"))
     left, right = shown
-    return FlowPairView(
-        target=target,
-        target_title=DATASETS[target].title,
-        target_note=f"{view.n_components} Gaussian{'s' if view.n_components > 1 else ''}, known exactly",
-        truth=view.truth,
-        samples=view.samples,
-        window=view.window,
-        entropy=view.entropy,
-        run=left.digest,
-        attempt=attempt,
-        steps=left.experiment.steps,
-        temperature=1.0,
-        at=moment.step if moment else None,
-        autoplay=True,
-        rival=right.digest,
-        names=names_now(),
-    )
+    common = common_view(KEYS, target, view, left, attempt=attempt)
+    return FlowPairView(**common, rival=right.digest, names=names_now())
 
 
 def draw_table(shown: tuple[ShownRun, ShownRun]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import replace
+from functools import partial
 from typing import cast
 
 import streamlit as st
@@ -16,14 +17,14 @@ from app.canvas.gan_stage import (
     read_cure,
     read_place,
 )
-from app.canvas.stage import Moment, is_lane_blocked, read_moment
-from app.house import house
+from app.canvas.stage import Moment
 from app.panels.experiment import ShownRun, link_parameters
 from app.panels.gan_charts import draw_gan_charts
 from app.panels.gan_odds import draw_odds
 from app.panels.gan_target import gan_target
 from app.panels.gans import changes_of, draw_gan_code, draw_gan_formula, origin_of, start_cure
 from app.panels.lessons import draw_experiments
+from app.panels.plane_stage import common_view, current_moment, draw_plane_stage
 from app.panels.properties import draw_properties
 from app.panels.targets import TargetView, draw_own_target, pick_target, target_view
 from app.panels.training import draw_controls
@@ -52,7 +53,7 @@ def draw_page() -> None:
     draw_own_target(KEYS, target)
     presets = {"default": MODELS[MODEL].usual(target).settings, **MODELS[MODEL].presets}
     shown = draw_controls(KEYS, MODEL, target, presets, changes=changes_of)
-    moment, place = current_moment(shown), current_place(target)
+    moment, place = current_moment(KEYS, shown), current_place(target)
     st.session_state[KEYS.own("last_place")] = place
     write_link(link_parameters(KEYS, MODEL, target, shown, moment) | place.texts())
     try:
@@ -61,10 +62,7 @@ def draw_page() -> None:
         st.error(str(error), icon=":material/draw:")
         return
     stage = stage_view(target, view, shown)
-    if is_lane_blocked(st.session_state.get(KEYS.own("stage"))):
-        draw_without_lane(stage, shown)
-    else:
-        draw_gan_stage(stage, key=KEYS.own("stage"), on_cure=cure_pressed)
+    draw_plane_stage(stage, shown, partial(draw_gan_stage, on_cure=cure_pressed), key=KEYS.own("stage"))
     draw_below(shown, moment)
 
 
@@ -94,13 +92,6 @@ def choose_target() -> str:
     return target
 
 
-def current_moment(shown: ShownRun) -> Moment | None:
-    """Where the stage says that the visitor is; before it has spoken, where the link says."""
-    attempt = st.session_state.get(KEYS.own("attempt"), 0)
-    told = read_moment(st.session_state.get(KEYS.own("stage")), shown.digest, attempt)
-    return told or st.session_state.get(KEYS.own("moment"))
-
-
 def current_place(target: str) -> GanPlace:
     """What the visitor or the link set on the stage."""
     return read_place(st.session_state.get(KEYS.own("stage")), visit_of(target)) or st.session_state[KEYS.own("place")]
@@ -118,42 +109,18 @@ def cure_pressed() -> None:
 
 def stage_view(target: str, view: TargetView, shown: ShownRun) -> GanStageView:
     """What the stage shows of this target and run; nothing that the stage itself tells, so that it stays the same."""
-    moment: Moment | None = st.session_state.get(KEYS.own("moment"))
     experiment = shown.experiment
     dataset_settings = tuple(sorted(experiment.dataset_settings.items()))
     about = gan_target(target, dataset_settings)
+    place: GanPlace = st.session_state[KEYS.own("place")]
     return GanStageView(
-        target=f"{target} {dataset_settings}",
-        target_title=DATASETS[target].title,
-        target_note="",
-        truth=view.truth,
-        samples=view.samples,
-        window=view.window,
-        entropy=view.entropy,
-        run=shown.digest,
-        attempt=st.session_state.get(KEYS.own("attempt"), 0),
-        steps=experiment.steps,
-        temperature=1.0,
-        at=moment.step if moment else None,
-        autoplay=not st.session_state[KEYS.own("place")].moves,
+        **common_view(KEYS, target, view, shown, target_note="", autoplay=not place.moves),
         **vars(about),
         settings=cast(PlaneGanSettings, PlaneGanSettings.from_dict(experiment.settings)),
-        place=st.session_state[KEYS.own("place")],
+        place=place,
         visit=visit_of(target),
         origin=origin_of(experiment) if shown.digest else None,
     )
-
-
-def draw_without_lane(stage: GanStageView, shown: ShownRun) -> None:
-    """The stage where a proxy blocks WebSockets: the snapshots come with the page's own data, once a second."""
-
-    def draw() -> None:
-        replay, standing = house().hub.replay(shown.digest)
-        if standing.get("ended") and shown.run is None:
-            st.rerun()  # it has just ended: the whole page takes it up as a stored run
-        draw_gan_stage(replace(stage, replay=replay, standing=standing), key=KEYS.own("stage"), on_cure=cure_pressed)
-
-    st.fragment(draw, run_every=1.0 if shown.run is None else None)()
 
 
 def draw_below(shown: ShownRun, moment: Moment | None) -> None:

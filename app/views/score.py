@@ -11,11 +11,11 @@ import streamlit as st
 from app.canvas.points import Point, point_of_text
 from app.canvas.posterior_stage import FARTHEST
 from app.canvas.score_stage import ScoreStageView, draw_score_stage, read_point, read_walk
-from app.canvas.stage import Moment, is_lane_blocked, read_moment
-from app.house import house
+from app.canvas.stage import Moment
 from app.live.asks.score import dial_of, exact_field, target_of
 from app.panels.experiment import ShownRun, link_parameters
 from app.panels.lessons import draw_experiments
+from app.panels.plane_stage import common_view, current_moment, draw_plane_stage
 from app.panels.properties import draw_properties
 from app.panels.score_field import draw_score_charts, draw_score_code, draw_score_formula
 from app.panels.score_target import score_target
@@ -46,7 +46,7 @@ def draw_page() -> None:
     draw_problems(KEYS)
     draw_own_target(KEYS, target)
     shown = draw_controls(KEYS, MODEL, target, presets_on(target))
-    moment, walk, point = current_moment(shown), current_walk(target), current_point(target)
+    moment, walk, point = current_moment(KEYS, shown), current_walk(target), current_point(target)
     st.session_state[KEYS.own("last_walk")], st.session_state[KEYS.own("last_point")] = walk, point
     write_link(link_parameters(KEYS, MODEL, target, shown, moment) | own_link(walk, point))
     try:
@@ -55,10 +55,7 @@ def draw_page() -> None:
         st.error(str(error), icon=":material/draw:")
         return
     stage = stage_view(target, view, shown)
-    if is_lane_blocked(st.session_state.get(KEYS.own("stage"))):
-        draw_without_lane(stage, shown)
-    else:
-        draw_score_stage(stage, key=KEYS.own("stage"))
+    draw_plane_stage(stage, shown, draw_score_stage, key=KEYS.own("stage"))
     draw_below(shown, walk, moment)
 
 
@@ -113,13 +110,6 @@ def choose_target() -> str:
     return target
 
 
-def current_moment(shown: ShownRun) -> Moment | None:
-    """Where the stage says that the visitor is; before it has spoken, where the link says."""
-    attempt = st.session_state.get(KEYS.own("attempt"), 0)
-    told = read_moment(st.session_state.get(KEYS.own("stage")), shown.digest, attempt)
-    return told or st.session_state.get(KEYS.own("moment"))
-
-
 def current_walk(target: str) -> WalkSettings:
     """The walk that the visitor or the link set on this target."""
     return read_walk(st.session_state.get(KEYS.own("stage")), place_of(target)) or st.session_state[KEYS.own("walk")]
@@ -144,25 +134,12 @@ def place_of(target: str) -> str:
 
 def stage_view(target: str, view: TargetView, shown: ShownRun) -> ScoreStageView:
     """What the stage shows of this target and run; nothing that the stage itself tells, so that it stays the same."""
-    moment: Moment | None = st.session_state.get(KEYS.own("moment"))
     experiment = shown.experiment
     settings = cast(ScoreFieldSettings, MODELS[MODEL].settings.from_dict(experiment.settings))
     dataset_settings = tuple(sorted(experiment.dataset_settings.items()))
     dial, about = dial_of(experiment), score_target(target, dataset_settings)
     return ScoreStageView(
-        target=f"{target} {dataset_settings} {dial}",
-        target_title=DATASETS[target].title,
-        target_note=f"{view.n_components} Gaussian{'s' if view.n_components > 1 else ''}, known exactly",
-        truth=view.truth,
-        samples=view.samples,
-        window=view.window,
-        entropy=view.entropy,
-        run=shown.digest,
-        attempt=st.session_state.get(KEYS.own("attempt"), 0),
-        steps=experiment.steps,
-        temperature=1.0,
-        at=moment.step if moment else None,
-        autoplay=True,
+        **common_view(KEYS, target, view, shown, target=f"{target} {dataset_settings} {dial}"),
         exact=exact_field(target, dataset_settings, dial),
         modes=about.modes,
         mode_shares=about.mode_shares,
@@ -174,18 +151,6 @@ def stage_view(target: str, view: TargetView, shown: ShownRun) -> ScoreStageView
         place=place_of(target),
         is_denoising=settings.objective == "denoising",
     )
-
-
-def draw_without_lane(stage: ScoreStageView, shown: ShownRun) -> None:
-    """The stage where a proxy blocks WebSockets: the snapshots come with the page's own data, once a second."""
-
-    def draw() -> None:
-        replay, standing = house().hub.replay(shown.digest)
-        if standing.get("ended") and shown.run is None:
-            st.rerun()  # it has just ended: the whole page takes it up as a stored run
-        draw_score_stage(replace(stage, replay=replay, standing=standing), key=KEYS.own("stage"))
-
-    st.fragment(draw, run_every=1.0 if shown.run is None else None)()
 
 
 def draw_below(shown: ShownRun, walk: WalkSettings, moment: Moment | None) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-from dataclasses import replace
 from typing import cast
 
 import streamlit as st
@@ -16,11 +15,11 @@ from app.canvas.posterior_stage import (
     read_point,
     read_zoomed,
 )
-from app.canvas.stage import Moment, is_lane_blocked, read_moment
-from app.house import house
+from app.canvas.stage import Moment
 from app.panels.experiment import ShownRun, link_parameters
 from app.panels.lessons import draw_experiments
 from app.panels.plane_bound import draw_plane_charts, draw_plane_code, draw_plane_formula
+from app.panels.plane_stage import common_view, current_moment, draw_plane_stage
 from app.panels.properties import draw_properties
 from app.panels.targets import TargetView, draw_own_target, pick_target, target_view
 from app.panels.training import draw_controls
@@ -49,7 +48,7 @@ def draw_page() -> None:
     draw_problems(KEYS)
     draw_own_target(KEYS, target)
     shown = draw_controls(KEYS, MODEL, target, PRESETS)
-    moment, point = current_moment(shown), current_point(target)
+    moment, point = current_moment(KEYS, shown), current_point(target)
     link = link_parameters(KEYS, MODEL, target, shown, moment)
     link |= {} if point is None else {"x": f"{point[0]:g},{point[1]:g}"}
     write_link(link | ({"view": "q"} if is_zoomed() else {}))
@@ -59,10 +58,7 @@ def draw_page() -> None:
         st.error(str(error), icon=":material/draw:")
         return
     stage = stage_view(target, view, shown, point)
-    if is_lane_blocked(st.session_state.get(KEYS.own("stage"))):
-        draw_without_lane(stage, shown)
-    else:
-        draw_posterior_stage(stage, key=KEYS.own("stage"))
+    draw_plane_stage(stage, shown, draw_posterior_stage, key=KEYS.own("stage"))
     draw_below(shown, view, stage.x, moment)
 
 
@@ -94,13 +90,6 @@ def choose_target() -> str:
     return target
 
 
-def current_moment(shown: ShownRun) -> Moment | None:
-    """Where the stage says that the visitor is; before it has spoken, where the link says."""
-    attempt = st.session_state.get(KEYS.own("attempt"), 0)
-    told = read_moment(st.session_state.get(KEYS.own("stage")), shown.digest, attempt)
-    return told or st.session_state.get(KEYS.own("moment"))
-
-
 def current_point(target: str) -> Point | None:
     """The point that the visitor or the link chose on this target; None if nobody did."""
     told = read_point(st.session_state.get(KEYS.own("stage")), place_of(target))
@@ -122,22 +111,10 @@ def stage_view(target: str, view: TargetView, shown: ShownRun, point: Point | No
     """What the stage shows of this target, run and point."""
     moment: Moment | None = st.session_state.get(KEYS.own("moment"))
     settings = cast(PlaneVaeSettings, MODELS[MODEL].settings.from_dict(shown.experiment.settings))
-    dataset_settings = shown.experiment.dataset_settings
     first = view.samples[0]
+    temperature = moment.temperature if moment else 1.0
     return PosteriorStageView(
-        target=f"{target} {sorted(dataset_settings.items())}",
-        target_title=DATASETS[target].title,
-        target_note=f"{view.n_components} Gaussian{'s' if view.n_components > 1 else ''}, known exactly",
-        truth=view.truth,
-        samples=view.samples,
-        window=view.window,
-        entropy=view.entropy,
-        run=shown.digest,
-        attempt=st.session_state.get(KEYS.own("attempt"), 0),
-        steps=shown.experiment.steps,
-        temperature=moment.temperature if moment else 1.0,
-        at=moment.step if moment else None,
-        autoplay=True,
+        **common_view(KEYS, target, view, shown, temperature=temperature),
         x=point or (round(float(first[0]), 3), round(float(first[1]), 3)),
         place=place_of(target),
         is_chosen=point is not None,
@@ -145,18 +122,6 @@ def stage_view(target: str, view: TargetView, shown: ShownRun, point: Point | No
         n_latents=settings.n_latents,
         is_bound=settings.beta == 1 and settings.free_bits == 0 and settings.warm_up == 0,
     )
-
-
-def draw_without_lane(stage: PosteriorStageView, shown: ShownRun) -> None:
-    """The stage where a proxy blocks WebSockets: the snapshots come with the page's own data, once a second."""
-
-    def draw() -> None:
-        replay, standing = house().hub.replay(shown.digest)
-        if standing.get("ended") and shown.run is None:
-            st.rerun()  # it has just ended: the whole page takes it up as a stored run
-        draw_posterior_stage(replace(stage, replay=replay, standing=standing), key=KEYS.own("stage"))
-
-    st.fragment(draw, run_every=1.0 if shown.run is None else None)()
 
 
 def draw_below(shown: ShownRun, view: TargetView, x: Point, moment: Moment | None) -> None:

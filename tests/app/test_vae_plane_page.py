@@ -134,6 +134,18 @@ def test_nonsense_from_the_stage_is_passed_over(nonsense: object) -> None:
     assert read_zoomed({"moment": {"zoomed": "yes"}}) is read_zoomed(nonsense) is None
 
 
+def test_where_sockets_are_blocked_the_page_sends_the_snapshots(
+    come: Open, stored_vae: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[PosteriorStageView] = []
+    monkeypatch.setattr("app.canvas.posterior_stage.draw_posterior_stage", lambda view, **_: seen.append(view))
+    page = come(KEPT)
+    page.session_state["vae_plane/stage"] = {"lane": "blocked"}
+    checked(page.run())
+    assert [bool(view.replay) for view in seen] == [False, True]
+    assert seen[1].run == stored_vae.experiment.digest and seen[1].standing
+
+
 def test_a_stored_run_shows_its_numbers_at_the_point(come: Open, stored_vae: Run) -> None:
     page = come(KEPT | {"x": "0.3,-0.7"})
     assert sentences(page) == []
