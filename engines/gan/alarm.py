@@ -62,7 +62,7 @@ class Signs:
     Attributes:
         share: Of the training that is done.
         n_modes: Of the target; 0 where modes are no meaningful idea.
-        n_found: Modes with at least a fifth of their share.
+        n_found: Modes with at least a fifth of their share, of all samples by the nearest mode or of the good ones.
         n_moves: How often the mode with most samples has changed lately, while it held most of them.
         n_gained: How many more modes than a third of the training so far ago have a fifth of an even share.
         high_quality: Share of the samples near a mode.

@@ -178,7 +178,7 @@ class GameMeasures:
             Signs(
                 share=share,
                 n_modes=0 if self._density.modes is None else len(self._density.modes),
-                n_found=int(found.get("modes_fair", 0)),
+                n_found=_held(found),
                 n_moves=trace.n_moves,
                 n_gained=trace.n_gained,
                 high_quality=found.get("high_quality", 1.0),
@@ -187,3 +187,9 @@ class GameMeasures:
             )
         )
         return -1.0 if alarm is None else float(list(ALARMS).index(alarm.key))
+
+
+def _held(found: dict[str, Any]) -> int:
+    """Modes with FAIR of their share, of the good samples or of all: where modes are tiny, most miss all of them."""
+    near = sum(share >= FAIR / len(found["mode_shares"]) for share in found.get("mode_shares", ()))
+    return max(int(found.get("modes_fair", 0)), near)

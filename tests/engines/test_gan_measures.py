@@ -12,7 +12,7 @@ from torch import Tensor
 
 from engines.datasets import DATASETS
 from engines.gan.alarm import ALARMS, Signs, raise_alarm
-from engines.gan.measures import TRACE_ROWS, GameMeasures, Trace
+from engines.gan.measures import TRACE_ROWS, GameMeasures, Trace, _held
 from engines.gan.plane_settings import PlaneGanSettings
 from engines.metrics.modes import count_modes, reverse_kl
 from engines.metrics.two_samples import median_distance, sliced_wasserstein, squared_mmd, true_band
@@ -143,6 +143,17 @@ def test_targets_without_modes_are_measured_by_distances_alone() -> None:
     trace = Trace(moons)
     trace.add(torch.zeros(5, 2))
     assert trace.arrays() == {}
+
+
+def test_a_mode_is_held_by_samples_near_it_or_good_ones() -> None:
+    """Of tiny modes most samples miss, which is no collapse; points in one mode are one, however good."""
+    measures = GameMeasures(RING)
+    modes: Any = RING.modes
+    beside = modes.float().repeat(50, 1) * 1.5  # far outside, evenly around
+    assert measures.of_modes(beside)["modes_fair"] == 0
+    assert _held(measures.of_modes(beside)) == len(modes)
+    assert _held(measures.of_modes(modes[:1].float().repeat(400, 1))) == 1
+    assert _held({}) == 0
 
 
 def test_the_alarm_is_silent_on_a_healthy_run_and_at_the_start() -> None:
