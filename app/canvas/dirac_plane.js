@@ -1,8 +1,10 @@
 // The phase portrait: particles that drift along the field, ways of the game, the equilibrium, and the start to be dragged.
 
+import { arrowOf, followDrag, inside, placeUnder } from "./dragging.js";
 import { element, sharpen, wantsStillness } from "./live.js";
 
 export const SPAN = 2.2; // theta and psi from -SPAN to SPAN
+const WINDOW = [-SPAN, SPAN, -SPAN, SPAN];
 const PARTICLES = 420;
 const ARROWS = 15; // along each axis
 const LIFE = 90; // frames of a particle
@@ -18,21 +20,17 @@ export class Portrait {
     this.canvas.setAttribute("aria-label", "Start of the game: drag it, or use the arrow keys");
     this.trail = document.createElement("canvas");
     this.particles = new Float32Array(3 * PARTICLES).map(() => Math.random());
-    this.canvas.onpointerdown = (event) => { this.canvas.setPointerCapture(event.pointerId); this.isDragging = true; this.drag(event); };
-    this.canvas.onpointermove = (event) => { if (this.isDragging) this.drag(event); };
-    this.canvas.onpointerup = this.canvas.onpointercancel = () => { if (this.isDragging) { this.isDragging = false; handlers.settled(); } };
+    followDrag(this.canvas, { move: (event) => this.drag(event), settled: () => handlers.settled() });
     this.canvas.onkeydown = (event) => this.onKey(event);
     for (let i = 0; i < PARTICLES; i++) this.revive(i);
   }
 
   drag(event) {
-    const box = this.canvas.getBoundingClientRect();
-    const at = (share) => SPAN * Math.min(1, Math.max(-1, 2 * share - 1));
-    this.handlers.moved([at((event.clientX - box.left) / box.width), -at((event.clientY - box.top) / box.height)].map((v) => Math.round(100 * v) / 100));
+    this.handlers.moved(inside(placeUnder(event, WINDOW), WINDOW).map((v) => Math.round(100 * v) / 100));
   }
 
   onKey(event) {
-    const by = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] }[event.key];
+    const by = arrowOf(event);
     if (!by || !this.start) return;
     event.preventDefault();
     this.start = this.start.map((v, i) => Math.min(SPAN, Math.max(-SPAN, Math.round(100 * (v + KEY_STEP * by[i])) / 100))); // at once, so that no quick press is lost

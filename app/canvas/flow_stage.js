@@ -1,5 +1,6 @@
 // The stage of a flow in the plane: data, model, difference, the ledger of a point, and the layers one by one.
 
+import { holdPoint, placeUnder } from "./dragging.js";
 import { contour, drawContours, drawMarginals, drawPoint, levelsOf, marginals } from "./flow_overlay.js";
 import { Layers } from "./flow_layers.js";
 import { Ledger } from "./flow_ledger.js";
@@ -46,30 +47,10 @@ class FlowStage extends Stage {
     root.append(this.layers.root);
   }
 
-  makeDraggable(canvas) {
-    canvas.classList.add("drags");
-    canvas.tabIndex = 0;
-    canvas.setAttribute("role", "application");
-    canvas.onpointerdown = (event) => { canvas.setPointerCapture(event.pointerId); this.isDragging = true; this.dragTo(event); };
-    canvas.onpointermove = (event) => { if (this.isDragging) this.dragTo(event); };
-    canvas.onpointerup = canvas.onpointercancel = () => { this.isDragging = false; this.report(); };
-    canvas.onkeydown = (event) => this.onKey(event);
-  }
-
   /** Outside of the panel too: there the point is far from all data. */
-  dragTo(event) {
-    const box = event.target.getBoundingClientRect(), [x0, x1, y0, y1] = this.numbers.window;
-    this.setPoint(x0 + ((event.clientX - box.left) / box.width) * (x1 - x0), y1 - ((event.clientY - box.top) / box.height) * (y1 - y0));
-  }
-
-  onKey(event) {
-    const by = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] }[event.key];
-    if (!by) return;
-    event.preventDefault();
-    const [x0, x1] = this.numbers.window, step = ((x1 - x0) / 100) * (event.shiftKey ? 5 : 1);
-    this.setPoint(this.x[0] + step * by[0], this.x[1] + step * by[1]);
-    clearTimeout(this.resting);
-    this.resting = setTimeout(() => this.report(), 400);
+  makeDraggable(canvas) {
+    const shown = () => this.numbers.window;
+    holdPoint(canvas, { shown, point: () => this.x, under: (event) => placeUnder(event, shown()), move: (at) => this.setPoint(at), settled: () => this.report() });
   }
 
   // ---- what Python sends ----
@@ -133,8 +114,8 @@ class FlowStage extends Stage {
 
   shows(name) { return this.place.show.includes(name); }
 
-  setPoint(x, y) {
-    this.x = [x, y].map((v) => Math.round(1e4 * Math.min(FARTHEST, Math.max(-FARTHEST, v))) / 1e4);
+  setPoint(at) {
+    this.x = at.map((v) => Math.round(1e4 * Math.min(FARTHEST, Math.max(-FARTHEST, v))) / 1e4);
     this.isPointChosen = true;
     this.isDirty = this.isDataDirty = true;
     this.askLedger();

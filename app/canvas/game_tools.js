@@ -1,11 +1,14 @@
 // The third card: what can be done with the picture in hand. Latents, a plane of two, the way to another, styles.
 
+import { arrowOf, followDrag, inside, placeUnder } from "./dragging.js";
 import { element, sharpen } from "./live.js";
 import { END, LatentList } from "./latent_list.js";
 import { stamp } from "./pictures.js";
 import { StylePanel } from "./game_styles.js";
 
 export const TABS = { latents: "Latents", plane: "A plane of two", between: "Between two", styles: "Styles" };
+const WINDOW = [-END, END, -END, END];
+const KEY_STEP = 0.1;
 const SIDE = 7; // pictures along each axis of the plane
 const N_WAY = 9; // pictures of the way
 
@@ -23,9 +26,7 @@ export class Tools {
     this.list = new LatentList({ move: (d, v) => studio.move({ [d]: v }), settled: () => studio.settled(), axis: (d, which) => this.setAxis(d, which) });
     this.plane = element("canvas", { className: "square plane", tabIndex: 0 });
     this.plane.setAttribute("role", "application");
-    this.plane.onpointerdown = (event) => { this.plane.setPointerCapture(event.pointerId); this.isDragging = true; this.drag(event); };
-    this.plane.onpointermove = (event) => { if (this.isDragging) this.drag(event); };
-    this.plane.onpointerup = this.plane.onpointercancel = () => { this.isDragging = false; studio.settled(); };
+    followDrag(this.plane, { move: (event) => this.drag(event), settled: () => studio.settled() });
     this.plane.onkeydown = (event) => this.nudge(event);
     this.axisWords = element("div", { className: "cap" });
     this.styles = new StylePanel(studio);
@@ -81,17 +82,16 @@ export class Tools {
   }
 
   drag(event) {
-    const box = this.plane.getBoundingClientRect(), limit = (v) => Math.max(-END, Math.min(END, v));
-    const x = limit((((event.clientX - box.left) / box.width) * 2 - 1) * END), y = limit((1 - ((event.clientY - box.top) / box.height) * 2) * END);
+    const [x, y] = inside(placeUnder(event, WINDOW), WINDOW);
     this.studio.move({ [this.axes[0]]: x, [this.axes[1]]: y });
   }
 
   nudge(event) {
-    const by = { ArrowLeft: [-0.1, 0], ArrowRight: [0.1, 0], ArrowUp: [0, 0.1], ArrowDown: [0, -0.1] }[event.key];
+    const by = arrowOf(event);
     if (!by || !this.studio.z) return;
     event.preventDefault();
     const { z } = this.studio;
-    this.studio.move({ [this.axes[0]]: z[this.axes[0]] + by[0], [this.axes[1]]: z[this.axes[1]] + by[1] });
+    this.studio.move({ [this.axes[0]]: z[this.axes[0]] + KEY_STEP * by[0], [this.axes[1]]: z[this.axes[1]] + KEY_STEP * by[1] });
     this.studio.settled();
   }
 

@@ -1,10 +1,13 @@
 // The latent plane: what the decoder draws everywhere, where the data's codes lie, and a cross to drag.
 
+import { followDrag, inside, nudged, placeUnder } from "./dragging.js";
 import { element, ramp, sharpen } from "./live.js";
 import { stamp } from "./pictures.js";
 
 export const REACH = 3.2; // the plane is shown from -REACH to REACH, in standard deviations of the prior
 export const SIDE = 9; // pictures along each axis
+const WINDOW = [-REACH, REACH, -REACH, REACH];
+const KEY_STEP = 0.1;
 const N_SPREADS = 60;
 const CLASS_HUES = [215, 28, 165, 340, 95, 275, 50, 190, 310, 130];
 
@@ -15,20 +18,12 @@ export class LatentPlane {
     this.canvas = element("canvas", { className: "square", tabIndex: 0 });
     this.canvas.setAttribute("role", "application");
     this.canvas.setAttribute("aria-label", "Latent plane: drag the cross, or move it with the arrow keys");
-    this.canvas.onpointerdown = (event) => this.press(event);
-    this.canvas.onpointermove = (event) => { if (this.isDragging) this.drag(event); };
-    this.canvas.onpointerup = this.canvas.onpointercancel = () => { this.isDragging = false; this.handlers.settled(); };
+    followDrag(this.canvas, { move: (event) => this.drag(event), settled: () => this.handlers.settled() });
     this.canvas.ondblclick = (event) => this.pickNearest(event);
     this.canvas.onkeydown = (event) => this.onKey(event);
     this.place = { p: 0, q: 0 };
     this.bitmaps = null; // SIDE * SIDE pictures, lowest q first
     this.points = null; // {p, q, sp, sq} of each code: where it lies, and its spread where that is known
-  }
-
-  press(event) {
-    this.canvas.setPointerCapture(event.pointerId);
-    this.isDragging = true;
-    this.drag(event);
   }
 
   drag(event) {
@@ -37,18 +32,16 @@ export class LatentPlane {
   }
 
   where(event) {
-    const box = this.canvas.getBoundingClientRect();
-    const cut = (v) => Math.max(-REACH, Math.min(REACH, v));
-    return { p: cut(((event.clientX - box.left) / box.width * 2 - 1) * REACH), q: cut((1 - (event.clientY - box.top) / box.height * 2) * REACH) };
+    const [p, q] = inside(placeUnder(event, WINDOW), WINDOW);
+    return { p, q };
   }
 
   onKey(event) {
-    const by = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] }[event.key];
-    if (!by) return;
+    const to = nudged([this.place.p, this.place.q], event, KEY_STEP);
+    if (!to) return;
     event.preventDefault();
-    const step = event.shiftKey ? 0.5 : 0.1;
-    this.place = { p: this.place.p + step * by[0], q: this.place.q + step * by[1] }; // at once, so that no quick press is lost
-    this.handlers.move(this.place.p, this.place.q);
+    this.place = { p: to[0], q: to[1] }; // at once, so that no quick press is lost
+    this.handlers.move(...to);
     this.handlers.settled();
   }
 

@@ -1,8 +1,11 @@
 // A map of names: the codes of the data on their two principal directions, some written out, and a cross to drag.
 
+import { followDrag, inside, nudged, placeUnder } from "./dragging.js";
 import { element, sharpen } from "./live.js";
 
 export const REACH = 3.2; // shown from -REACH to REACH, in standard deviations of the prior
+const WINDOW = [-REACH, REACH, -REACH, REACH];
+const KEY_STEP = 0.1;
 const MOST_LABELS = 34;
 
 /** handlers: move(p, q) while the cross is dragged, settled() when let go, open(index) for a name that was double-clicked. */
@@ -12,9 +15,7 @@ export class NameMap {
     this.canvas = element("canvas", { className: "square", tabIndex: 0 });
     this.canvas.setAttribute("role", "application");
     this.canvas.setAttribute("aria-label", "Map of names: drag the cross, or move it with the arrow keys");
-    this.canvas.onpointerdown = (event) => { this.canvas.setPointerCapture(event.pointerId); this.isDragging = true; this.drag(event); };
-    this.canvas.onpointermove = (event) => { if (this.isDragging) this.drag(event); else this.look(event); };
-    this.canvas.onpointerup = this.canvas.onpointercancel = () => { if (this.isDragging) { this.isDragging = false; this.handlers.settled(); } };
+    followDrag(this.canvas, { move: (event) => this.drag(event), settled: () => this.handlers.settled(), hover: (event) => this.look(event) });
     this.canvas.onpointerleave = () => { this.seen = -1; this.handlers.looked(); };
     this.canvas.ondblclick = (event) => { const i = this.nearest(event, 30); if (i >= 0) this.handlers.open(i); };
     this.canvas.onkeydown = (event) => this.onKey(event);
@@ -31,9 +32,8 @@ export class NameMap {
   }
 
   drag(event) {
-    const { p, q } = this.where(event), cut = (v) => Math.max(-REACH, Math.min(REACH, v));
     this.seen = -1;
-    this.handlers.move(cut(p), cut(q));
+    this.handlers.move(...inside(placeUnder(event, WINDOW), WINDOW));
   }
 
   look(event) {
@@ -42,26 +42,20 @@ export class NameMap {
     if (this.seen !== before) this.handlers.looked();
   }
 
-  where(event) {
-    const box = this.canvas.getBoundingClientRect();
-    return { p: ((event.clientX - box.left) / box.width * 2 - 1) * REACH, q: (1 - (event.clientY - box.top) / box.height * 2) * REACH };
-  }
-
   /** The point nearest to the pointer, at most so many pixels away, or -1. */
   nearest(event, most) {
-    const { p, q } = this.where(event), limit = (most * 2 * REACH) / this.canvas.clientWidth;
+    const [p, q] = placeUnder(event, WINDOW), limit = (most * 2 * REACH) / this.canvas.clientWidth;
     let best = -1, least = limit * limit;
     this.points.forEach((point, i) => { const d = (point.p - p) ** 2 + (point.q - q) ** 2; if (d < least) { least = d; best = i; } });
     return best;
   }
 
   onKey(event) {
-    const by = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] }[event.key];
-    if (!by) return;
+    const to = nudged([this.place.p, this.place.q], event, KEY_STEP);
+    if (!to) return;
     event.preventDefault();
-    const step = event.shiftKey ? 0.5 : 0.1;
-    this.place = { p: this.place.p + step * by[0], q: this.place.q + step * by[1] }; // at once, so that no quick press is lost
-    this.handlers.move(this.place.p, this.place.q);
+    this.place = { p: to[0], q: to[1] }; // at once, so that no quick press is lost
+    this.handlers.move(...to);
     this.handlers.settled();
   }
 

@@ -1,6 +1,7 @@
 // The stage of a VAE in the plane: data, model, and the posterior of the point under the finger; under them, the bound.
 
 import { BoundLine, nats } from "./bound_line.js";
+import { holdPoint, inside, placeUnder } from "./dragging.js";
 import { drawPosterior, drawPrior, placer, REACH, trace } from "./latent_map.js";
 import { element, sharpen } from "./live.js";
 import { blend, card, klText, Stage } from "./stage.js";
@@ -50,30 +51,9 @@ class PosteriorStage extends Stage {
   }
 
   makeDraggable(canvas, what) {
-    canvas.classList.add("drags");
-    canvas.tabIndex = 0;
+    const shown = () => this.numbers.window, under = (event) => inside(placeUnder(event, shown()), shown());
     canvas.what = what;
-    canvas.setAttribute("role", "application");
-    canvas.onpointerdown = (event) => { canvas.setPointerCapture(event.pointerId); this.isDragging = true; this.dragTo(event); };
-    canvas.onpointermove = (event) => { if (this.isDragging) this.dragTo(event); };
-    canvas.onpointerup = canvas.onpointercancel = () => { this.isDragging = false; this.report(); };
-    canvas.onkeydown = (event) => this.onKey(event);
-  }
-
-  dragTo(event) {
-    const box = event.target.getBoundingClientRect(), [x0, x1, y0, y1] = this.numbers.window;
-    const share = (v) => Math.min(1, Math.max(0, v));
-    this.setPoint(x0 + share((event.clientX - box.left) / box.width) * (x1 - x0), y1 - share((event.clientY - box.top) / box.height) * (y1 - y0));
-  }
-
-  onKey(event) {
-    const by = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] }[event.key];
-    if (!by) return;
-    event.preventDefault();
-    const [x0, x1] = this.numbers.window, step = ((x1 - x0) / 100) * (event.shiftKey ? 5 : 1);
-    this.setPoint(this.x[0] + step * by[0], this.x[1] + step * by[1]);
-    clearTimeout(this.resting);
-    this.resting = setTimeout(() => this.report(), 400);
+    holdPoint(canvas, { shown, point: () => this.x, under, move: (at) => this.setPoint(at), settled: () => this.report() });
   }
 
   // ---- the point ----
@@ -94,8 +74,8 @@ class PosteriorStage extends Stage {
     super.watch(digest, attempt);
   }
 
-  setPoint(x, y) {
-    this.x = [x, y].map((v) => Math.round(1000 * v) / 1000);
+  setPoint(at) {
+    this.x = at.map((v) => Math.round(1000 * v) / 1000);
     this.isChosen = true;
     this.isDirty = this.isDataDirty = true;
     this.askPosterior();

@@ -1,5 +1,6 @@
 // What moves on the stage of a score network: the run's fields, the walk, the hand on dial and plane, and what is asked.
 
+import { afterKeys, nudged, placeUnder } from "./dragging.js";
 import { wantsStillness } from "./live.js";
 import { sigmaText } from "./noise_dial.js";
 import { energyDistance } from "./score_facts.js";
@@ -15,6 +16,8 @@ export const REPLAY = 2200; // ms of a chosen particle's way
 
 /** A stage with `walker`, `dial`, `controls`, `views` and `cards`, which its kind builds and paints. */
 export class WalkStage extends Stage {
+  rest = afterKeys(() => this.report());
+
   /** Set everything to what the link or a new target says. */
   open() {
     const { walk } = this;
@@ -172,13 +175,8 @@ export class WalkStage extends Stage {
 
   // ---- the plane under the finger ----
 
-  where(event) {
-    const box = this.cards.model.canvas.getBoundingClientRect(), [x0, x1, y0, y1] = this.numbers.window;
-    return [x0 + ((event.clientX - box.left) / box.width) * (x1 - x0), y1 - ((event.clientY - box.top) / box.height) * (y1 - y0)];
-  }
-
   press(event) {
-    const at = this.where(event);
+    const at = placeUnder(event, this.numbers.window);
     if (this.walk.start === "handful" && !event.shiftKey) {
       event.target.setPointerCapture(event.pointerId);
       Object.assign(this, { isPainting: true, painted: [] });
@@ -193,7 +191,7 @@ export class WalkStage extends Stage {
   }
 
   paintIn(event) {
-    const [x, y] = this.where(event), [x0, x1] = this.numbers.window, wide = 0.02 * (x1 - x0);
+    const [x, y] = placeUnder(event, this.numbers.window), [x0, x1] = this.numbers.window, wide = 0.02 * (x1 - x0);
     for (let i = 0; i < PAINTED && this.painted.length < 2 * this.walk.n_particles; i++) this.painted.push(x + wide * (Math.random() + Math.random() - 1), y + wide * (Math.random() + Math.random() - 1));
     this.isDirty = true;
   }
@@ -206,14 +204,12 @@ export class WalkStage extends Stage {
   }
 
   onKey(event) {
-    const by = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] }[event.key], [x0, x1, y0, y1] = this.numbers.window;
+    const [x0, x1, y0, y1] = this.numbers.window, to = nudged(this.point ?? [(x0 + x1) / 2, (y0 + y1) / 2], event, (x1 - x0) / 100);
     if (event.key === " ") this.playWalk();
     else if (event.key === "Enter") this.choose(this.point ?? [0, 0], 0);
-    else if (by) {
-      const from = this.point ?? [(x0 + x1) / 2, (y0 + y1) / 2], step = ((x1 - x0) / 100) * (event.shiftKey ? 5 : 1);
-      this.choosePoint([from[0] + step * by[0], from[1] + step * by[1]]);
-      clearTimeout(this.resting);
-      this.resting = setTimeout(() => this.report(), 400);
+    else if (to) {
+      this.choosePoint(to);
+      this.rest();
     } else return;
     event.preventDefault();
   }
