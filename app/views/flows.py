@@ -13,7 +13,7 @@ from app.canvas.flow_stage import FlowPlace, FlowStageView, Point, draw_flow_sta
 from app.canvas.stage import Moment, is_lane_blocked, read_moment
 from app.house import house
 from app.panels.charts import draw_charts
-from app.panels.experiment import ShownRun, link_parameters
+from app.panels.experiment import ShownRun, link_parameters, use_usual
 from app.panels.flows_model import DEFAULT, draw_flow_choice, facts_of, flow_of_link, follow_target, presets_of
 from app.panels.flows_stack import draw_stack_builder
 from app.panels.lessons import draw_experiments
@@ -28,6 +28,7 @@ from engines.errors import DataError
 from engines.models import MODELS
 
 KEYS = PageKeys("flows")
+FIRST = "moons"
 
 
 def draw_page() -> None:
@@ -63,12 +64,17 @@ def draw_page() -> None:
 def open_here() -> None:
     """At the first run of a visit, set everything from the link: the flow and what is set on the stage too."""
     if KEYS.own("target") in st.session_state:
-        open_visit(KEYS, model=st.session_state[KEYS.own("flow")], target="moons")
+        open_visit(KEYS, model=st.session_state[KEYS.own("flow")], target=FIRST)
         return
     problems: list[str] = []
     flow = flow_of_link(problems)
     place = place_of_link(st.query_params.to_dict(), problems)
-    open_visit(KEYS, model=flow, target="moons")
+    open_visit(KEYS, model=flow, target=FIRST)
+    target = DATASETS[st.session_state[KEYS.own("target")]]
+    if target.kind != "plane":
+        problems.append(f"{target.title} does not fit here: it lies in no plane. The default, {FIRST}, is shown.")
+        st.session_state[KEYS.own("target")] = FIRST
+        use_usual(KEYS, flow, FIRST)
     st.session_state[KEYS.own("problems")] += problems
     st.session_state[KEYS.own("flow")] = flow
     st.session_state[KEYS.own("place")] = place

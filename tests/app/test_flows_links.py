@@ -182,6 +182,15 @@ def test_an_impossible_link_gives_one_clear_sentence(link: dict[str, str], visit
     assert page.button(key="flows/train")
 
 
+@pytest.mark.parametrize("target", ["digits", "names", "tones"])
+def test_a_target_of_another_kind_gives_a_sentence_and_the_default(target: str, visit: Open, home: House) -> None:
+    page = visit({"target": target, "flow": "planar", "temperature": "0.5"})
+    assert [text for text in sentences(page) if DATASETS[target].title in text and "moons" in text] == sentences(page)
+    assert len(sentences(page)) == 1
+    assert link_of(page) == {"flow": "planar", "target": "moons", "temperature": "0.5"}
+    assert wanted(page, home) == Experiment.default("planar", "moons")
+
+
 @pytest.mark.parametrize("name", ["plan.sedd", "target.nois", "model.layers"])
 def test_a_misspelt_setting_is_named(name: str, visit: Open) -> None:
     said = sentences(visit({name: "3"}))
