@@ -1,4 +1,5 @@
-// The states between a flow's layers, base first, as a film: what is between two of them is drawn on straight lines.
+// The states between a flow's layers, and inside those that are paths in time, base first, as a film: what is between
+// two of them is drawn on straight lines.
 
 import { drawTicks } from "./density.js";
 import { sharpen } from "./live.js";
@@ -10,16 +11,23 @@ const WHEEL = ["#0072b2", "#56b4e9", "#009e73", "#f0e442", "#e69f00", "#d55e00",
 export const RING_NAMES = ["inner", "middle", "outer"];
 
 export class Film {
-  /** What the server sent of one step: particles, grid, windows, cost. */
-  constructor({ particles, grid, windows, cost }) {
+  /** What the server sent of one step: particles, grid, windows, ends, cost. */
+  constructor({ particles, grid, windows, ends, cost }) {
     this.n = particles.shape[0];
     this.particles = particles.values;
     this.grid = grid.values;
     this.windows = windows.values;
+    this.ends = ends.values;
     this.cost = cost.values;
   }
 
-  get layers() { return this.n - 1; }
+  get layers() { return this.ends.length - 1; }
+
+  /** Which row, with its fraction, stands for t layers: inside a layer that is a path in time there are several. */
+  rowAt(t) {
+    const k = Math.min(this.layers - 1, Math.max(0, Math.floor(t)));
+    return this.ends[k] + (t - k) * (this.ends[k + 1] - this.ends[k]);
+  }
 
   /** A copy that may move towards other films of the same shape. */
   clone() {
@@ -27,7 +35,7 @@ export class Film {
     return Object.assign(copy, this, { particles: this.particles.slice(), grid: this.grid.slice(), windows: this.windows.slice() });
   }
 
-  fits(other) { return this.n === other.n && this.particles.length === other.particles.length; }
+  fits(other) { return this.ends.join() === other.ends.join() && this.particles.length === other.particles.length; }
 
   /** Move towards another film; whether anything moved visibly. */
   approach(goal, share) {
@@ -37,7 +45,7 @@ export class Film {
   }
 
   /** What is shown after t layers: x0, x1, y0, y1. */
-  windowAt(t) { return between(this.windows, 4, this.n, t); }
+  windowAt(t) { return between(this.windows, 4, this.n, this.rowAt(t)); }
 
   /** Particles by where they began: angle to colour, radius to lightness, a third of them in each ring. */
   bins() {
@@ -83,10 +91,10 @@ export function drawFilm(canvas, film, t, style) {
   const { context, width, height } = sharpen(canvas), { colours, show } = style;
   context.clearRect(0, 0, width, height);
   if (!width) return;
-  const window = film.windowAt(t), at = placing(window, width, height);
-  if (show.includes("grid")) drawGrid(context, between(film.grid, film.grid.length / film.n, film.n, t), at, colours, style.isSmall);
-  if (show.includes("particles")) drawParticles(context, between(film.particles, film.particles.length / film.n, film.n, t), at, style);
-  if (style.ledger && show.includes("square")) drawSquare(context, style.ledger, film.n, t, at, colours, style.isSmall);
+  const window = film.windowAt(t), at = placing(window, width, height), row = film.rowAt(t);
+  if (show.includes("grid")) drawGrid(context, between(film.grid, film.grid.length / film.n, film.n, row), at, colours, style.isSmall);
+  if (show.includes("particles")) drawParticles(context, between(film.particles, film.particles.length / film.n, film.n, row), at, style);
+  if (style.ledger && show.includes("square")) drawSquare(context, style.ledger, film.n, row, at, colours, style.isSmall);
   drawTicks(context, window, width, height, colours.soft);
 }
 
@@ -123,9 +131,9 @@ function drawParticles(context, points, at, { bins, binColours: tones, ring, isS
 }
 
 /** The ledger's point with the way it goes, and the square around it, much enlarged. */
-function drawSquare(context, { path, quads, scale }, rows, t, at, colours, isSmall) {
+function drawSquare(context, { path, quads, scale }, rows, row, at, colours, isSmall) {
   if (path.length !== 2 * rows) return; // of another flow
-  const [x, y] = between(path, 2, rows, t), corners = between(quads, 8, rows, t);
+  const [x, y] = between(path, 2, rows, row), corners = between(quads, 8, rows, row);
   context.lineJoin = "round";
   context.beginPath();
   for (let k = 0; k < 4; k++) context.lineTo(toX(at, x + scale * corners[2 * k]), toY(at, y + scale * corners[2 * k + 1]));

@@ -45,7 +45,7 @@ export class Layers {
   build() {
     this.figures = { base: figure("Base", "The base"), main: figure("", "The plane between base and data"), data: figure("Model", "Samples of the model") };
     this.figures.main.root.classList.add("main");
-    this.figures.main.canvas.title = "Where each layer brings the points is computed by the model; from one layer to the next they are drawn on straight lines";
+    this.figures.main.canvas.title = "Where each layer brings the points is computed by the model, and so are states inside a layer that is a path in time; between those they are drawn on straight lines";
     this.play = element("button", { type: "button", title: "Let the base flow to the data and back (space)", onclick: () => this.toggle() }, icon("play"));
     this.play.setAttribute("aria-label", "Let it flow, or pause");
     this.track = element("canvas", { className: "layertrack", tabIndex: 0 });

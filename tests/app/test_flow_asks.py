@@ -17,10 +17,12 @@ from app.live.asks.flow import (
     LINE_POINTS,
     N_LINES,
     N_PARTICLES,
+    N_WAYS,
     FlowLayersAsk,
     FlowLedgerAsk,
     film_of,
     ledger_of,
+    n_ways,
 )
 from app.panels.flows_model import FLOWS
 from engines.datasets import DATASETS, Density
@@ -64,6 +66,7 @@ def test_the_square_grows_as_the_log_determinants_say(flow: Flow) -> None:
     found = ledger_of(exact, POINTS)
     assert found["area"][:, 2] == pytest.approx(found["terms"][:, 1:].sum(1), abs=max(5e-5, exact.tolerance))
     assert found["path"][:, -1] == pytest.approx(POINTS.numpy())
+    assert found["path"].shape[1] == len(film_of(flow, MOONS)["windows"])  # the point goes along with the particles
     assert found["quads"][0, -1] == pytest.approx(0.5 * np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]]), abs=1e-8)
 
 
@@ -76,7 +79,8 @@ def test_the_film_begins_at_the_base_and_ends_at_the_samples(flow: Flow) -> None
     with torch.inference_mode():
         found = film_of(flow, MOONS)
         samples = flow.decode_noise(fixed_noise(N_PARTICLES)).numpy()
-    n = len(flow.layer_names) + 1
+    n = len(found["windows"])
+    assert found["ends"][0] == 0 and found["ends"][-1] == n - 1 and len(found["ends"]) == len(flow.layer_names) + 1
     assert found["particles"].shape == (n, N_PARTICLES, 2)
     assert found["grid"].shape == (n, 2 * N_LINES * LINE_POINTS, 2)
     assert found["particles"][0] == pytest.approx(fixed_noise(N_PARTICLES).numpy(), abs=3e-3)
@@ -84,6 +88,26 @@ def test_the_film_begins_at_the_base_and_ends_at_the_samples(flow: Flow) -> None
     assert found["windows"].shape == (n, 4)
     assert tuple(found["windows"][-1]) == pytest.approx(MOONS.window)
     assert (found["cost"] > 0).all()
+
+
+def test_the_film_bends_inside_a_layer_only_where_time_passes(flow: Flow) -> None:
+    is_path = [name == "continuous" for name in flow.layer_names[::-1]]
+    with torch.inference_mode():
+        found = film_of(flow, MOONS)
+        state = flow.base.place(fixed_noise(N_PARTICLES))
+        for k, way in enumerate(flow.ways_to_data(state, N_WAYS)):
+            rows = found["particles"][found["ends"][k] + 1 : found["ends"][k + 1] + 1]
+            assert len(rows) == (N_WAYS if is_path[k] else 1)
+            for row, (point, _) in zip(rows, way, strict=True):
+                assert row == pytest.approx(point.numpy(), abs=1e-2, rel=2e-3)
+
+
+@pytest.mark.parametrize(("layers", "expected"), [("continuous", N_WAYS), ("planar x3", N_WAYS), ("continuous x48", 1)])
+def test_a_long_stack_of_paths_sends_a_film_of_bounded_size(layers: str, expected: int) -> None:
+    spec = MODELS["stack"]
+    deep: Flow = spec.build(spec.settings.from_dict({"layers": layers, "width": 8}), MOONS)
+    assert n_ways(deep) == expected
+    assert len(film_of(deep, MOONS)["windows"]) <= 1 + 2 * 64
 
 
 @pytest.mark.parametrize("far", [1e4, FARTHEST])

@@ -98,6 +98,19 @@ def test_the_layers_follow_the_training_under_the_player(flow: Callable) -> None
     assert visitor.ask("ledger.step") == 0
 
 
+def test_a_continuous_flow_bends_inside_its_layers(visit: Callable) -> None:
+    visitor = visit({"flow": "continuous", "at": "1000", "layer": "0.5"})  # a run that ships
+    visitor.wait(f"genlabStage.layers.film && {at_rest()}")
+    far = visitor.page.evaluate(
+        "(({ ends: [, end], particles, n }) => { const m = particles.length / n;"
+        "  const from = (row, i) => particles[row * m + i];"
+        "  return Math.max(...Array.from({ length: m }, (_, i) => "
+        "    Math.abs(from(end / 2, i) - (from(0, i) + from(end, i)) / 2))); })(genlabStage.layers.film)"
+    )
+    assert far > 0.05  # data units off the straight line, in the middle of the first layer
+    expect(visitor.page.locator(".figure.main .cap")).to_contain_text("layer 1 of 4 acts: continuous, 50 %")
+
+
 def test_a_stack_is_built_refused_and_undone(visit: Callable) -> None:
     visitor = visit({"flow": "stack", "model.layers": "planar x2"})
     visitor.page.get_by_role("button", name="Add affine").click()

@@ -32,6 +32,8 @@ MOST_ZOOM = 4.0  # how far a picture may zoom out to follow the particles
 SIDE = 1e-4  # of the square around a point, in data units
 FARTHEST = 1e6  # points beyond are cut to it
 N_TIMED, TIMES = 1000, 3
+N_WAYS = 8  # states inside a layer that is a path in time: chords leave the stored ones by 0.014 data units at most
+MOST_WAYS = 64  # states inside all layers of a flow, but one for each layer in any case
 
 
 @dataclass(frozen=True)
@@ -89,36 +91,44 @@ class FlowLedgerAsk:
 
 
 def film_of(flow: Flow, target: Density) -> Arrays:
-    """The states between the layers, base first, and what a pass costs.
+    """The states between the layers and inside those that are paths in time, base first, and what a pass costs.
 
-    particles (L + 1, N, 2), grid (L + 1, 2 * N_LINES * LINE_POINTS, 2): each state of each point, in half precision;
-    windows (L + 1, 4): what to show of each state, x0, x1, y0, y1; cost (2,): milliseconds for N_TIMED points to the
-    latent side and to the data side.
+    particles (R, N, 2), grid (R, 2 * N_LINES * LINE_POINTS, 2): each state of each point, in half precision;
+    windows (R, 4): what to show of each state, x0, x1, y0, y1; ends (L + 1,): which states are the base and the
+    ends of the layers; cost (2,): milliseconds for N_TIMED points to the latent side and to the data side.
     """
     particles = flow.base.place(fixed_noise(N_PARTICLES))
-    reach = max(REACH, float(particles.abs().quantile(0.995)))
+    reach = _reach(particles)
     start = torch.cat([particles, _grid(reach)])
-    states = torch.stack([start, *(state for state, _ in flow.layers_to_data(start))])
+    ways = flow.ways_to_data(start, n_ways(flow))
+    states = _states(start, ways)
     seen = as_picture({"particles": to_numpy(states[:, :N_PARTICLES]), "grid": to_numpy(states[:, N_PARTICLES:])})
     windows = _windows(states[:, :N_PARTICLES], MARGIN * reach, target.window)
-    return seen | {"windows": windows, "cost": _cost(flow, particles, states[-1, :N_PARTICLES])}
+    ends = np.cumsum([0, *(len(way) for way in ways)], dtype=np.int32)
+    cost = _cost(flow, particles, states[-1, :N_PARTICLES])
+    return seen | {"windows": windows, "ends": ends, "cost": cost}
+
+
+def n_ways(flow: Flow) -> int:
+    """How many states to tell inside a layer that is a path in time."""
+    return min(N_WAYS, max(1, MOST_WAYS // len(flow.layers)))
 
 
 def ledger_of(flow: Flow, x: Tensor) -> Arrays:
     """Terms and squares of points (B, 2), base first.
 
     terms (B, L + 1): log density of the base, then log |det| of each layer towards the latent side, nats; path
-    (B, L + 1, 2): the point's states; quads (B, L + 1, 4, 2): a square around it, carried along, relative to the point
-    and in units of its side in the data; area (B, 3): of the square at the data, at the base, and log of their
-    ratio; round_trip (B,): |x - to_data(to_latent(x))|.
+    (B, R, 2): the point's states, as many as in a film; quads (B, R, 4, 2): a square around it, carried along,
+    relative to the point and in units of its side in the data; area (B, 3): of the square at the data, at the base,
+    and log of their ratio; round_trip (B,): |x - to_data(to_latent(x))|.
     """
     corners = 0.5 * SIDE * torch.tensor([[-1.0, -1], [1, -1], [1, 1], [-1, 1]], dtype=x.dtype)
     around = torch.cat([x[:, None], x[:, None] + corners], 1)  # (B, 5, 2)
-    way = flow.layers_to_latent(around.flatten(0, 1))
-    states = torch.stack([around.flatten(0, 1), *(state for state, _ in way)]).flip(0)
-    states = states.unflatten(1, (-1, 5)).transpose(0, 1)  # (B, L + 1, 5, 2)
+    ways = flow.ways_to_latent(around.flatten(0, 1), n_ways(flow))
+    states = _states(around.flatten(0, 1), ways).flip(0)
+    states = states.unflatten(1, (-1, 5)).transpose(0, 1)  # (B, R, 5, 2)
     latent, quads = states[:, 0, 0], states[:, :, 1:] - states[:, :, :1]
-    log_dets = torch.stack([log_det.view(-1, 5)[:, 0] for _, log_det in reversed(way)], 1)
+    log_dets = torch.stack([log_det.view(-1, 5)[:, 0] for *_, (_, log_det) in reversed(ways)], 1)
     before, after = _area(quads[:, -1]), _area(quads[:, 0])
     arrays = {
         "terms": torch.cat([flow.base_log_prob(latent)[:, None], log_dets], 1),
@@ -158,6 +168,16 @@ def _in_double(flow: Flow) -> Flow:
     if flow not in _doubles:
         _doubles[flow] = copy.deepcopy(flow).double()
     return _doubles[flow]
+
+
+def _states(start: Tensor, ways: Sequence[Sequence[tuple[Tensor, Tensor]]]) -> Tensor:
+    """Where points begin and all that they pass: (B, D) -> (R, B, D)."""
+    return torch.stack([start, *(state for way in ways for state, _ in way)])
+
+
+def _reach(particles: Tensor) -> float:
+    """How far the base goes along an axis, and the grid over it."""
+    return max(REACH, float(particles.abs().quantile(0.995)))
 
 
 def _grid(reach: float) -> Tensor:
