@@ -29,11 +29,18 @@ export class Film {
     return this.ends[k] + (t - k) * (this.ends[k + 1] - this.ends[k]);
   }
 
+  /** The same grid with particles that began at another temperature; each window has room for both kinds. */
+  heated({ particles, windows }) {
+    const wide = this.windows.map((v, i) => (i % 2 ? Math.max(v, windows.values[i]) : Math.min(v, windows.values[i])));
+    return Object.assign(this.share(), { particles: particles.values, windows: wide });
+  }
+
   /** A copy that may move towards other films of the same shape. */
   clone() {
-    const copy = Object.create(Film.prototype);
-    return Object.assign(copy, this, { particles: this.particles.slice(), grid: this.grid.slice(), windows: this.windows.slice() });
+    return Object.assign(this.share(), { particles: this.particles.slice(), grid: this.grid.slice(), windows: this.windows.slice() });
   }
+
+  share() { return Object.assign(Object.create(Film.prototype), this); }
 
   fits(other) { return this.ends.join() === other.ends.join() && this.particles.length === other.particles.length; }
 

@@ -4,6 +4,7 @@ import { nats } from "./bound_line.js";
 import { binColours, drawFilm, Film, RING_NAMES } from "./flow_film.js";
 import { signed } from "./flow_ledger.js";
 import { element, sharpen, wantsStillness } from "./live.js";
+import { stageOf } from "./mounting.js";
 import { icon } from "./player.js";
 
 const SMOOTHING = 90; // ms: how fast the film approaches that of another step
@@ -15,7 +16,7 @@ const EDGE = 12; // pixels of the track beyond its ends
 const SQUARE = 0.055; // side of the square around the point, as a share of the data's window
 const PARTS = {
   grid: "Lines that are square over the base, bent by the layers",
-  particles: "1,000 points of the base, coloured by where they began: angle to colour, radius to lightness",
+  particles: "1,000 points of the base at the temperature of the samples, coloured by where they began: angle to colour, radius to lightness",
   square: "A tiny square around the ledger's point, carried through the layers and drawn much enlarged",
 };
 const RINGS = { all: "All particles", inner: "Only the third that began nearest to the middle of the base", middle: "Only the third in between", outer: "Only the third that began farthest out" };
@@ -83,14 +84,13 @@ export class Layers {
     if (colours !== this.colours) { this.colours = colours; this.tones = binColours(colours); }
     for (const [name, node] of Object.entries(this.parts)) node.setAttribute("aria-pressed", String(place.show.includes(name)));
     for (const [name, node] of Object.entries(this.rings)) node.setAttribute("aria-pressed", String(place.ring === name));
-    this.figures.base.caption.textContent = `base: ${base}`;
     this.redraw();
   }
 
   /** Another run: what was seen of the old one is forgotten. */
   clear() {
     this.films.clear();
-    this.goal = this.film = this.ledger = this.step = null;
+    this.goal = this.film = this.ledger = this.step = this.heat = this.followed = null;
     this.redraw();
   }
 
@@ -104,18 +104,41 @@ export class Layers {
 
   /** Move towards the film of a step. */
   aim(step) {
-    const goal = this.films.get(step);
-    if (!goal) return;
-    this.goal = goal;
+    if (!this.films.has(step)) return;
     this.step = step;
+    this.bins = this.films.get(step).bins();
+    this.setGoal();
+  }
+
+  /** The film of the step, with the particles of another temperature if the model has sent some. */
+  setGoal() {
+    const film = this.films.get(this.step), goal = this.goal = this.heat ? film.heated(this.heat) : film;
     if (!this.film?.fits(goal)) {
       this.film = goal.clone();
       if (this.t === null && !wantsStillness()) { this.t = 0; this.isWaiting = true; } // plays once when it is seen
       this.t = Math.min(this.t ?? goal.layers, goal.layers);
       if (!this.isChosen && !this.isWaiting && !this.isPlaying) this.t = goal.layers;
     }
-    this.bins = goal.bins();
     this.redraw();
+  }
+
+  /** Let the particles begin at the temperature of the stage's samples; the grid stays. */
+  follow() {
+    const stage = stageOf(this.root);
+    if (!stage || !this.goal) return;
+    const { digest, temperature } = stage, { step } = this, wanted = `${step} ${temperature}`;
+    if (wanted === this.followed) return;
+    const isMoved = temperature !== this.temperature, order = this.asks = (this.asks ?? 0) + 1;
+    Object.assign(this, { followed: wanted, temperature });
+    const take = (heat) => {
+      if (order < (this.newest ?? 0) || digest !== stage.digest || !this.goal) return; // two may be under way, and come in any order
+      Object.assign(this, { newest: order, heat });
+      this.setGoal();
+      if (isMoved) this.film.particles.set(this.goal.particles); // under the hand; from step to step they move smoothly
+    };
+    if (temperature === 1) take(null);
+    else stage.decoder.ask("particles", { run: digest, step, what: "flow_particles", temperature }, (blob) => take({ ...blob, temperature }),
+      (error) => { if (error.message !== "lost") stage.say(error.message); else this.followed = null; });
   }
 
   /** ledger: {path, quads, area, terms, roundTrip, x} as the server sent them, or null. */
@@ -194,6 +217,7 @@ export class Layers {
   /** Called at each animation frame; isBusy: whether the training is being replayed. */
   frame(dt, isBusy) {
     if (!this.isSeen || !this.colours || (isBusy && !this.isWellSeen)) return; // a sliver at the edge waits for the replay's end
+    this.follow();
     if (this.film && this.goal) {
       const share = wantsStillness() ? 1 : 1 - Math.exp(-dt / SMOOTHING);
       if (this.film.approach(this.goal, share)) this.redraw();
@@ -268,8 +292,9 @@ export class Layers {
   }
 
   tellFacts() {
-    const { film, ledger, ways } = this, { base, data } = this.figures;
-    base.canvas.setAttribute("aria-label", `Base: ${this.base}, ${RING_NAMES.includes(this.ring) ? `the ${this.ring} ring of its particles` : "its particles"} and a square grid`);
+    const { film, ledger, ways } = this, { base, data } = this.figures, heat = this.heat ? `, temperature ${this.heat.temperature.toFixed(2)}` : "";
+    base.caption.textContent = `base: ${this.base}${heat}`;
+    base.canvas.setAttribute("aria-label", `Base: ${this.base}${heat}, ${RING_NAMES.includes(this.ring) ? `the ${this.ring} ring of its particles` : "its particles"} and a square grid`);
     data.canvas.setAttribute("aria-label", "Where the layers bring the particles and the grid: samples of the model");
     const costs = film ? [...film.cost].map((v) => `, ${v < 10 ? v.toFixed(1) : Math.round(v)} ms per 1,000`) : ["", ""];
     this.facts.latent.replaceChildren(element("b", {}, "x → z"), ` for densities: ${ways[0]}${costs[0]}`);

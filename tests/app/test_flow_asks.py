@@ -20,9 +20,11 @@ from app.live.asks.flow import (
     N_WAYS,
     FlowLayersAsk,
     FlowLedgerAsk,
+    FlowParticlesAsk,
     film_of,
     ledger_of,
     n_ways,
+    particles_of,
 )
 from app.panels.flows_model import FLOWS
 from engines.datasets import DATASETS, Density
@@ -110,6 +112,20 @@ def test_a_long_stack_of_paths_sends_a_film_of_bounded_size(layers: str, expecte
     assert len(film_of(deep, MOONS)["windows"]) <= 1 + 2 * 64
 
 
+def test_particles_begin_and_end_where_the_samples_of_their_temperature_do(flow: Flow) -> None:
+    noise, temperatures = fixed_noise(N_PARTICLES), [0.0, 0.5, 1.0, 1.5]
+    with torch.inference_mode():
+        film, found = film_of(flow, MOONS), particles_of(flow, MOONS, temperatures)
+        for temperature, heated in zip(temperatures, found, strict=True):
+            assert heated["particles"].shape == film["particles"].shape and heated["particles"].dtype == np.float16
+            assert heated["particles"][0] == pytest.approx(flow.base.place(noise, temperature).numpy(), abs=5e-3)
+            samples = flow.decode_noise(noise, temperature).numpy()
+            assert heated["particles"][-1] == pytest.approx(samples, abs=1e-2, rel=2e-3)
+            assert heated["windows"].shape == film["windows"].shape
+    assert found[2]["particles"] == pytest.approx(film["particles"], abs=1e-2, rel=2e-3)
+    assert (found[3]["windows"][0] >= film["windows"][0])[1::2].all()  # hot particles are not cut off
+
+
 @pytest.mark.parametrize("far", [1e4, FARTHEST])
 def test_a_point_far_out_has_finite_numbers(far: float, flow: Flow) -> None:
     found = ledger_of(copy.deepcopy(flow).double(), torch.tensor([[far, -far]], dtype=torch.float64))
@@ -128,13 +144,23 @@ def test_the_decoder_answers_for_a_stored_run(home: House, stored: Run) -> None:
     ledger, film = FlowLedgerAsk(stored.experiment.digest, None, (0.5, 0.25)), FlowLayersAsk(place["run"], None)
     assert read_ask(place | {"what": "flow_ledger", "x": [0.5, 0.25]}) == ledger
     assert read_ask(place | {"what": "flow_layers"}) == film
-    found = home.decoder.compute([ledger, replace(ledger, x=(1e5, 0.0)), film, replace(film)])
+    cold, hot = (FlowParticlesAsk(place["run"], None, temperature) for temperature in (0.25, 1.5))
+    assert read_ask(place | {"what": "flow_particles", "temperature": 0.25}) == cold
+    found = home.decoder.compute([ledger, replace(ledger, x=(1e5, 0.0)), film, replace(film), hot, cold])
     answers = {ask: cast(dict[str, np.ndarray], answer) for ask, answer in found.items()}
     model = stored.model()
     expected = float(model.log_prob(torch.tensor([[0.5, 0.25]])))
     assert answers[ledger]["terms"].sum() == pytest.approx(expected, abs=1e-4)
     assert answers[ledger]["truth"] == pytest.approx(float(MOONS.log_prob(torch.tensor([[0.5, 0.25]]).double())))
     assert answers[film]["particles"].dtype == np.float16
+    assert answers[cold]["particles"][0] == pytest.approx(0.25 * fixed_noise(N_PARTICLES).numpy(), abs=5e-3)
+    assert answers[cold].keys() == answers[hot].keys() == {"particles", "windows"}  # the grid stays in the browser
+
+
+@pytest.mark.parametrize("temperature", [-0.1, 7, "hot", float("nan"), None])
+def test_a_temperature_that_is_none_is_refused(temperature: object) -> None:
+    with pytest.raises(SettingError, match="temperature from 0"):
+        read_ask({"run": "r", "step": 1, "what": "flow_particles", "temperature": temperature})
 
 
 @pytest.mark.parametrize("x", [None, "1,2", [1], [1, 2, 3], [1, "a"], [float("nan"), 0], [[1, 2]]])

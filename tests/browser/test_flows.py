@@ -98,6 +98,21 @@ def test_the_layers_follow_the_training_under_the_player(flow: Callable) -> None
     assert visitor.ask("ledger.step") == 0
 
 
+def test_the_particles_of_the_layers_follow_the_temperature_and_the_grid_stays(flow: Callable) -> None:
+    visitor = flow()
+    look = "(({ particles, grid }) => [[...particles.slice(0, 40)], [...grid.slice(0, 40)]])(genlabStage.layers.film)"
+    visitor.page.evaluate("genlabStage.layers.root.scrollIntoView({ block: 'center' })")
+    particles, grid = visitor.page.evaluate(look)
+    for temperature in ("0.5", "1"):
+        visitor.page.get_by_label("Temperature of the samples").evaluate(
+            "(slider, v) => { slider.value = v; slider.dispatchEvent(new Event('input')); }", temperature
+        )
+        visitor.wait(f"(genlabStage.layers.heat?.temperature ?? 1) === {temperature} && {at_rest()}")
+        heated, same = visitor.page.evaluate(look)
+        assert heated == pytest.approx([float(temperature) * v for v in particles], abs=2e-3)
+        assert same == grid
+
+
 def test_a_continuous_flow_bends_inside_its_layers(visit: Callable) -> None:
     visitor = visit({"flow": "continuous", "at": "1000", "layer": "0.5"})  # a run that ships
     visitor.wait(f"genlabStage.layers.film && {at_rest()}")

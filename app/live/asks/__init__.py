@@ -15,7 +15,7 @@ from app.live.asks.bout import BoutAsk
 from app.live.asks.codes import AtlasAsk, CodeDrawAsk, CodeEncodeAsk, CodesAsk, PaletteAsk
 from app.live.asks.cycle import TranslateAsk
 from app.live.asks.denoise import BeliefAsk, PathAsk
-from app.live.asks.flow import FlowLayersAsk, FlowLedgerAsk
+from app.live.asks.flow import FlowLayersAsk, FlowLedgerAsk, FlowParticlesAsk
 from app.live.asks.gan_pictures import GameDecodeAsk, LatentsAsk, NearestAsk
 from app.live.asks.latents import AggregateAsk, DecodeAsk, EncodeAsk, PortraitAsk
 from app.live.asks.names import NameCodeAsk, NameDrawAsk, NameMapAsk, SpellAsk
@@ -51,6 +51,7 @@ ASKS: Mapping[str, type[Ask]] = {
     "ode_log_prob": OdeAsk,
     "ways": WaysAsk,
     "flow_layers": FlowLayersAsk,
+    "flow_particles": FlowParticlesAsk,
     "flow_ledger": FlowLedgerAsk,
     "quiz": QuizAsk,
     "bout": BoutAsk,

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from app.live.asks.base import Arrays, read_place, read_rows
+from app.live.asks.plane import read_temperature
 from engines.datasets import DATASETS, Density
 from engines.errors import SettingError
 from engines.flows.flow import Flow
@@ -57,6 +58,32 @@ class FlowLayersAsk:
     def answer(model: Any, run: Run, asks: Sequence[FlowLayersAsk]) -> dict[FlowLayersAsk, Arrays]:
         """One film for all."""
         return dict.fromkeys(asks, film_of(_flow(model), target_of(run)))
+
+
+@dataclass(frozen=True)
+class FlowParticlesAsk:
+    """Where each layer brings the particles of a film that begin at another temperature.
+
+    Attributes:
+        run, step: Whose weights.
+        temperature: Scale of the base's noise, in hundredths.
+    """
+
+    run: str
+    step: int | None
+    temperature: float
+    member: int = 0
+
+    @classmethod
+    def from_message(cls, message: Mapping[str, Any]) -> Self:
+        """See `read_ask`."""
+        return cls(*read_place(message), read_temperature(message))
+
+    @staticmethod
+    def answer(model: Any, run: Run, asks: Sequence[FlowParticlesAsk]) -> dict[FlowParticlesAsk, Arrays]:
+        """All temperatures in one pass."""
+        found = particles_of(_flow(model), target_of(run), [ask.temperature for ask in asks])
+        return dict(zip(asks, found, strict=True))
 
 
 @dataclass(frozen=True)
@@ -107,6 +134,17 @@ def film_of(flow: Flow, target: Density) -> Arrays:
     ends = np.cumsum([0, *(len(way) for way in ways)], dtype=np.int32)
     cost = _cost(flow, particles, states[-1, :N_PARTICLES])
     return seen | {"windows": windows, "ends": ends, "cost": cost}
+
+
+def particles_of(flow: Flow, target: Density, temperatures: Sequence[float]) -> list[Arrays]:
+    """The particles and windows of a film at each temperature; particles keep their order, so colours stay theirs."""
+    noise = fixed_noise(N_PARTICLES)
+    start = torch.cat([flow.base.place(noise, temperature) for temperature in temperatures])
+    states = _states(start, flow.ways_to_data(start, n_ways(flow))).split(N_PARTICLES, 1)
+    base = MARGIN * _reach(flow.base.place(noise))
+    return [
+        as_picture({"particles": to_numpy(part)}) | {"windows": _windows(part, base, target.window)} for part in states
+    ]
 
 
 def n_ways(flow: Flow) -> int:

@@ -21,6 +21,18 @@ MAX_RESOLUTION = 200
 MAX_TEMPERATURE = 2.0
 
 
+def read_temperature(message: Mapping[str, Any]) -> float:
+    """The temperature of a message, in hundredths; 1 if none is named.
+
+    Raises:
+        SettingError: If it is none, or out of range.
+    """
+    temperature = message.get("temperature", 1.0)
+    if not isinstance(temperature, int | float) or not 0 <= temperature <= MAX_TEMPERATURE:
+        raise SettingError(f"Expected a temperature from 0 to {MAX_TEMPERATURE:g}, got {str(temperature)[:20]!r}.")
+    return round(float(temperature), 2)
+
+
 @dataclass(frozen=True)
 class SamplesAsk:
     """Samples of the model's fixed noise.
@@ -41,11 +53,8 @@ class SamplesAsk:
     @classmethod
     def from_message(cls, message: Mapping[str, Any]) -> Self:
         """See `read_ask`."""
-        temperature = message.get("temperature", 1.0)
-        if not isinstance(temperature, int | float) or not 0 <= temperature <= MAX_TEMPERATURE:
-            raise SettingError(f"Expected a temperature from 0 to {MAX_TEMPERATURE:g}, got {str(temperature)[:20]!r}.")
-        n = read_int(message, "n", 1, MAX_SAMPLES)
-        return cls(*read_place(message), round(float(temperature), 2), n)
+        temperature = read_temperature(message)
+        return cls(*read_place(message), temperature, read_int(message, "n", 1, MAX_SAMPLES))
 
     @staticmethod
     def answer(model: Any, run: Run, asks: Sequence[SamplesAsk]) -> dict[SamplesAsk, Arrays]:
