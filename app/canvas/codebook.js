@@ -1,6 +1,6 @@
 // The workbench of discrete codes: a picture, its two maps of codes, what else could stand in a cell, and how codes are used.
 
-import { Decoder, element, themeColours, watchRun } from "./live.js";
+import { Decoder, element } from "./live.js";
 import { CodeMap } from "./code_map.js";
 import { CodePicture, readAtlas, same } from "./code_picture.js";
 import { CodePalette } from "./code_palette.js";
@@ -8,8 +8,7 @@ import { CodeRows } from "./code_rows.js";
 import { CodeUsage } from "./code_usage.js";
 import { PaintPad } from "./paint_pad.js";
 import { difference, toBase64, toBitmap, toBitmaps } from "./pictures.js";
-import { Player } from "./player.js";
-import { lostWords, standingWords } from "./run_words.js";
+import { RunBench } from "./run_bench.js";
 import { mountStage } from "./mounting.js";
 
 const LEVELS = ["coarse", "fine"];
@@ -18,8 +17,9 @@ const toText = (maps) => maps.flat().map((code) => code.toString(36).padStart(2,
 /** Streamlit calls this at each change of data or theme; the workbench itself lives as long as the page. */
 export const mount = (component) => mountStage(Bench, component);
 
-class Bench {
+class Bench extends RunBench {
   constructor(parent) {
+    super();
     this.root = parent.querySelector(".codebook");
     this.decoder = new Decoder();
     this.level = 1;
@@ -36,11 +36,8 @@ class Bench {
   }
 
   reset() {
-    this.snapshots = [];
-    this.tail = [];
-    this.index = 0;
-    this.following = true;
-    this.live = this.standing = this.picture = this.atlas = this.maps = this.origin = this.original = this.bitmap = this.preview = this.options = this.rate = null;
+    super.reset();
+    this.atlas = this.maps = this.origin = this.original = this.bitmap = this.preview = this.options = this.rate = null;
     this.past = [];
     this.example = 0;
     this.hovered = null;
@@ -59,13 +56,7 @@ class Bench {
     this.mapCap = element("div", { className: "cap" });
     this.view = element("button", { type: "button", className: "tag", title: "Show what the codes draw, or their numbers", onclick: () => { this.numbersShown = !this.numbersShown; this.isDirty = true; } });
     this.levelButtons = LEVELS.map((_, level) => element("button", { type: "button", className: "tag", onclick: () => this.setLevel(level) }));
-    this.note = element("div", { className: "note", hidden: true });
-    this.note.setAttribute("role", "status");
-    this.player = new Player({
-      seek: (index) => { this.following = false; this.index = index; this.showPicture(this.snapshots[index]); },
-      follow: () => { this.following = true; this.showPicture(this.live); },
-      command: (word) => this.socket?.send({ do: word }), settled: () => this.report(), copyLink: () => this.copyLink(),
-    });
+    this.buildPlayer();
     const heading = (title, ...tags) => element("h3", {}, element("span", {}, title), element("span", { className: "tags" }, ...tags));
     this.root.replaceChildren(
       element("div", { className: "cards" },
@@ -78,9 +69,8 @@ class Bench {
   // ---- what Python sends ----
 
   update(blob) {
-    const { numbers } = blob, isNew = numbers.run !== this.digest || numbers.attempt !== this.attempt;
-    this.colours = themeColours(this.root, numbers.themes);
-    this.root.style.cssText = Object.entries(this.colours).map(([k, v]) => `--${k}:${v}`).join(";");
+    const { numbers } = blob, isNew = this.isAnother(numbers);
+    this.takeColours(numbers);
     const isFirst = !this.numbers;
     this.numbers = numbers;
     this.originals = toBitmaps(blob.originals);
@@ -91,13 +81,8 @@ class Bench {
   }
 
   watch(numbers, isFirst) {
-    this.socket?.close();
-    this.digest = numbers.run;
-    this.attempt = numbers.attempt;
-    const { example } = this;
-    this.reset();
-    this.say("");
-    const { place } = numbers;
+    const { example } = this, { place } = numbers;
+    this.turnTo(numbers);
     if (isFirst) {
       [this.example, this.level, this.cell, this.wanted] = [place.example, place.level, place.cell, place.codes];
       if (place.tab) { this.rows.tab = place.tab; this.rows.isUserChoice = true; }
@@ -105,47 +90,25 @@ class Bench {
       this.rows.setTemperature(place.temperature);
     } else this.example = Math.max(0, example);
     this.cell = Math.min(this.cell, this.cells(this.level) - 1);
-    if (!this.digest) return;
-    this.socket = watchRun(this.digest, {
-      opened: () => { this.wasOpen = true; this.snapshots = []; this.tail = []; this.say(""); },
-      blob: (blob_) => this.take(blob_), text: (message) => this.hear(message), lost: (code, reason) => this.onLost(code, reason),
-    });
+    this.listen();
   }
-
-  onLost(code, reason) {
-    this.say(lostWords(code, reason));
-  }
-
-  say(text) { [this.note.textContent, this.note.hidden] = [text, !text]; }
 
   cells(level) { const [rows, columns] = this.numbers.shapes[level]; return rows * columns; }
 
   // ---- what the run sends ----
 
-  take(blob) {
+  pictureOf(blob) {
     const { numbers } = blob, list = (array) => array && Array.from(array.values);
-    const picture = {
+    return {
       step: numbers.step, seconds: numbers.seconds, loss: numbers.losses.codes_loss, metrics: numbers.metrics, keeps: numbers.has_weights,
       reconstructions: blob.reconstructions, samples: blob.samples, usages: blob.top_usage && [list(blob.top_usage), list(blob.bottom_usage)],
       maps: blob.top_codes && [list(blob.top_codes).slice(0, this.cells(0)), list(blob.bottom_codes).slice(0, this.cells(1))],
     };
-    if (numbers.is_frame) this.tail.push(picture);
-    else { if (this.snapshots.at(-1)?.step === picture.step) this.snapshots.pop(); this.snapshots.push(picture); this.tail = []; }
-    this.updates = (this.updates ?? 0) + 1;
-    this.live = picture;
-    if (this.following) this.showPicture(picture); else this.refresh();
   }
 
-  hear(message) {
-    const before = this.standing;
-    if (message.type === "shared") { this.say("Others watch this run, so it goes on."); return; }
-    this.standing = message;
-    if (message.ended && before && !before.ended && !message.stored) this.tell.trigger("ended", `${this.digest}/${message.state}`);
-    if (message.ended && !before?.ended) { this.following = false; this.index = this.snapshots.length - 1; this.showPicture(this.snapshots.at(-1)); this.openAtlas(); }
-    const words = standingWords(message, before);
-    if (words !== null) this.say(words);
+  stood(message, before) {
+    if (message.ended && !before?.ended) { this.toEnd(); this.openAtlas(); }
     if (!message.ended && !before && !this.rows.isUserChoice) this.rows.tab = "live";
-    this.refresh();
   }
 
   showPicture(picture) {
@@ -155,7 +118,7 @@ class Bench {
   }
 
   /** The model can be asked at the end of a run that has ended. */
-  get canAsk() { return !!this.atlas && !!this.standing?.ended && this.index === this.snapshots.length - 1; }
+  get canAsk() { return !!this.atlas && this.isAtEnd; }
 
   whyNot() {
     if (!this.digest) return "Not trained yet: press Train.";
@@ -315,21 +278,9 @@ class Bench {
 
   refresh() {
     if (!this.colours) return;
-    const { picture, standing: s } = this;
     this.rows.refresh();
-    this.player.show({
-      snapshots: this.snapshots, tail: this.tail, index: this.index, step: picture?.step ?? 0, steps: (s?.ended && this.snapshots.at(-1)?.step) || s?.steps || this.numbers.steps,
-      live: !!s && !s.stored, ended: s?.ended ?? false, following: this.following, paused: s?.state === "paused", status: this.status(), colours: this.colours,
-    });
+    this.showPlayer();
     this.isDirty = true;
-  }
-
-  status() {
-    const s = this.standing;
-    if (!s) return this.digest ? "opening the run" : "press Train to begin";
-    const words = { running: this.following ? "training" : "training goes on · play to catch up", queued: "waiting in the queue", paused: "training is paused", finished: `${(this.snapshots.at(-1)?.seconds ?? 0).toFixed(1)} s of training`, stopped: "stopped", diverged: "diverged", failed: "failed" };
-    const kind = s.stored ? `stored ${new Date(1000 * s.started).toISOString().slice(0, 10)} · ` : "";
-    return `${kind}${words[s.state]} · ${s.device || "no device yet"}${s.watchers > 1 ? ` · ${s.watchers} watching` : ""}`;
   }
 
   /** Maps on show: those under the hand, or those that a snapshot brings of its first picture. */
@@ -371,18 +322,15 @@ class Bench {
     if (this.atlas || this.rows.isUserChoice) this.tell.state("moment", { of: `${this.digest}/${this.attempt}`, ...this.where(), ...(this.atlas ? {} : { codes: this.wanted ?? "" }) });
   }
 
-  async copyLink() {
+  copyLink() {
     this.report();
     const url = new URL(location.href);
     for (const [name, value] of Object.entries(this.where())) if (value !== "") url.searchParams.set(name, value);
-    try { await navigator.clipboard.writeText(url.href); this.player.flash("link copied"); } catch { prompt("Copy this link:", url.href); }
+    this.player.copy(url.href);
   }
 
   close() {
-    cancelAnimationFrame(this.raf);
     document.removeEventListener("keydown", this.onKey);
-    this.resizing.disconnect();
-    this.socket?.close();
-    this.decoder.close();
+    super.close();
   }
 }

@@ -2,7 +2,7 @@
 
 import { watchRun } from "./live.js";
 import { Player } from "./player.js";
-import { lostWords, standingWords } from "./run_words.js";
+import { lostWords, standingWords, statusWords } from "./run_words.js";
 
 const BLOCKED = "WebSockets of the live lane are blocked on the way here, so that this stage can show no run: a proxy in between must let them through. Numbers, charts and code below come with the page and are there.";
 
@@ -96,13 +96,7 @@ export class WatchedRun {
     });
   }
 
-  status() {
-    const s = this.standing;
-    if (!s) return this.digest ? "opening the run" : "press Train to begin";
-    const words = { running: this.following ? "training" : "training goes on · play to catch up", queued: "waiting in the queue", paused: "training is paused", finished: `${(this.snapshots.at(-1)?.seconds ?? 0).toFixed(1)} s of training`, stopped: "stopped", diverged: "diverged", failed: "failed" };
-    const kind = s.stored ? `stored ${new Date(1000 * s.started).toISOString().slice(0, 10)} · ` : "";
-    return `${kind}${words[s.state]} · ${s.device || "no device yet"}${s.watchers > 1 ? ` · ${s.watchers} watching` : ""}`;
-  }
+  status() { return statusWords(this); }
 
   close() { this.socket?.close(); }
 }

@@ -1,6 +1,6 @@
 // The bench of denoising: many chains from noise to picture and back, what the denoiser believes, one chain as a film.
 
-import { Decoder, element, themeColours, wantsStillness, watchRun } from "./live.js";
+import { Decoder, element, wantsStillness } from "./live.js";
 import { Chains } from "./denoise_chains.js";
 import { Film } from "./denoise_film.js";
 import { Novelty } from "./denoise_novelty.js";
@@ -9,15 +9,15 @@ import { TimeBar } from "./denoise_time.js";
 import { Tools } from "./denoise_tools.js";
 import { Way, groupsOf } from "./denoise_way.js";
 import { toBitmaps } from "./pictures.js";
-import { Player } from "./player.js";
-import { lostWords, standingWords } from "./run_words.js";
+import { RunBench } from "./run_bench.js";
 import { mountStage } from "./mounting.js";
 
 /** Streamlit calls this at each change of data or theme; the bench itself lives as long as the page. */
 export const mount = (component) => mountStage(Bench, component);
 
-class Bench {
+class Bench extends RunBench {
   constructor(parent) {
+    super();
     this.root = parent.querySelector(".denoising");
     this.root.classList.add("studio");
     this.decoder = new Decoder();
@@ -33,11 +33,8 @@ class Bench {
   }
 
   reset() {
-    this.snapshots = [];
-    this.tail = [];
-    this.index = 0;
-    this.following = true;
-    this.live = this.standing = this.picture = this.way = this.wayKey = null;
+    super.reset();
+    this.way = this.wayKey = null;
   }
 
   build() {
@@ -49,22 +46,15 @@ class Bench {
     this.source = new PictureCard(this);
     this.film = new Film((frame) => { this.time.play(0); this.seek(frame); }, () => this.report());
     this.time = new TimeBar((frame) => this.seek(frame), () => this.report());
-    this.note = element("div", { className: "note", hidden: true });
-    this.note.setAttribute("role", "status");
-    this.player = new Player({
-      seek: (index) => { this.following = false; this.index = index; this.showPicture(this.snapshots[index]); },
-      follow: () => { this.following = true; this.showPicture(this.live); },
-      command: (word) => this.socket?.send({ do: word }), settled: () => this.report(), copyLink: () => this.copyLink(),
-    });
+    this.buildPlayer();
     this.root.replaceChildren(this.tools.root, this.note, element("div", { className: "cards" }, this.states.root, this.beliefs.root, this.novelty.root, this.source.root), this.time.root, this.film.root, this.player.root);
   }
 
   // ---- what Python sends ----
 
   update(blob) {
-    const { numbers } = blob, isNew = numbers.run !== this.digest || numbers.attempt !== this.attempt, isFirst = !this.numbers;
-    this.colours = themeColours(this.root, numbers.themes);
-    this.root.style.cssText = Object.entries(this.colours).map(([k, v]) => `--${k}:${v}`).join(";");
+    const { numbers } = blob, isNew = this.isAnother(numbers), isFirst = !this.numbers;
+    this.takeColours(numbers);
     this.numbers = numbers;
     this.tools.describe(numbers);
     this.source.describe(numbers, blob.originals);
@@ -73,7 +63,7 @@ class Bench {
       this.source.set(numbers.place);
       this.wanted = { at: numbers.place.at, chain: numbers.place.chain };
     }
-    if (isNew) this.watch();
+    if (isNew) { this.turnTo(numbers); this.listen(); }
     if (blob.own && numbers.own_id !== this.ownId) {
       this.ownId = numbers.own_id;
       if (this.tools.task === "noise") this.tools.setTask("picture");
@@ -82,43 +72,14 @@ class Bench {
     this.refresh();
   }
 
-  watch() {
-    this.socket?.close();
-    this.digest = this.numbers.run;
-    this.attempt = this.numbers.attempt;
-    this.reset();
-    this.say("");
-    if (!this.digest) return;
-    this.socket = watchRun(this.digest, {
-      opened: () => { this.snapshots = []; this.tail = []; this.say(""); },
-      blob: (blob) => this.take(blob), text: (message) => this.hear(message), lost: (code, reason) => this.say(lostWords(code, reason)),
-    });
-  }
-
-  say(text) { [this.note.textContent, this.note.hidden] = [text, !text]; }
-
   // ---- what the run sends ----
 
-  take(blob) {
+  pictureOf(blob) {
     const { numbers } = blob;
-    const picture = { step: numbers.step, seconds: numbers.seconds, loss: numbers.losses.loss, metrics: numbers.metrics, keeps: numbers.has_weights, samples: blob.samples };
-    if (numbers.is_frame) this.tail.push(picture);
-    else { if (this.snapshots.at(-1)?.step === picture.step) this.snapshots.pop(); this.snapshots.push(picture); this.tail = []; }
-    this.updates = (this.updates ?? 0) + 1;
-    this.live = picture;
-    if (this.following) this.showPicture(picture); else this.refresh();
+    return { step: numbers.step, seconds: numbers.seconds, loss: numbers.losses.loss, metrics: numbers.metrics, keeps: numbers.has_weights, samples: blob.samples };
   }
 
-  hear(message) {
-    const before = this.standing;
-    if (message.type === "shared") { this.say("Others watch this run, so it goes on."); return; }
-    this.standing = message;
-    if (message.ended && before && !before.ended && !message.stored) this.tell.trigger("ended", `${this.digest}/${message.state}`);
-    if (message.ended) { this.following = false; this.index = this.snapshots.length - 1; this.showPicture(this.snapshots.at(-1)); this.ask(); }
-    const words = standingWords(message, before);
-    if (words !== null) this.say(words);
-    this.refresh();
-  }
+  stood(message) { if (message.ended) { this.toEnd(); this.ask(); } }
 
   showPicture(picture) {
     if (!picture) return;
@@ -127,7 +88,7 @@ class Bench {
   }
 
   /** The model can be asked at the end of a run that has ended. */
-  get canAsk() { return !!this.standing?.ended && this.index === this.snapshots.length - 1; }
+  get canAsk() { return this.isAtEnd; }
 
   whyNot() {
     if (!this.digest) return "Not trained yet: press Train.";
@@ -197,20 +158,8 @@ class Bench {
 
   refresh() {
     if (!this.colours) return;
-    const { picture, standing: s } = this;
-    this.player.show({
-      snapshots: this.snapshots, tail: this.tail, index: this.index, step: picture?.step ?? 0, steps: (s?.ended && this.snapshots.at(-1)?.step) || s?.steps || this.numbers.steps,
-      live: !!s && !s.stored, ended: s?.ended ?? false, following: this.following, paused: s?.state === "paused", status: this.status(), colours: this.colours,
-    });
+    this.showPlayer();
     this.isDirty = true;
-  }
-
-  status() {
-    const s = this.standing;
-    if (!s) return this.digest ? "opening the run" : "press Train to begin";
-    const words = { running: this.following ? "training" : "training goes on · play to catch up", queued: "waiting in the queue", paused: "training is paused", finished: `${(this.snapshots.at(-1)?.seconds ?? 0).toFixed(1)} s of training`, stopped: "stopped", diverged: "diverged", failed: "failed" };
-    const kind = s.stored ? `stored ${new Date(1000 * s.started).toISOString().slice(0, 10)} · ` : "";
-    return `${kind}${words[s.state]} · ${s.device || "no device yet"}${s.watchers > 1 ? ` · ${s.watchers} watching` : ""}`;
   }
 
   paint() {
@@ -247,18 +196,11 @@ class Bench {
 
   report() { if (this.numbers) this.tell.state("moment", { of: `${this.digest}/${this.attempt}`, ...this.where() }); }
 
-  async copyLink() {
+  copyLink() {
     this.report();
     const url = new URL(location.href), usual = this.numbers.usual;
     for (const [name, value] of Object.entries(this.where())) if (value !== usual[name]) url.searchParams.set(name, value); else url.searchParams.delete(name);
-    try { await navigator.clipboard.writeText(url.href); this.player.flash("link copied"); } catch { prompt("Copy this link:", url.href); }
-  }
-
-  close() {
-    cancelAnimationFrame(this.raf);
-    this.resizing.disconnect();
-    this.socket?.close();
-    this.decoder.close();
+    this.player.copy(url.href);
   }
 }
 

@@ -1,14 +1,14 @@
 // The studio of a game about pictures: wall, picture in hand, tools, monitor, player.
 
-import { Decoder, element, themeColours, watchRun } from "./live.js";
+import { Decoder, element } from "./live.js";
 import { Monitor } from "./game_monitor.js";
 import { PictureInHand } from "./game_picture.js";
 import { Tools } from "./game_tools.js";
 import { Wall } from "./game_wall.js";
 import { mountStage } from "./mounting.js";
 import { toBitmaps } from "./pictures.js";
-import { Player } from "./player.js";
-import { lostWords, standingWords } from "./run_words.js";
+import { RunBench } from "./run_bench.js";
+import { statusWords } from "./run_words.js";
 import { pathBetween } from "./strips.js";
 
 const REST = 140; // milliseconds without a change after which the costly questions are asked
@@ -16,8 +16,9 @@ const REST = 140; // milliseconds without a change after which the costly questi
 /** Streamlit calls this at each change of data or theme; the studio itself lives as long as the page. */
 export const mount = (component) => mountStage(GameStudio, component);
 
-class GameStudio {
+class GameStudio extends RunBench {
   constructor(parent) {
+    super();
     this.root = parent.querySelector(".gan_pictures");
     this.root.classList.add("studio");
     this.decoder = new Decoder();
@@ -32,11 +33,8 @@ class GameStudio {
   }
 
   reset() {
-    this.snapshots = [];
-    this.tail = [];
-    this.index = 0;
-    this.following = true;
-    this.live = this.standing = this.picture = this.latents = this.hand = this.near = this.z = this.other = this.latentsKey = null;
+    super.reset();
+    this.latents = this.hand = this.near = this.z = this.other = this.latentsKey = null;
     this.tools.forget();
   }
 
@@ -46,13 +44,7 @@ class GameStudio {
     this.tools = new Tools(this);
     this.monitor = new Monitor((name) => this.tell.trigger("cure", `${this.digest}/${name}/${Date.now()}`));
     this.wall.root.append(this.monitor.bars);
-    this.note = element("div", { className: "note", hidden: true });
-    this.note.setAttribute("role", "status");
-    this.player = new Player({
-      seek: (index) => { this.following = false; this.index = index; this.showPicture(this.snapshots[index]); },
-      follow: () => { this.following = true; this.showPicture(this.live); },
-      command: (word) => this.socket?.send({ do: word }), settled: () => this.report(), copyLink: () => this.copyLink(),
-    });
+    this.buildPlayer();
     this.player.track.title = "The discriminator's loss by step";
     this.root.replaceChildren(this.note, element("div", { className: "cards" }, this.wall.root, this.inHand.root, this.tools.root), this.player.root, this.monitor.root);
   }
@@ -60,13 +52,12 @@ class GameStudio {
   // ---- what Python sends ----
 
   update(blob) {
-    const { numbers } = blob, isNew = numbers.run !== this.digest || numbers.attempt !== this.attempt, isFirst = !this.numbers;
-    this.colours = themeColours(this.root, numbers.themes);
-    this.root.style.cssText = Object.entries(this.colours).map(([k, v]) => `--${k}:${v}`).join(";");
+    const { numbers } = blob, isNew = this.isAnother(numbers), isFirst = !this.numbers;
+    this.takeColours(numbers);
     const changed = !isFirst && (numbers.model !== this.numbers.model || numbers.dataset !== this.numbers.dataset);
     this.numbers = numbers;
     if (isFirst || changed) this.enter(changed ? numbers.usual : numbers.place);
-    if (isNew) this.watch();
+    if (isNew) { this.turnTo(numbers); this.listen(); }
     this.refresh();
   }
 
@@ -80,48 +71,19 @@ class GameStudio {
 
   get isStyled() { return (this.numbers?.sides.length ?? 0) > 0; }
 
-  watch() {
-    this.socket?.close();
-    this.digest = this.numbers.run;
-    this.attempt = this.numbers.attempt;
-    this.reset();
-    this.say("");
-    if (!this.digest) return;
-    this.socket = watchRun(this.digest, {
-      opened: () => { this.snapshots = []; this.tail = []; this.say(""); },
-      blob: (blob) => this.take(blob), text: (message) => this.hear(message), lost: (code, reason) => this.say(lostWords(code, reason)),
-    });
-  }
-
-  say(text) { [this.note.textContent, this.note.hidden] = [text, !text]; }
-
   // ---- what the run sends ----
 
-  take(blob) {
-    const { numbers } = blob, { losses } = numbers;
-    const picture = { step: numbers.step, seconds: numbers.seconds, loss: losses.discriminator_loss, losses, metrics: numbers.metrics, keeps: numbers.has_weights, samples: blob.samples, logits: blob.logits };
-    if (numbers.is_frame) { picture.metrics = this.snapshots.at(-1)?.metrics; this.tail.push(picture); }
-    else { if (this.snapshots.at(-1)?.step === picture.step) this.snapshots.pop(); this.snapshots.push(picture); this.tail = []; }
-    this.updates = (this.updates ?? 0) + 1;
-    this.live = picture;
-    if (this.following) this.showPicture(picture); else this.refresh();
+  pictureOf(blob) {
+    const { numbers } = blob, { losses } = numbers, metrics = numbers.is_frame ? this.snapshots.at(-1)?.metrics : numbers.metrics;
+    return { step: numbers.step, seconds: numbers.seconds, loss: losses.discriminator_loss, losses, metrics, keeps: numbers.has_weights, samples: blob.samples, logits: blob.logits };
   }
 
-  hear(message) {
-    const before = this.standing;
-    if (message.type === "shared") { this.say("Others watch this run, so it goes on."); return; }
-    this.standing = message;
-    if (message.ended && before && !before.ended && !message.stored) this.tell.trigger("ended", `${this.digest}/${message.state}`);
-    if (message.ended) {
-      this.following = false;
-      this.index = this.snapshots.length - 1;
-      if (this.wanted !== null) this.index = this.nearestTo(this.wanted);
-      this.wanted = null;
-      this.showPicture(this.snapshots[this.index]);
-    }
-    const words = standingWords(message, before);
-    if (words !== null) this.say(words);
-    this.refresh();
+  stood(message) {
+    if (!message.ended) return;
+    this.following = false;
+    this.index = this.wanted === null ? this.snapshots.length - 1 : this.nearestTo(this.wanted);
+    this.wanted = null;
+    this.showPicture(this.snapshots[this.index]);
   }
 
   nearestTo(step) { return this.snapshots.reduce((best, s, i) => (Math.abs(s.step - step) < Math.abs(this.snapshots[best].step - step) ? i : best), 0); }
@@ -253,23 +215,11 @@ class GameStudio {
 
   refresh() {
     if (!this.colours) return;
-    const { picture, standing: s } = this;
-    this.player.show({
-      snapshots: this.snapshots, tail: this.tail, index: this.index, step: picture?.step ?? 0, steps: this.lastStep,
-      live: !!s && !s.stored, ended: s?.ended ?? false, following: this.following, paused: s?.state === "paused", status: this.status(), colours: this.colours,
-    });
+    this.showPlayer();
     this.isDirty = true;
   }
 
-  get lastStep() { const s = this.standing; return (s?.ended && this.snapshots.at(-1)?.step) || s?.steps || this.numbers.steps; }
-
-  status() {
-    const s = this.standing;
-    if (!s) return this.digest ? "opening the run" : "press Train to begin";
-    const words = { running: this.following ? "training" : "training goes on · play to catch up", queued: "waiting in the queue", paused: "training is paused", finished: `${(this.snapshots.at(-1)?.seconds ?? 0).toFixed(0)} s of training`, stopped: "stopped", diverged: "diverged", failed: "failed" };
-    const kind = s.stored ? `stored ${new Date(1000 * s.started).toISOString().slice(0, 10)} · ` : "";
-    return `${kind}${words[s.state]} · ${s.device || "no device yet"}${s.watchers > 1 ? ` · ${s.watchers} watching` : ""}`;
-  }
+  status() { return statusWords(this, 0); }
 
   /** The discriminator's scale at this step: its middle, the means of three kinds, and logits as -1 ... 1. */
   scale() {
@@ -299,18 +249,15 @@ class GameStudio {
 
   report() { if (this.numbers) this.tell.state("moment", { of: `${this.digest}/${this.attempt}`, ...this.where() }); }
 
-  async copyLink() {
+  copyLink() {
     this.report();
     const url = new URL(location.href), usual = this.numbers.usual;
     for (const [name, value] of Object.entries(this.where())) if (value !== usual[name]) url.searchParams.set(name, value); else url.searchParams.delete(name);
-    try { await navigator.clipboard.writeText(url.href); this.player.flash("link copied"); } catch { prompt("Copy this link:", url.href); }
+    this.player.copy(url.href);
   }
 
   close() {
-    cancelAnimationFrame(this.raf);
     clearTimeout(this.resting);
-    this.resizing.disconnect();
-    this.socket?.close();
-    this.decoder.close();
+    super.close();
   }
 }

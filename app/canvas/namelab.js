@@ -1,12 +1,11 @@
 // The lab of names: a slider from one name to another, a map of all names, what is near, what the prior draws.
 
-import { Decoder, element, themeColours, wantsStillness, watchRun } from "./live.js";
+import { Decoder, element, wantsStillness } from "./live.js";
 import { NameMap } from "./name_map.js";
 import { CodeCard, NearList, Plates, RebuiltList, StepsList } from "./name_lists.js";
 import { between, dot, norm, principal, rowsOf } from "./name_paths.js";
 import { BigWord, spelling, titled } from "./name_word.js";
-import { Player } from "./player.js";
-import { lostWords, standingWords } from "./run_words.js";
+import { RunBench } from "./run_bench.js";
 import { mountStage } from "./mounting.js";
 
 const STEPS = 9;
@@ -22,8 +21,9 @@ const rounded = (z) => Array.from(z, (v) => Math.round(v * 1000) / 1000);
 /** Streamlit calls this at each change of data or theme; the lab itself lives as long as the page. */
 export const mount = (component) => mountStage(NameLab, component);
 
-class NameLab {
+class NameLab extends RunBench {
   constructor(parent) {
+    super();
     this.root = parent.querySelector(".namelab");
     this.decoder = new Decoder();
     this.t = 0;
@@ -40,11 +40,8 @@ class NameLab {
   }
 
   reset() {
-    this.snapshots = [];
-    this.tail = [];
-    this.index = 0;
-    this.following = true;
-    this.live = this.standing = this.picture = this.ends = this.z = this.codes = this.axes = this.liveAxes = this.steps = this.drawn = null;
+    super.reset();
+    this.ends = this.z = this.codes = this.axes = this.liveAxes = this.steps = this.drawn = null;
     this.near = [];
     this.isOff = false;
   }
@@ -62,13 +59,7 @@ class NameLab {
     this.code = new CodeCard();
     this.buildWay();
     this.buildTools();
-    this.note = element("div", { className: "note", hidden: true });
-    this.note.setAttribute("role", "status");
-    this.player = new Player({
-      seek: (index) => { this.following = false; this.index = index; this.showPicture(this.snapshots[index]); },
-      follow: () => { this.following = true; this.showPicture(this.live); },
-      command: (word) => this.socket?.send({ do: word }), settled: () => this.report(), copyLink: () => this.copyLink(),
-    });
+    this.buildPlayer();
     this.root.replaceChildren(this.between, this.buildCards(), this.note, this.player.root, this.buildLower());
   }
 
@@ -133,73 +124,32 @@ class NameLab {
 
   update(blob) {
     const { numbers } = blob, old = this.numbers;
-    this.colours = themeColours(this.root, numbers.themes);
-    this.root.style.cssText = Object.entries(this.colours).map(([k, v]) => `--${k}:${v}`).join(";");
+    this.takeColours(numbers);
     this.numbers = numbers;
     this.symbols = numbers.symbols;
     this.probe = rowsOf(blob.probe).map((tokens) => titled(spelling(tokens, this.symbols)));
     const isNewVisit = numbers.visit !== old?.visit;
     if (isNewVisit) { this.t = numbers.t ?? 0; this.way = numbers.way; this.wantedZ = numbers.z; this.wantsGlide = numbers.t === null && !numbers.z && !wantsStillness(); }
-    if (numbers.run !== this.digest || numbers.attempt !== this.attempt) this.watch(numbers);
+    if (this.isAnother(numbers)) { this.turnTo(numbers); this.listen(); }
     else if (isNewVisit || old.a !== numbers.a || old.b !== numbers.b) { this.isOff = false; this.askEnds(); }
     this.word.isMoving = true;
     this.refresh();
   }
 
-  watch({ run, attempt }) {
-    this.socket?.close();
-    this.digest = run;
-    this.attempt = attempt;
-    this.reset();
-    this.say("");
-    if (!run) return;
-    this.socket = watchRun(run, {
-      opened: () => { this.wasOpen = true; this.snapshots = []; this.tail = []; this.say(""); },
-      blob: (blob) => this.take(blob), text: (message) => this.hear(message), lost: (code, reason) => this.onLost(code, reason),
-    });
-  }
-
-  onLost(code, reason) {
-    this.say(lostWords(code, reason));
-  }
-
-  say(text) {
-    this.note.textContent = text;
-    this.note.hidden = !text;
-  }
-
   // ---- what the run sends ----
 
-  take(blob) {
+  pictureOf(blob) {
     const { numbers } = blob;
     const names = (array) => rowsOf(array).map((tokens) => titled(spelling(tokens, this.symbols)));
-    const picture = {
+    return {
       step: numbers.step, seconds: numbers.seconds, loss: numbers.losses.loss, metrics: numbers.metrics, keeps: numbers.has_weights,
       samples: names(blob.samples), rebuilt: names(blob.reconstructions), first: rowsOf(blob.samples)[0], kl: blob.kl.values, means: rowsOf(blob.means),
     };
-    if (numbers.is_frame) this.tail.push(picture);
-    else { if (this.snapshots.at(-1)?.step === picture.step) this.snapshots.pop(); this.snapshots.push(picture); this.tail = []; }
-    this.updates = (this.updates ?? 0) + 1;
-    this.live = picture;
-    if (this.following) this.showPicture(picture); else this.refresh();
   }
 
-  hear(message) {
-    const before = this.standing;
-    if (message.type === "shared") { this.say("Others watch this run, so it goes on."); return; }
-    this.standing = message;
-    if (message.ended && before && !before.ended && !message.stored) this.tell.trigger("ended", `${this.digest}/${message.state}`);
-    if (message.ended && !before?.ended) this.openEnded();
-    const words = standingWords(message, before);
-    if (words !== null) this.say(words);
-    this.refresh();
-  }
-
-  /** A run that has ended stands at its end, and its model can be asked. */
-  openEnded() {
-    this.following = false;
-    this.index = this.snapshots.length - 1;
-    this.showPicture(this.snapshots.at(-1));
+  stood(message, before) {
+    if (!message.ended || before?.ended) return;
+    this.toEnd();
     this.askEnds();
     this.askMap(0);
   }
@@ -216,7 +166,7 @@ class NameLab {
   }
 
   /** The model can be asked at the end of a run that has ended. */
-  get canAsk() { return !!this.standing?.ended && this.snapshots.length > 0 && this.index === this.snapshots.length - 1 && !this.following; }
+  get canAsk() { return this.isAtEnd && this.snapshots.length > 0 && !this.following; }
 
   // ---- questions to the model ----
 
@@ -472,29 +422,12 @@ class NameLab {
     return this.snapshots.filter((s) => s.step <= step && s.metrics.rate).at(-1)?.metrics;
   }
 
-  showPlayer() {
-    const s = this.standing;
-    this.player.show({
-      snapshots: this.snapshots, tail: this.tail, index: this.index, step: this.picture?.step ?? 0,
-      steps: (s?.ended && this.snapshots.at(-1)?.step) || s?.steps || this.numbers.steps, live: !!s && !s.stored, ended: s?.ended ?? false,
-      following: this.following, paused: s?.state === "paused", status: this.status(), colours: this.colours,
-    });
-  }
-
-  status() {
-    const s = this.standing;
-    if (!s) return this.digest ? "opening the run" : "press Train to begin";
-    const words = { running: this.following ? "training" : "training goes on · play to catch up", queued: "waiting in the queue", paused: "training is paused", finished: `${(this.snapshots.at(-1)?.seconds ?? 0).toFixed(1)} s of training`, stopped: "stopped", diverged: "diverged", failed: "failed" };
-    const kind = s.stored ? `stored ${new Date(1000 * s.started).toISOString().slice(0, 10)} · ` : "";
-    return `${kind}${words[s.state]} · ${s.device || "no device yet"}${s.watchers > 1 ? ` · ${s.watchers} watching` : ""}`;
-  }
-
   /** Tell Python where the visitor is, for the link; called when a hand lets go, never while it moves. */
   report() {
     this.tell.state("moment", { of: `${this.digest}/${this.attempt}`, t: this.t, way: this.way, z: this.isOff && this.z ? rounded(this.z) : null });
   }
 
-  async copyLink() {
+  copyLink() {
     this.report();
     const url = new URL(location.href), { searchParams: link } = url;
     link.set("a", this.numbers.a);
@@ -502,15 +435,12 @@ class NameLab {
     link.set("t", this.t);
     link.set("way", this.way);
     if (this.isOff && this.z) link.set("z", rounded(this.z).join(" ")); else link.delete("z");
-    try { await navigator.clipboard.writeText(url.href); this.player.flash("link copied"); } catch { prompt("Copy this link:", url.href); }
+    this.player.copy(url.href);
   }
 
   close() {
-    cancelAnimationFrame(this.raf);
     clearTimeout(this.resting);
-    this.resizing.disconnect();
-    this.socket?.close();
-    this.decoder.close();
+    super.close();
   }
 }
 

@@ -7,6 +7,15 @@ export function lostWords(code, reason) {
   return "The connection to the live lane is lost; trying again. If a proxy is in between, it must let WebSockets through.";
 }
 
+/** How a watched run stands, in one line under its player; the time of its training has so many digits. */
+export function statusWords({ digest, standing: s, snapshots, following }, digits = 1) {
+  if (!s) return digest ? "opening the run" : "press Train to begin";
+  const finished = `${(snapshots.at(-1)?.seconds ?? 0).toFixed(digits)} s of training`;
+  const words = { running: following ? "training" : "training goes on · play to catch up", queued: "waiting in the queue", paused: "training is paused", finished, stopped: "stopped", diverged: "diverged", failed: "failed" };
+  const kind = s.stored ? `stored ${new Date(1000 * s.started).toISOString().slice(0, 10)} · ` : "";
+  return `${kind}${words[s.state]} · ${s.device || "no device yet"}${s.watchers > 1 ? ` · ${s.watchers} watching` : ""}`;
+}
+
 /** What is to be said of a new standing; "" takes earlier words back, null leaves them. */
 export function standingWords({ reason, state, ahead }, before) {
   if (reason) return reason;

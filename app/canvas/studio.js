@@ -1,13 +1,12 @@
 // The studio of a latent space: a plane to drag in, what is decoded there, what each latent carries, what a sweep trades.
 
 import { DecodedCard } from "./decoded_card.js";
-import { Decoder, element, themeColours, watchRun } from "./live.js";
+import { Decoder, element } from "./live.js";
 import { DEAD, LatentList } from "./latent_list.js";
 import { LatentPlane, REACH, SIDE } from "./latent_plane.js";
 import { PaintPad } from "./paint_pad.js";
 import { difference, toBase64, toBitmap, toBitmaps } from "./pictures.js";
-import { Player } from "./player.js";
-import { lostWords, standingWords } from "./run_words.js";
+import { RunBench } from "./run_bench.js";
 import { namesOf, readPortrait, rowsOf } from "./portrait.js";
 import { Strips } from "./strips.js";
 import { Tradeoff } from "./tradeoff.js";
@@ -21,8 +20,9 @@ const round = (rows) => rows.map((row) => Array.from(row, (v) => Math.round(v * 
 /** Streamlit calls this at each change of data or theme; the studio itself lives as long as the page. */
 export const mount = (component) => mountStage(Studio, component);
 
-class Studio {
+class Studio extends RunBench {
   constructor(parent) {
+    super();
     this.parent = parent;
     this.root = parent.querySelector(".studio");
     this.decoder = new Decoder();
@@ -38,11 +38,8 @@ class Studio {
   }
 
   reset() {
-    this.snapshots = [];
-    this.tail = [];
-    this.index = 0;
-    this.following = true;
-    this.live = this.standing = this.picture = this.portrait = this.z = this.holes = this.chosen = this.ellipse = null;
+    super.reset();
+    this.portrait = this.z = this.holes = this.chosen = this.ellipse = null;
     this.names = [];
     this.kl = [];
     this.axes = [0, 1];
@@ -64,13 +61,7 @@ class Studio {
     this.planeTag = element("button", { type: "button", className: "tag", onclick: () => this.toggleAxes() });
     this.holesButton = element("button", { type: "button", className: "tag", title: "Where the codes of the data are denser (blue) and thinner (red) than the prior", onclick: () => this.toggleHoles() }, "holes");
     this.planeCap = element("div", { className: "cap" });
-    this.note = element("div", { className: "note", hidden: true });
-    this.note.setAttribute("role", "status");
-    this.player = new Player({
-      seek: (index) => { this.following = false; this.index = index; this.showPicture(this.snapshots[index]); },
-      follow: () => { this.following = true; this.showPicture(this.live); },
-      command: (word) => this.socket?.send({ do: word }), settled: () => this.report(), copyLink: () => this.copyLink(),
-    });
+    this.buildPlayer();
     const heading = (title, ...tags) => element("h3", {}, element("span", {}, title), element("span", { className: "tags" }, ...tags));
     this.root.replaceChildren(
       this.dial,
@@ -85,9 +76,8 @@ class Studio {
   // ---- what Python sends ----
 
   update(blob) {
-    const { numbers } = blob, isNew = numbers.run !== this.digest || numbers.attempt !== this.attempt;
-    this.colours = themeColours(this.root, numbers.themes);
-    this.root.style.cssText = Object.entries(this.colours).map(([k, v]) => `--${k}:${v}`).join(";");
+    const { numbers } = blob, isNew = this.isAnother(numbers);
+    this.takeColours(numbers);
     const old = this.numbers;
     this.numbers = numbers;
     this.members = numbers.members;
@@ -114,57 +104,29 @@ class Studio {
   }
 
   watch(numbers, old) {
-    this.socket?.close();
-    this.digest = numbers.run;
-    this.attempt = numbers.attempt;
     const isFirst = !old;
-    this.reset();
-    this.say("");
+    this.turnTo(numbers);
     if (isFirst || this.member >= this.members.length) this.member = Math.min(numbers.member ?? 0, this.members.length - 1);
     if (isFirst && numbers.tab) this.strips.tab = numbers.tab;
     this.wantedZ = isFirst ? numbers.z : null;
     this.label = numbers.classes.length && numbers.is_conditional ? 0 : -1;
-    if (!this.digest) { this.refresh(); return; }
-    this.socket = watchRun(this.digest, {
-      opened: () => { this.wasOpen = true; this.snapshots = []; this.tail = []; this.say(""); },
-      blob: (blob) => this.take(blob), text: (message) => this.hear(message), lost: (code, reason) => this.onLost(code, reason),
-    });
-  }
-
-  onLost(code, reason) {
-    this.say(lostWords(code, reason));
-  }
-
-  say(text) {
-    this.note.textContent = text;
-    this.note.hidden = !text;
+    if (!this.digest) this.refresh();
+    this.listen();
   }
 
   // ---- what the run sends ----
 
-  take(blob) {
+  pictureOf(blob) {
     const { numbers } = blob;
-    const picture = {
+    return {
       step: numbers.step, seconds: numbers.seconds, loss: numbers.losses.loss, metrics: numbers.metrics, keeps: numbers.has_weights,
       reconstructions: blob.reconstructions, samples: blob.samples, kl: rowsOf(blob.kl), means: blob.means,
     };
-    if (numbers.is_frame) this.tail.push(picture);
-    else { if (this.snapshots.at(-1)?.step === picture.step) this.snapshots.pop(); this.snapshots.push(picture); this.tail = []; }
-    this.updates = (this.updates ?? 0) + 1;
-    this.live = picture;
-    if (this.following) this.showPicture(picture); else this.refresh();
   }
 
-  hear(message) {
-    const before = this.standing;
-    this.standing = message;
-    if (message.type === "shared") { this.standing = before; this.say("Others watch this run, so it goes on."); return; }
-    if (message.ended && before && !before.ended && !message.stored) this.tell.trigger("ended", `${this.digest}/${message.state}`);
-    if (message.ended) { this.following = false; this.index = this.snapshots.length - 1; this.showPicture(this.snapshots.at(-1)); this.openPortrait(); }
-    const words = standingWords(message, before);
-    if (words !== null) this.say(words);
+  stood(message, before) {
+    if (message.ended) { this.toEnd(); this.openPortrait(); }
     if (!message.ended && !before && !this.strips.isUserChoice) this.strips.tab = "sweep";
-    this.refresh();
   }
 
   /** Show a snapshot or live picture: what a stored model cannot be asked for, it brings along. */
@@ -179,7 +141,7 @@ class Studio {
 
   /** The model can be asked at the end of a run that has ended. */
   get canDecode() {
-    return !!this.portrait && !!this.standing?.ended && this.index === this.snapshots.length - 1;
+    return !!this.portrait && this.isAtEnd;
   }
 
   takeKl(kl) {
@@ -432,18 +394,8 @@ class Studio {
     if (!this.portrait && this.kl.length) this.list.build(this.kl, this.names);
     if (!this.canDecode && this.strips.tab !== "sweep") this.strips.refresh();
     this.isStripDirty = true;
-    const picture = this.picture, s = this.standing;
-    this.player.show({
-      snapshots: this.snapshots, tail: this.tail, index: this.index, step: picture?.step ?? 0, steps: this.lastStep(),
-      live: !!s && !s.stored, ended: s?.ended ?? false, following: this.following, paused: s?.state === "paused", status: this.status(), colours: this.colours,
-      marks: this.overfitMarks(),
-    });
+    this.showPlayer({ marks: this.overfitMarks() });
     this.isDirty = true;
-  }
-
-  lastStep() {
-    const { steps, ended } = this.standing ?? {};
-    return (ended && this.snapshots.at(-1)?.step) || steps || this.numbers.steps;
   }
 
   /** The step of this model's best held-out bound, if training went on well beyond it. */
@@ -457,14 +409,6 @@ class Studio {
   lastMetrics() {
     const step = this.picture?.step ?? -1;
     return this.snapshots.filter((s) => s.step <= step && s.metrics.rate).at(-1)?.metrics;
-  }
-
-  status() {
-    const s = this.standing;
-    if (!s) return this.digest ? "opening the run" : "press Train to begin";
-    const words = { running: this.following ? "training" : "training goes on · play to catch up", queued: "waiting in the queue", paused: "training is paused", finished: `${(this.snapshots.at(-1)?.seconds ?? 0).toFixed(1)} s of training`, stopped: "stopped", diverged: "diverged", failed: "failed" };
-    const kind = s.stored ? `stored ${new Date(1000 * s.started).toISOString().slice(0, 10)} · ` : "";
-    return `${kind}${words[s.state]} · ${s.device || "no device yet"}${s.watchers > 1 ? ` · ${s.watchers} watching` : ""}`;
   }
 
   whyNoDecoding() {
@@ -517,19 +461,12 @@ class Studio {
     this.tell.state("moment", { of: `${this.digest}/${this.attempt}`, member: this.member, z: this.z ? round([this.z])[0] : null, tab: this.strips.tab });
   }
 
-  async copyLink() {
+  copyLink() {
     this.report();
     const url = new URL(location.href);
     url.searchParams.set("member", this.member);
     if (this.z) url.searchParams.set("z", round([this.z])[0].join(" "));
     url.searchParams.set("tab", this.strips.tab);
-    try { await navigator.clipboard.writeText(url.href); this.player.flash("link copied"); } catch { prompt("Copy this link:", url.href); }
-  }
-
-  close() {
-    cancelAnimationFrame(this.raf);
-    this.resizing.disconnect();
-    this.socket?.close();
-    this.decoder.close();
+    this.player.copy(url.href);
   }
 }
