@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -11,6 +12,7 @@ import streamlit as st
 import torch
 
 from app.canvas.picker import Tile, draw_picker
+from app.panels.experiment import open_link, use_usual
 from app.state import PageKeys, current_settings
 from engines.datasets import DATASETS, Examples, datasets_of
 from engines.datasets.own_images import MAX_UPLOAD, MIN_PICTURES, pack_pictures, read_square, uploads_folder
@@ -28,6 +30,16 @@ class OwnPicture:
 
     pixels: np.ndarray
     name: str
+
+
+def open_pictures(keys: PageKeys, query: Mapping[str, str], *, model: str, target: str) -> tuple[str, list[str]]:
+    """As `open_link`; what is no set of pictures gives way to the default one, with what is usual there."""
+    dataset, problems = open_link(keys, query, model=model, target=target)
+    if DATASETS[dataset].kind == "image":
+        return dataset, problems
+    problems.append(f"{DATASETS[dataset].title} is no set of pictures. The default, {target}, is shown.")
+    use_usual(keys, model, target)
+    return target, problems
 
 
 def pick_pictures(keys: PageKeys, current: str, *, without: tuple[str, ...] = ()) -> str:

@@ -21,14 +21,14 @@ from app.canvas.codebook import (
 )
 from app.panels.bounds import draw_bound_charts
 from app.panels.codes import draw_code_formula, draw_codes_code
-from app.panels.experiment import ShownRun, open_link, settings_texts, use_usual
+from app.panels.experiment import ShownRun, settings_texts, use_usual
 from app.panels.lessons import draw_experiments
-from app.panels.pictures import draw_own_picture, draw_own_set, examples_of, own_picture, pick_pictures
+from app.panels.pictures import draw_own_picture, draw_own_set, examples_of, open_pictures, own_picture, pick_pictures
 from app.panels.properties import draw_properties
 from app.panels.training import draw_controls
 from app.panels.visit import draw_problems, restart_with
 from app.state import PageKeys, keep_widgets, write_link
-from engines.datasets import DATASETS, Examples
+from engines.datasets import Examples
 from engines.errors import DataError
 from engines.models import MODELS
 from engines.settings import Settings
@@ -74,11 +74,7 @@ def open_visit() -> None:
     if KEYS.own("target") in st.session_state:
         return
     query = st.query_params.to_dict()
-    dataset, problems = open_link(KEYS, query, model=MODEL, target=FIRST)
-    if DATASETS[dataset].kind != "image":
-        problems.append(f"{DATASETS[dataset].title} is no set of pictures. The default, {FIRST}, is shown.")
-        dataset = FIRST
-        use_usual(KEYS, MODEL, dataset)
+    dataset, problems = open_pictures(KEYS, query, model=MODEL, target=FIRST)
     st.session_state[KEYS.own("place")] = place_of_link(query, problems)
     st.session_state[KEYS.own("problems")] = problems
     st.session_state[KEYS.own("target")] = dataset

@@ -11,7 +11,6 @@ from app.canvas.gan_pictures import GamePlace, GameView, draw_game, game_place_o
 from app.panels.experiment import (
     ShownRun,
     described_experiment,
-    open_link,
     settings_texts,
     start_training,
     use_usual,
@@ -25,12 +24,12 @@ from app.panels.gan_pictures import (
     sides_of,
 )
 from app.panels.lessons import draw_experiments
-from app.panels.pictures import draw_own_set, examples_of, pick_pictures
+from app.panels.pictures import draw_own_set, examples_of, open_pictures, pick_pictures
 from app.panels.properties import draw_properties
 from app.panels.training import draw_controls
 from app.panels.visit import draw_problems, restart_with
 from app.state import PageKeys, current_settings, keep_widgets, store_settings, write_link
-from engines.datasets import DATASETS, Examples
+from engines.datasets import Examples
 from engines.errors import DataError
 from engines.gan.picture_gan import COLLAPSED, PictureGanSettings
 from engines.gan.style_gan import StyleGanSettings
@@ -80,12 +79,8 @@ def open_visit() -> None:
     if model not in GAMES:
         problems.append(f"Expected one of {', '.join(GAMES)} after game=, got {model[:20]!r}. The first is shown.")
         model = "picture_gan"
-    dataset, more = open_link(KEYS, query, model=model, target=FIRST)
+    dataset, more = open_pictures(KEYS, query, model=model, target=FIRST)
     problems += more
-    if DATASETS[dataset].kind != "image":
-        problems.append(f"{DATASETS[dataset].title} is no set of pictures. The default, {FIRST}, is shown.")
-        dataset = FIRST
-        use_usual(KEYS, model, dataset)
     st.session_state[KEYS.own("place")] = game_place_of_link(query, problems)
     st.session_state[KEYS.own("problems")] = problems
     st.session_state[KEYS.own("model")] = model

@@ -10,14 +10,14 @@ import streamlit as st
 
 from app.canvas.studio import Member, Place, StudioView, draw_studio, read_place
 from app.panels.bounds import draw_bound_charts, draw_bound_formula, draw_model_code
-from app.panels.experiment import ShownRun, open_link, settings_texts, use_usual
+from app.panels.experiment import ShownRun, settings_texts, use_usual
 from app.panels.lessons import draw_experiments
-from app.panels.pictures import draw_own_picture, draw_own_set, examples_of, own_picture, pick_pictures
+from app.panels.pictures import draw_own_picture, draw_own_set, examples_of, open_pictures, own_picture, pick_pictures
 from app.panels.properties import draw_properties
 from app.panels.training import draw_controls
 from app.panels.visit import draw_problems, restart_with
 from app.state import PageKeys, keep_widgets, write_link
-from engines.datasets import DATASETS, Examples
+from engines.datasets import Examples
 from engines.errors import DataError
 from engines.models import MODELS
 from engines.probes import N_EXAMPLES, N_PICTURES
@@ -60,11 +60,7 @@ def open_visit() -> None:
         return
     query = st.query_params.to_dict()
     model = "conditional_vae" if query.get("kind") == "conditional_vae" else "vae"
-    dataset, problems = open_link(KEYS, query, model=model, target=FIRST)
-    if DATASETS[dataset].kind != "image":
-        problems.append(f"{DATASETS[dataset].title} is no set of pictures. The default, {FIRST}, is shown.")
-        dataset = FIRST
-        use_usual(KEYS, model, dataset)
+    dataset, problems = open_pictures(KEYS, query, model=model, target=FIRST)
     st.session_state[KEYS.own("model")] = model
     st.session_state[KEYS.own("place")] = place_of_link(query)
     st.session_state[KEYS.own("problems")] = problems
