@@ -157,7 +157,7 @@ class PicturesStage {
   async copyLink() {
     this.report();
     await new Promise((done) => setTimeout(done, 400)); // the page writes the address
-    try { await navigator.clipboard.writeText(location.href); this.run.player.flash("link copied"); } catch { prompt("Copy this link:", location.href); }
+    this.run.player.copy(location.href);
   }
 
   close() {

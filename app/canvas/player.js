@@ -152,6 +152,11 @@ export class Player {
     this.draw();
   }
 
+  /** Copy a link; where a browser has no clipboard, outside of https and localhost, show it. */
+  async copy(href) {
+    try { await navigator.clipboard.writeText(href); this.flash("link copied"); } catch { prompt("Copy this link:", href); }
+  }
+
   /** Say something for two seconds where the status stands. */
   flash(text) {
     this.status.textContent = text;

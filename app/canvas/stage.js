@@ -426,18 +426,13 @@ export class Stage {
   ownLink() { return {}; }
 
   /** The page's address with this very step and temperature in it. */
-  async copyLink() {
+  copyLink() {
     const url = new URL(location.href);
     const step = this.following || this.player.isPlaying ? null : this.current?.step;
     if (step === null || step === undefined) url.searchParams.delete("at"); else url.searchParams.set("at", step);
     if (this.temperature === 1) url.searchParams.delete("temperature"); else url.searchParams.set("temperature", this.temperature);
     for (const [name, text] of Object.entries(this.ownLink())) if (text === null) url.searchParams.delete(name); else url.searchParams.set(name, text);
-    try {
-      await navigator.clipboard.writeText(url.href);
-      this.player.flash("link copied");
-    } catch { // no clipboard outside https and localhost
-      prompt("Copy this link:", url.href);
-    }
+    this.player.copy(url.href);
   }
 
   close() {
