@@ -27,6 +27,7 @@ FORMULA = (
 )
 POWER = r"w \sum_f \frac{(P_{\text{student}}(f) - P_{\text{data}}(f))^2}{\sum_f P_{\text{data}}(f)^2}"
 PAIRS = r"v \, \mathbb{E}_z \Big| rac{x_{	ext{student}}(z) - x_{	ext{teacher}}(z)}{\sigma} \Big|^2"
+TERMS = {"power": POWER, "pair": PAIRS}
 BEST = {"distillation": ("distillation", "moons"), "tone_distillation": ("tone_distillation", "tones")}
 HUGE = 1e4  # nats from which on a number is written with an exponent
 
@@ -59,8 +60,8 @@ def nats(value: float, digits: int = 3) -> str:
 
 def draw_distillation_formula(experiment: Experiment, run: Run | None) -> None:
     """What the student minimises, and the numbers of the run's end."""
-    weights = {"w": float(experiment.settings.get("power_weight", 0.0)), "v": float(experiment.settings["pair_weight"])}
-    st.latex(FORMULA + "".join(" + " + term for term, weight in zip((POWER, PAIRS), weights.values()) if weight))
+    weights = {name: float(experiment.settings.get(f"{name}_weight", 0.0)) for name in TERMS}
+    st.latex(FORMULA + "".join(f" + {TERMS[name]}" for name, weight in weights.items() if weight))
     found = last_measures(run)
     if "distilled_kl" not in found or "student_sample_ms" not in found:
         st.caption("Once a run has ended, its numbers stand here.")
@@ -82,7 +83,7 @@ def _words(weights: Mapping[str, float]) -> str:
         "Both log densities are exact; each KL is an estimate, on own samples of the student or on held-out "
         "data, with its standard error. "
     )
-    if not weights["v"]:
+    if not weights["pair"]:
         said += (
             "The student minimises the first line alone, so it may leave out what the teacher can do: then the last "
             "line is large, while the first is small."
@@ -90,9 +91,9 @@ def _words(weights: Mapping[str, float]) -> str:
     else:
         said += (
             f"The first half of its time the student looks only at pairs of noise and what the teacher has made of it, "
-            f"then at the divergence as well; their weight v is {weights['v']:g}."
+            f"then at the divergence as well; their weight v is {weights['pair']:g}."
         )
-    return said + (f" The power term has weight w = {weights['w']:g}." if weights["w"] else "")
+    return said + (f" The power term has weight w = {weights['power']:g}." if weights["power"] else "")
 
 
 def draw_clock_table(run: Run | None) -> None:

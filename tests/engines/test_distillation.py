@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from engines.cli.export import build_script
 from engines.datasets import DATASETS
@@ -227,7 +227,7 @@ def test_pairs_are_nil_for_a_student_that_makes_what_its_teacher_makes() -> None
     off = lambda: float(model.off_on_pairs(100, make_rng(0)).detach())  # noqa: E731
     for net in model.modules():
         if isinstance(net, MaskedMlp):
-            net.net[-1].weight.data.zero_()
+            nn.init.zeros_(cast(Any, net.net[-1]).weight)
     assert off() == pytest.approx(0, abs=1e-20)
     inner: Any = model.layers[1]
     inner.layer.net.net[-1].bias.data.copy_(torch.tensor([0.5, 0.0]).repeat(LENGTH))
