@@ -110,6 +110,11 @@ class Flow(nn.Module):
         return ways
 
     @property
+    def rows_are_alike(self) -> bool:
+        """Whether a row of noise becomes the same point wherever it stands: a mixture gives each row a centre."""
+        return isinstance(self.base, Gaussian)
+
+    @property
     def layer_names(self) -> tuple[str, ...]:
         """What each layer is called, from the data side to the latent side."""
         return tuple(layer.name for layer in self._chain())

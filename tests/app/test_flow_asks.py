@@ -26,6 +26,7 @@ from app.live.asks.flow import (
     n_ways,
     particles_of,
 )
+from app.live.asks.plane import SamplesAsk
 from app.panels.flows_model import FLOWS
 from engines.datasets import DATASETS, Density
 from engines.errors import SettingError
@@ -124,6 +125,18 @@ def test_particles_begin_and_end_where_the_samples_of_their_temperature_do(flow:
             assert heated["windows"].shape == film["windows"].shape
     assert found[2]["particles"] == pytest.approx(film["particles"], abs=1e-2, rel=2e-3)
     assert (found[3]["windows"][0] >= film["windows"][0])[1::2].all()  # hot particles are not cut off
+
+
+@pytest.mark.parametrize("base", ["gaussian", "mixture"])
+def test_what_one_visitor_sees_does_not_depend_on_who_else_asks(base: str, stored: Run) -> None:
+    """A mixture gives each row of noise a centre by its place: visitors' rows must not be counted on."""
+    spec = MODELS["realnvp"]
+    flow: Flow = spec.build(replace(spec.settings(), **{"base": base}), MOONS)
+    asks = [SamplesAsk("r", None, temperature, 20) for temperature in (0.5, 1.0)]
+    together = SamplesAsk.answer(flow, stored, asks)
+    for ask in asks:
+        alone = SamplesAsk.answer(flow, stored, [ask])[ask]
+        assert np.array_equal(alone["samples"], together[ask]["samples"])
 
 
 @pytest.mark.parametrize("far", [1e4, FARTHEST])

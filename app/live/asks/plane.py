@@ -58,9 +58,12 @@ class SamplesAsk:
 
     @staticmethod
     def answer(model: Any, run: Run, asks: Sequence[SamplesAsk]) -> dict[SamplesAsk, Arrays]:
-        """Samples at several temperatures in one pass."""
-        noise = torch.cat([ask.temperature * fixed_noise(ask.n) for ask in asks])
-        points = model.decode_noise(noise).split([ask.n for ask in asks])
+        """Samples at several temperatures, in one pass where a row's place among the others does not matter."""
+        noises = [ask.temperature * fixed_noise(ask.n) for ask in asks]
+        if getattr(model, "rows_are_alike", True):
+            points = model.decode_noise(torch.cat(noises)).split([ask.n for ask in asks])
+        else:
+            points = [model.decode_noise(noise) for noise in noises]
         return {ask: as_picture({"samples": to_numpy(part)}) for ask, part in zip(asks, points, strict=True)}
 
 
