@@ -14,7 +14,7 @@ from app.panels.charts import show_drawing
 from app.panels.numbers import script_of
 from app.theme import ROLES
 from engines.datasets.tones import PITCHES
-from engines.flows.distillation import Distillation
+from engines.flows.distillation import PAIRS_SHARE, Distillation
 from engines.flows.tone_distillation import ToneDistillation
 from engines.models import MODELS
 from engines.settings import Settings
@@ -26,7 +26,7 @@ FORMULA = (
     r"\mathbb{E}_{x \sim \text{student}} \big[ \log p_{\text{student}}(x) - \log p_{\text{teacher}}(x) \big]"
 )
 POWER = r"w \sum_f \frac{(P_{\text{student}}(f) - P_{\text{data}}(f))^2}{\sum_f P_{\text{data}}(f)^2}"
-PAIRS = r"v \, \mathbb{E}_z \Big| rac{x_{	ext{student}}(z) - x_{	ext{teacher}}(z)}{\sigma} \Big|^2"
+PAIRS = r"v \, \mathbb{E}_z \Big| \frac{x_{\text{student}}(z) - x_{\text{teacher}}(z)}{\sigma} \Big|^2"
 TERMS = {"power": POWER, "pair": PAIRS}
 BEST = {"distillation": ("distillation", "moons"), "tone_distillation": ("tone_distillation", "tones")}
 HUGE = 1e4  # nats from which on a number is written with an exponent
@@ -90,8 +90,8 @@ def _words(weights: Mapping[str, float]) -> str:
         )
     else:
         said += (
-            f"The first half of its time the student looks only at pairs of noise and what the teacher has made of it, "
-            f"then at the divergence as well; their weight v is {weights['pair']:g}."
+            f"For the first {100 * PAIRS_SHARE:.0f} % of its time the student looks only at pairs of noise and what "
+            f"the teacher has made of it, then at the divergence as well; their weight v is {weights['pair']:g}."
         )
     return said + (f" The power term has weight w = {weights['power']:g}." if weights["power"] else "")
 

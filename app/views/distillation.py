@@ -52,7 +52,8 @@ def draw_page() -> None:
     st.caption(
         "An autoregressive flow makes a sample one number after the other, each waiting for those before it. Turned "
         "round, such a flow makes all at once, but learns slowly from data. So the first learns from the data, and the "
-        "second from the first, on samples of its own: as in Parallel WaveNet."
+        "second from the first: from pairs of noise and what the teacher made of it, then on samples of its own, as in "
+        "Parallel WaveNet."
     )
     part = choose_part()
     target = choose_target(part)

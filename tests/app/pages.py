@@ -29,6 +29,8 @@ def opener(file: str, *, usual: Mapping[str, str] | None = None) -> Open:
 
 def checked(page: AppTest) -> AppTest:
     assert not page.exception, page.exception[0].message
+    # Of a "\frac" or "\text" that was not written raw a control character is left, which no formula has.
+    assert not [box.value for box in page.latex if any(ord(letter) < 32 and letter != "\n" for letter in box.value)]
     return page
 
 
