@@ -4,7 +4,6 @@ import { nats } from "./bound_line.js";
 import { binColours, drawFilm, Film, RING_NAMES } from "./flow_film.js";
 import { signed } from "./flow_ledger.js";
 import { element, sharpen, wantsStillness } from "./live.js";
-import { stageOf } from "./mounting.js";
 import { icon } from "./player.js";
 
 const SMOOTHING = 90; // ms: how fast the film approaches that of another step
@@ -21,10 +20,10 @@ const PARTS = {
 };
 const RINGS = { all: "All particles", inner: "Only the third that began nearest to the middle of the base", middle: "Only the third in between", outer: "Only the third that began farthest out" };
 
-/** handlers: toggle(name), ring(name), settled() when a hand lets go. */
+/** stage: whose temperature the particles have, and whom they ask; handlers: toggle(name), ring(name), settled() when a hand lets go. */
 export class Layers {
-  constructor(handlers) {
-    this.handlers = handlers;
+  constructor(stage, handlers) {
+    Object.assign(this, { stage, handlers });
     this.films = new Map();
     this.t = null;
     this.isChosen = false;
@@ -124,8 +123,8 @@ export class Layers {
 
   /** Let the particles begin at the temperature of the stage's samples; the grid stays. */
   follow() {
-    const stage = stageOf(this.root);
-    if (!stage || !this.goal) return;
+    const { stage } = this;
+    if (!this.goal) return;
     const { digest, temperature } = stage, { step } = this, wanted = `${step} ${temperature}`;
     if (wanted === this.followed) return;
     const isMoved = temperature !== this.temperature, order = this.asks = (this.asks ?? 0) + 1;

@@ -34,7 +34,7 @@ class FlowStage extends Stage {
   }
 
   arrange(root) {
-    this.layers = new Layers({ toggle: (name) => this.toggle(name), ring: (ring) => this.choose({ ring }), settled: () => { if (this.numbers) this.report(); } });
+    this.layers = new Layers(this, { toggle: (name) => this.toggle(name), ring: (ring) => this.choose({ ring }), settled: () => { if (this.numbers) this.report(); } });
     const choice = (name, title) => element("button", { type: "button", title, onclick: () => this.toggle(name) }, name);
     this.overlays = Object.fromEntries(Object.entries(OVERLAYS).map(([name, title]) => [name, choice(name, title)]));
     const box = element("div", { className: "choice" }, ...Object.values(this.overlays));

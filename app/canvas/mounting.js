@@ -4,11 +4,6 @@ import { unpack } from "./live.js";
 
 const living = new WeakMap();
 
-/** The object of the place in which a node lies; undefined while it lies in none. */
-export function stageOf(node) {
-  for (let at = node; at; at = at.parentNode ?? at.host) if (living.has(at)) return living.get(at);
-}
-
 /** What a canvas's `mount` does at each change of data or theme; the object itself lives as long as the page. */
 export function mountStage(Kind, { parentElement, data, setStateValue, setTriggerValue }) {
   let stage = living.get(parentElement);
