@@ -146,8 +146,8 @@ export class Portrait {
   }
 
   /** A way: what has been walked strong, what comes faint; a dot for each step where steps are far enough apart. */
-  paintWay({ c, x, y, at, colours, isDragging }, { places, hue, isOwn, isFlow }) {
-    const n = places.length / 2 - 1, now = isDragging ? n : Math.min(n, at), whole = Math.floor(now);
+  paintWay({ c, x, y, at, colours }, { places, hue, isOwn, isFlow }) {
+    const n = places.length / 2 - 1, now = Math.min(n, at), whole = Math.floor(now);
     const line = (from, to) => { c.beginPath(); for (let i = from; i <= to; i++) c.lineTo(x(places[2 * i]), y(places[2 * i + 1])); c.stroke(); };
     c.lineJoin = "round";
     c.strokeStyle = c.fillStyle = hue;
