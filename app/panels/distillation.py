@@ -22,7 +22,7 @@ from engines.training import Experiment
 from engines.training.run import Run
 
 FORMULA = (
-    r"\text{KL}(\text{student} \,\|\, \text{teacher}) = "
+    r"\text{KL}(\text{student} \,\|\, \text{teacher}) &= "
     r"\mathbb{E}_{x \sim \text{student}} \big[ \log p_{\text{student}}(x) - \log p_{\text{teacher}}(x) \big]"
 )
 POWER = r"w \sum_f \frac{(P_{\text{student}}(f) - P_{\text{data}}(f))^2}{\sum_f P_{\text{data}}(f)^2}"
@@ -61,7 +61,9 @@ def nats(value: float, digits: int = 3) -> str:
 def draw_distillation_formula(experiment: Experiment, run: Run | None) -> None:
     """What the student minimises, and the numbers of the run's end."""
     weights = {name: float(experiment.settings.get(f"{name}_weight", 0.0)) for name in TERMS}
-    st.latex(FORMULA + "".join(f" + {TERMS[name]}" for name, weight in weights.items() if weight))
+    more = "".join(rf" \\ &\quad + {TERMS[name]}" for name, weight in weights.items() if weight)
+    loss = r" \\ \text{loss} &= \text{KL}" + more if more else ""
+    st.latex(rf"\begin{{aligned}} {FORMULA}{loss} \end{{aligned}}")
     found = last_measures(run)
     if "distilled_kl" not in found or "student_sample_ms" not in found:
         st.caption("Once a run has ended, its numbers stand here.")
