@@ -18,8 +18,6 @@ from engines.nets.by_hand import slopes, slopes_by_autograd, walk
 
 LIMITS = (-CONDITIONER_LIMIT, CONDITIONER_LIMIT)
 N_OWN = 4  # tensors that a step keeps beside its conditioner's trail
-hardtanh_backward = torch.ops.aten.hardtanh_backward.default
-tanh_backward = torch.ops.aten.tanh_backward.default
 
 
 class Step(NamedTuple):
@@ -89,10 +87,10 @@ def _back(
         weights, own = weights[:-n_own], weights[-n_own:]
         trails, (kept, moved, share, scale, *trail) = trails[:-n_kept], trails[-n_kept:]
         of_kept, of_moved = (first, last) if moves_last else (last, first)
-        of_raw = tanh_backward(torch.addcmul(log_det, of_moved, moved), share) * scale_cap
+        of_raw = torch.ops.aten.tanh_backward(torch.addcmul(log_det, of_moved, moved), share) * scale_cap
         of_moved = of_moved * scale
         of_seen, *of_own = slopes(torch.cat([-of_moved, of_raw], 1), own, trail)
-        of_kept = of_kept + hardtanh_backward(of_seen, kept, *LIMITS)
+        of_kept = of_kept + torch.ops.aten.hardtanh_backward(of_seen, kept, *LIMITS)
         first, last = (of_kept, of_moved) if moves_last else (of_moved, of_kept)
         of_weights.append(of_own)
     return [first, last, *(slope for of_own in reversed(of_weights) for slope in of_own)]

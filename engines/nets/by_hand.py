@@ -14,8 +14,6 @@ from torch import Tensor, nn
 from torch.autograd import Function
 from torch.nn.functional import linear, silu
 
-silu_backward = torch.ops.aten.silu_backward.default
-
 
 def is_worth_it() -> bool:
     """Whether there will be a gradient that no compiler sees to."""
@@ -66,7 +64,7 @@ def slopes(slope: Tensor, weights: Sequence[Tensor], trail: Sequence[Tensor]) ->
         found += [slope.sum(0), slope.t() @ trail[i]]
         slope = slope @ weights[i]
         if i:
-            slope = silu_backward(slope, trail[i - 1])
+            slope = torch.ops.aten.silu_backward(slope, trail[i - 1])
     return [slope, *reversed(found)]
 
 

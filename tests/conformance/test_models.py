@@ -112,10 +112,13 @@ def test_each_capability_is_there_or_explained(key: str) -> None:
 
 
 @each_pair
-def test_three_steps_move_every_parameter(key: str, dataset: str) -> None:
-    trainer = Trainer(Experiment.default(key, dataset, steps=3, batch_size=64), device="cpu")
+def test_a_few_steps_move_every_parameter(key: str, dataset: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Three, or where phases take turns five: the last layer of a net that begins silent has to move first."""
+    monkeypatch.setattr("engines.flows.distillation.N_PAIRS", 64)
+    steps = 3 if all(phase.span == (0.0, 1.0) for phase in build(key, dataset).phases()) else 5
+    trainer = Trainer(Experiment.default(key, dataset, steps=steps, batch_size=64), device="cpu")
     before = {name: value.detach().clone() for name, value in trainer.model.named_parameters()}
-    for _ in range(3):
+    while not trainer.is_done:
         trainer.advance()
     unmoved = [name for name, value in trainer.model.named_parameters() if torch.equal(value, before[name])]
     assert not unmoved
@@ -131,12 +134,21 @@ def test_every_parameter_receives_a_gradient(key: str, dataset: str) -> None:
         assert not missing, phase.name
 
 
+def overlap(one: tuple[float, float], other: tuple[float, float]) -> bool:
+    return max(one[0], other[0]) < min(one[1], other[1])
+
+
 @each_model
-def test_phases_own_every_parameter_once(key: str) -> None:
+def test_phases_own_every_parameter_once_at_a_time(key: str) -> None:
     model = build(key)
-    owned = [id(parameter) for phase in model.phases() for parameter in phase.parameters]
-    assert len(owned) == len(set(owned))
-    assert set(owned) == {id(parameter) for parameter in model.parameters() if parameter.requires_grad}
+    phases = model.phases()
+    owned = [[id(parameter) for parameter in phase.parameters] for phase in phases]
+    for i, phase in enumerate(phases):
+        together = owned[i] + [one for k in range(i) if overlap(phases[k].span, phase.span) for one in owned[k]]
+        assert len(together) == len(set(together))
+    assert {one for own in owned for one in own} == {
+        id(parameter) for parameter in model.parameters() if parameter.requires_grad
+    }
 
 
 def global_sources() -> tuple[Any, ...]:
