@@ -1,7 +1,7 @@
 // The stage of CycleGAN on pictures: each picture, what it is turned into, its way back, and its true counterpart.
 
 import { Decoder, element, sharpen, themeColours, wantsStillness } from "./live.js";
-import { WatchedRun } from "./cycle_run.js";
+import { WatchedRun } from "./watched_run.js";
 import { MappingTime } from "./cycle_time.js";
 import { mountStage } from "./mounting.js";
 import { difference, stamp, toBase64, toBitmap, toBitmaps } from "./pictures.js";
@@ -29,7 +29,7 @@ class PicturesStage {
   forget() { this.answers = [null, null]; this.ownAnswers = [null, null]; this.askedFor = ""; }
 
   build() {
-    this.run = new WatchedRun({ shown: () => this.refresh(), say: (text) => this.say(text), ended: (text) => this.tell.trigger("ended", text), settled: () => this.report(), copyLink: () => this.copyLink() });
+    this.run = new WatchedRun({ shown: () => this.refresh(), say: (text) => this.say(text), ended: (text) => this.tell.trigger("ended", text), settled: () => this.report(), copyLink: () => this.copyLink() }, (losses) => losses.generator_loss);
     this.time = new MappingTime({ moved: () => { this.isDirty = true; }, settled: () => this.report() }, ["original", "translated", "there and back"]);
     this.idea = element("p", { className: "idea" });
     this.moreButton = element("button", { type: "button", className: "chip", onclick: () => { this.first = (this.first + SHOWN) % 60; this.forget(); this.refresh(); } }, "Other faces");
@@ -54,7 +54,7 @@ class PicturesStage {
     this.colours = themeColours(this.root, numbers.themes);
     this.root.style.cssText = Object.entries(this.colours).map(([k, v]) => `--${k}:${v}`).join(";");
     if (isNewVisit) this.time.set(numbers.place.time);
-    if (numbers.run !== this.run.digest || numbers.attempt !== this.run.attempt) {
+    if (this.run.isAnother(numbers)) {
       this.forget();
       this.opens = isNewVisit && numbers.place.time === 1 && !wantsStillness();
       this.run.open(numbers.run, numbers.attempt, numbers.steps, isNewVisit ? numbers.place.step : null);
@@ -87,7 +87,7 @@ class PicturesStage {
 
   refresh() {
     if (!this.colours) return;
-    this.run.refresh(this.colours);
+    this.run.showPlayer({ colours: this.colours });
     this.ask();
     for (const lane of this.lanes) this.showFacts(lane);
     if (this.opens && this.answers[0]) { this.opens = false; this.time.set(0); this.time.play(1); }

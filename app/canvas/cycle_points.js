@@ -2,7 +2,7 @@
 
 import { element, themeColours, watchRun, wantsStillness } from "./live.js";
 import { FlightPanel, domainOf, huesOf, wheelOf } from "./cycle_flight.js";
-import { WatchedRun } from "./cycle_run.js";
+import { WatchedRun } from "./watched_run.js";
 import { MappingTime } from "./cycle_time.js";
 import { Choice } from "./score_controls.js";
 import { mountStage } from "./mounting.js";
@@ -26,7 +26,7 @@ class PointsStage {
   }
 
   build() {
-    this.run = new WatchedRun({ shown: () => this.refresh(), say: (text) => this.say(text), ended: (text) => this.tell.trigger("ended", text), settled: () => this.report(), copyLink: () => this.copyLink() });
+    this.run = new WatchedRun({ shown: () => this.refresh(), say: (text) => this.say(text), ended: (text) => this.tell.trigger("ended", text), settled: () => this.report(), copyLink: () => this.copyLink() }, (losses) => losses.generator_loss);
     this.time = new MappingTime({ moved: () => { this.isDirty = true; }, settled: () => this.report() }, ["", "", ""]);
     this.ways = new Choice("Direction", (way) => { this.way = way; this.turn(); this.time.play(); this.report(); });
     this.panels = { shown: new FlightPanel("This run"), beside: new FlightPanel("Beside it") };
@@ -52,7 +52,7 @@ class PointsStage {
       this.way = numbers.place.way;
       this.time.set(numbers.place.time);
     }
-    if (numbers.run !== this.run.digest || numbers.attempt !== this.run.attempt) this.watch(isNewVisit ? numbers.place.step : null, isNewVisit && numbers.place.time === 1);
+    if (this.run.isAnother(numbers)) this.watch(isNewVisit ? numbers.place.step : null, isNewVisit && numbers.place.time === 1);
     if (numbers.beside !== this.besideDigest) this.watchBeside();
     this.turn();
   }
@@ -85,7 +85,7 @@ class PointsStage {
 
   refresh() {
     if (!this.scene) return;
-    this.run.refresh(this.colours);
+    this.run.showPlayer({ colours: this.colours });
     const { numbers } = this, weight = (w) => (w ? `with the cycle, λ = ${w}` : "without the cycle");
     this.panels.shown.title.textContent = `This run: ${weight(numbers.weight)}`;
     this.panels.shown.tag.textContent = this.run.picture ? `step ${this.run.picture.step.toLocaleString("en")}` : "";

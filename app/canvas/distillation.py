@@ -13,6 +13,8 @@ from app.canvas.told import told_moment
 from app.theme import both_themes
 from engines.training.snapshot import pack
 
+Mark = tuple[int, str]
+
 _mount_points = lane_component("distillation_points", styles=("stage", "distillation"), states=("moment", "lane"))
 _mount_sound = lane_component("distillation_sound", styles=("stage", "distillation"), states=("moment", "lane"))
 
@@ -23,13 +25,15 @@ class DistillationStageView(StageView):
 
     Attributes:
         handover: Step from which the student learns.
+        marks: Where the training takes a turn: steps, with a few words each.
     """
 
     handover: int = 0
+    marks: tuple[Mark, ...] = ()
 
     def numbers(self) -> dict[str, Any]:
         """What goes into the blob's header."""
-        return super().numbers() | {"handover": self.handover}
+        return super().numbers() | {"handover": self.handover, "marks": _as_dicts(self.marks)}
 
 
 @dataclass(frozen=True)
@@ -41,6 +45,7 @@ class SoundView:
         attempt: Counts trainings of this visit; a new number opens the run anew.
         steps: Steps that a training would take.
         handover: Step from which the student learns.
+        marks: Where the training takes a turn: steps, with a few words each.
         at: Step to open a stored run at; None: its end.
         entropy: Of the data, nats per wave, with its standard error.
         rate: Samples a second.
@@ -51,6 +56,7 @@ class SoundView:
     attempt: int
     steps: int
     handover: int
+    marks: tuple[Mark, ...]
     at: int | None
     entropy: tuple[float, float]
     rate: int
@@ -61,8 +67,13 @@ class SoundView:
         names = ("run", "attempt", "steps", "handover", "at", "rate")
         numbers = {name: getattr(self, name) for name in names}
         numbers |= {"entropy": self.entropy[0], "entropy_error": self.entropy[1]}
-        numbers |= {"themes": both_themes()}
+        numbers |= {"themes": both_themes(), "marks": _as_dicts(self.marks)}
         return pack({"waves": self.waves.astype(np.float32)}, numbers)
+
+
+def _as_dicts(marks: tuple[Mark, ...]) -> list[dict[str, Any]]:
+    """As the player takes them."""
+    return [{"step": step, "text": text} for step, text in marks]
 
 
 def draw_distillation_stage(view: DistillationStageView, *, key: str) -> None:

@@ -30,7 +30,7 @@ class DistillationStage extends Stage {
   }
 
   update(blob) {
-    this.player.handover = blob.numbers.handover;
+    this.player.turns = blob.numbers.marks;
     super.update(blob);
     this.tables.teacher = ramp(this.colours.panel, this.colours.field);
     this.isDirty = true;

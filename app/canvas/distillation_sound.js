@@ -4,7 +4,7 @@ import { Decoder, element, themeColours } from "./live.js";
 import { lossOf } from "./distillation_words.js";
 import { Bars, Lines, WaveStack } from "./distillation_waves.js";
 import { Loudspeaker, playedWords } from "./distillation_speaker.js";
-import { WatchedRun } from "./cycle_run.js";
+import { WatchedRun } from "./watched_run.js";
 import { mountStage } from "./mounting.js";
 
 const WHO = {
@@ -15,14 +15,6 @@ const WHO = {
 
 /** Streamlit calls this at each change of data or theme; the stage itself lives as long as the page. */
 export const mount = (component) => mountStage(SoundStage, component);
-
-/** A run whose losses are one curve: nats above what is best, of the teacher first, then of the student. */
-class TaughtRun extends WatchedRun {
-  take(blob) {
-    const { numbers } = blob;
-    super.take({ ...blob, numbers: { ...numbers, losses: { ...numbers.losses, generator_loss: lossOf(numbers.losses, this.entropy) } } });
-  }
-}
 
 class SoundStage {
   constructor(parent) {
@@ -39,9 +31,7 @@ class SoundStage {
   }
 
   build() {
-    this.run = new TaughtRun({ shown: () => this.refresh(), say: (text) => this.say(text), ended: (text) => this.tell.trigger("ended", text), settled: () => this.report(), copyLink: () => this.copyLink() });
-    const { player } = this.run, show = player.show.bind(player);
-    player.show = (state) => show({ ...state, floor: 0, floorText: "0 nats: no loss can be lower", marks: this.numbers?.handover > 0 ? [{ step: this.numbers.handover, text: "the student begins" }] : [] });
+    this.run = new WatchedRun({ shown: () => this.refresh(), say: (text) => this.say(text), ended: (text) => this.tell.trigger("ended", text), settled: () => this.report(), copyLink: () => this.copyLink() }, (losses) => lossOf(losses, this.numbers.entropy));
     this.cards = Object.fromEntries(Object.entries(WHO).map(([who, { role, title }]) => [who, this.buildCard(who, role, title)]));
     this.spectra = new Lines();
     this.gaps = new Bars();
@@ -77,8 +67,7 @@ class SoundStage {
     this.colours = themeColours(this.root, numbers.themes);
     this.root.style.cssText = Object.entries(this.colours).map(([k, v]) => `--${k}:${v}`).join(";");
     this.waves = { ...this.waves, data: blob.waves };
-    this.run.entropy = numbers.entropy;
-    if (numbers.run !== this.run.digest || numbers.attempt !== this.run.attempt) {
+    if (this.run.isAnother(numbers)) {
       this.own = null;
       this.run.open(numbers.run, numbers.attempt, numbers.steps, numbers.at);
     }
@@ -123,7 +112,7 @@ class SoundStage {
 
   refresh() {
     if (!this.colours) return;
-    this.run.refresh(this.colours);
+    this.run.showPlayer({ colours: this.colours, floor: 0, floorText: "0 nats: no loss can be lower", marks: this.numbers.marks });
     const { picture, metrics, isAtEnd } = this.run;
     if (!isAtEnd) this.own = null;
     const { samples: student, teacher_samples: teacher } = picture?.arrays ?? {};

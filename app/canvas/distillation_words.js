@@ -1,4 +1,4 @@
-// What both stages of distillation share: one loss in nats for teacher and student, and the mark where the student begins.
+// What both stages of distillation share: one loss in nats for teacher and student, and marks where the training takes a turn.
 
 import { Player } from "./player.js";
 
@@ -8,9 +8,7 @@ export function lossOf(losses, entropy) {
   return Number.isFinite(own) ? own : losses.teacher_loss - entropy;
 }
 
-/** A player whose track has a mark where the student begins to learn. */
+/** A player whose track has marks where the training takes a turn. */
 export class HandoverPlayer extends Player {
-  show(state) {
-    super.show({ ...state, marks: this.handover > 0 ? [{ step: this.handover, text: "the student begins" }] : [] });
-  }
+  show(state) { super.show({ ...state, marks: this.turns }); }
 }

@@ -175,7 +175,7 @@ export class Player {
     const y = (v) => height - 12 - (height - 22) * Math.min(1.08, (v - low) / (high - low));
     this.drawCurve(c, losses, x, y, height, colours);
     if (floor !== undefined && losses.length > 1) this.drawFloor(c, y(floor), width, colours, this.state.floorText);
-    for (const mark of this.state.marks ?? []) this.drawMark(c, x(mark.step), mark.text, width, height, colours);
+    (this.state.marks ?? []).forEach((mark, i) => this.drawMark(c, x(mark.step), mark.text, 11 + 13 * i, width, height, colours));
     for (const s of snapshots) {
       c.fillStyle = colours.soft;
       c.globalAlpha = s.keeps ? 0.9 : 0.4;
@@ -201,12 +201,12 @@ export class Player {
     c.globalAlpha = 1;
   }
 
-  drawMark(c, x, text, width, height, colours) {
+  drawMark(c, x, text, y, width, height, colours) {
     c.fillStyle = colours.error;
     c.fillRect(x - 0.75, 0, 1.5, height);
     c.font = `11px ${getComputedStyle(this.track).fontFamily}`;
     c.textAlign = x > width * 0.7 ? "right" : "left";
-    c.fillText(text, x + (x > width * 0.7 ? -5 : 5), 11);
+    c.fillText(text, x + (x > width * 0.7 ? -5 : 5), y);
   }
 
   drawFloor(c, y, width, colours, text) {

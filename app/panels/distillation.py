@@ -14,7 +14,7 @@ from app.panels.charts import show_drawing
 from app.panels.numbers import script_of
 from app.theme import ROLES
 from engines.datasets.tones import PITCHES
-from engines.flows.distillation import PAIRS_SHARE, Distillation
+from engines.flows.distillation import PAIRS_SHARE, Distillation, pairs_until
 from engines.flows.tone_distillation import ToneDistillation
 from engines.models import MODELS
 from engines.settings import Settings
@@ -40,6 +40,15 @@ def presets_of(model: str, target: str) -> dict[str, Settings]:
 def handover_of(experiment: Experiment) -> int:
     """The step from which the student learns."""
     return round(float(experiment.settings["student_from"]) * experiment.steps)
+
+
+def marks_of(experiment: Experiment) -> tuple[tuple[int, str], ...]:
+    """Where the training takes a turn, in words for the player."""
+    marks = ((handover_of(experiment), "the student begins"),)
+    if not experiment.settings["pair_weight"]:
+        return marks
+    share = pairs_until(float(experiment.settings["student_from"]))
+    return (*marks, (round(share * experiment.steps), "now by KL, too"))
 
 
 def last_measures(run: Run | None) -> Mapping[str, Any]:

@@ -23,6 +23,7 @@ from app.panels.distillation import (
     draw_distillation_code,
     draw_distillation_formula,
     handover_of,
+    marks_of,
     presets_of,
 )
 from app.panels.experiment import ShownRun, link_parameters, open_link, use_usual
@@ -151,7 +152,8 @@ def draw_stage(part: str, target: str, shown: ShownRun) -> None:
 def points_view(target: str, shown: ShownRun) -> DistillationStageView:
     """What the stage of the plane shows."""
     view = target_view(target, DATASETS[target].settings.from_dict(shown.experiment.dataset_settings))
-    return DistillationStageView(**common_view(KEYS, target, view, shown), handover=handover_of(shown.experiment))
+    turns = {"handover": handover_of(shown.experiment), "marks": marks_of(shown.experiment)}
+    return DistillationStageView(**common_view(KEYS, target, view, shown), **turns)
 
 
 def sound_view(shown: ShownRun) -> SoundView:
@@ -164,6 +166,7 @@ def sound_view(shown: ShownRun) -> SoundView:
         attempt=st.session_state.get(KEYS.own("attempt"), 0),
         steps=shown.experiment.steps,
         handover=handover_of(shown.experiment),
+        marks=marks_of(shown.experiment),
         at=moment.step if moment else None,
         entropy=(entropy, error),
         rate=RATE,

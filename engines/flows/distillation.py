@@ -76,7 +76,7 @@ class Distillation(Flow):
         student = Phase("student", own, self._student_loss, span=(self.student_from, 1.0), rate=STUDENT_RATE, clip=CLIP)
         if not self.pair_weight:
             return first, student
-        then = self.student_from + PAIRS_SHARE * (1 - self.student_from)
+        then = pairs_until(self.student_from)
         pairs = Phase("pairs", own, self._pairs_loss, span=(self.student_from, then), rate=PAIRS_RATE, clip=CLIP)
         return first, pairs, replace(student, span=(then, 1.0))
 
@@ -155,6 +155,11 @@ class Distillation(Flow):
         return (
             found | {"distilled_kl": kl, "distilled_kl_error": error} | (clocks(self, self.teacher) if is_last else {})
         )
+
+
+def pairs_until(student_from: float) -> float:
+    """Share of the training until which a student that begins at a share sees pairs alone."""
+    return student_from + PAIRS_SHARE * (1 - student_from)
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from app.figures.distillation import draw_clocks, draw_kls, draw_pitches
 from app.house import House
 from app.live.asks import read_ask
 from app.live.asks.waves import WavesAsk
-from app.panels.distillation import handover_of, nats, presets_of
+from app.panels.distillation import handover_of, marks_of, nats, presets_of
 from app.panels.lessons import experiments
 from app.panels.properties import QUESTIONS, card
 from engines.datasets import DATASETS
@@ -180,12 +180,17 @@ def test_huge_numbers_have_an_exponent() -> None:
 def test_presets_and_handover() -> None:
     assert list(presets_of("tone_distillation", "tones")) == ["as usual", "without pairs", "power term instead"]
     assert handover_of(Experiment.default("distillation", "moons", steps=100, settings={"student_from": 0.3})) == 30
+    experiment = Experiment.default("distillation", "moons", steps=1000, settings={"student_from": 0.5})
+    assert [step for step, _ in marks_of(experiment)] == [500, 800]
+    alone = Experiment.default("distillation", "moons", settings={"pair_weight": 0.0})
+    assert marks_of(alone) == ((handover_of(alone), "the student begins"),)
 
 
 def test_the_blob_of_sound_carries_the_waves() -> None:
     waves = np.arange(12.0).reshape(3, 4)
-    arrays, numbers = unpack(SoundView("r", 1, 10, 5, None, (-80.0, 0.1), 8000, waves).to_bytes())
+    arrays, numbers = unpack(SoundView("r", 1, 10, 5, ((5, "a turn"),), None, (-80.0, 0.1), 8000, waves).to_bytes())
     assert np.array_equal(arrays["waves"], waves)
+    assert numbers["marks"] == [{"step": 5, "text": "a turn"}]
     assert (numbers["handover"], numbers["rate"], numbers["entropy"]) == (5, 8000, -80.0)
 
 
