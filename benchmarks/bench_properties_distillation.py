@@ -59,7 +59,7 @@ def steps_a_second(model: str, dataset: str) -> tuple[float, float]:
     middle = round(400 * float(trainer.experiment.settings["student_from"]))
     for end in (middle, 400):
         if end > middle:
-            trainer.model._pairs()  # noqa: SLF001  (made once, before the clock starts)
+            trainer.model.pairs()  # made once, before the clock starts
         start, first = time.perf_counter(), trainer.step
         while trainer.step < end:
             trainer.advance()

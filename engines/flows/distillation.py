@@ -115,11 +115,11 @@ class Distillation(Flow):
 
     def off_on_pairs(self, n: int, rng: torch.Generator) -> Tensor:
         """Mean of |(student's x - teacher's x) / sigma|² over n of the pairs."""
-        noise, wanted = self._pairs()
+        noise, wanted = self.pairs()
         rows = torch.randint(len(noise), (n,), generator=rng, device=rng.device)
         return ((self.decode_noise(noise[rows]) - wanted[rows]) / self._spread()).square().sum(1).mean()
 
-    def _pairs(self) -> tuple[Tensor, Tensor]:
+    def pairs(self) -> tuple[Tensor, Tensor]:
         """Noise and what the frozen teacher makes of it, each (N_PAIRS, D); made when first asked for."""
         if self._kept_pairs is None:
             like = next(self.parameters())

@@ -105,6 +105,13 @@ class GameMeasures:
         blurred = self._density.noised(blur_of(window))
         return blurred.log_prob(cell_centres(window, MAP_SIDE).double()).float().view(MAP_SIDE, MAP_SIDE)
 
+    @cached_property
+    def _mode_shares(self) -> Tensor:
+        """Of the data, shape (M,); empty where modes are no meaningful idea."""
+        if self._density.modes is None:
+            return torch.zeros(0)
+        return true_mode_shares(self._density.means, self._density.weights, self._density.modes)
+
     @torch.no_grad()
     def of_game(self, model: Any, samples: Tensor, trace: Trace, *, is_last: bool) -> dict[str, Any]:
         """All measures of the first game, and the modes of all of them.
@@ -134,8 +141,7 @@ class GameMeasures:
         """Modes, quality and reverse KL; nothing where modes are no meaningful idea."""
         if self._density.modes is None or self._density.mode_std is None:
             return {}
-        modes = self._density.modes.to(samples.device)
-        truth = true_mode_shares(self._density.means, self._density.weights, self._density.modes)
+        modes, truth = self._density.modes.to(samples.device), self._mode_shares
         counts, shares = count_modes(samples, modes, self._density.mode_std).cpu(), mode_shares(samples, modes).cpu()
         return {
             "modes": float((counts > 0).sum()),
@@ -144,6 +150,15 @@ class GameMeasures:
             "reverse_kl": reverse_kl(counts, truth),
             "mode_shares": shares.tolist(),
         }
+
+    def held(self, found: dict[str, Any]) -> int:
+        """Modes with FAIR of their share, of the good samples or of all: where modes are tiny, most miss all of them.
+
+        Args:
+            found: Of `of_modes`.
+        """
+        shares = zip(found.get("mode_shares", ()), self._mode_shares.tolist(), strict=False)
+        return max(int(found.get("modes_fair", 0)), sum(share >= FAIR * truth for share, truth in shares))
 
     def of_distances(self, samples: Tensor) -> dict[str, float]:
         """Distances between samples (N, 2) and as many true ones."""
@@ -178,7 +193,7 @@ class GameMeasures:
             Signs(
                 share=share,
                 n_modes=0 if self._density.modes is None else len(self._density.modes),
-                n_found=_held(found),
+                n_found=self.held(found),
                 n_moves=trace.n_moves,
                 n_gained=trace.n_gained,
                 high_quality=found.get("high_quality", 1.0),
@@ -187,9 +202,3 @@ class GameMeasures:
             )
         )
         return -1.0 if alarm is None else float(list(ALARMS).index(alarm.key))
-
-
-def _held(found: dict[str, Any]) -> int:
-    """Modes with FAIR of their share, of the good samples or of all: where modes are tiny, most miss all of them."""
-    near = sum(share >= FAIR / len(found["mode_shares"]) for share in found.get("mode_shares", ()))
-    return max(int(found.get("modes_fair", 0)), near)

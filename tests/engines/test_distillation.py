@@ -239,7 +239,7 @@ def test_pairs_are_of_the_teacher_as_it_was_taught() -> None:
     trainer = Trainer(Experiment.default("distillation", "moons", steps=20, batch_size=32), device="cpu")
     while not trainer.is_done:
         trainer.advance()
-    noise, made = trainer.model._pairs()
+    noise, made = trainer.model.pairs()
     torch.testing.assert_close(trainer.model.teacher.decode_noise(noise), made)
 
 

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from engines.datasets import DATASETS
 from engines.gan.alarm import ALARMS, Signs, raise_alarm
-from engines.gan.measures import TRACE_ROWS, GameMeasures, Trace, _held
+from engines.gan.measures import TRACE_ROWS, GameMeasures, Trace
 from engines.gan.plane_settings import PlaneGanSettings
 from engines.metrics.modes import count_modes, reverse_kl
 from engines.metrics.two_samples import median_distance, sliced_wasserstein, squared_mmd, true_band
@@ -151,9 +151,9 @@ def test_a_mode_is_held_by_samples_near_it_or_good_ones() -> None:
     modes: Any = RING.modes
     beside = modes.float().repeat(50, 1) * 1.5  # far outside, evenly around
     assert measures.of_modes(beside)["modes_fair"] == 0
-    assert _held(measures.of_modes(beside)) == len(modes)
-    assert _held(measures.of_modes(modes[:1].float().repeat(400, 1))) == 1
-    assert _held({}) == 0
+    assert measures.held(measures.of_modes(beside)) == len(modes)
+    assert measures.held(measures.of_modes(modes[:1].float().repeat(400, 1))) == 1
+    assert measures.held({}) == 0
 
 
 def test_the_alarm_is_silent_on_a_healthy_run_and_at_the_start() -> None:
