@@ -20,7 +20,7 @@ export class RunBench extends RunFollower {
 
   ended(name) { this.tell.trigger("ended", name); }
 
-  get steps() { return this.numbers.steps; }
+  get stepsAsked() { return this.numbers.steps; }
 
   showPlayer(more = {}) { super.showPlayer({ colours: this.colours, ...more }); }
 

@@ -5,7 +5,7 @@ import { Player } from "./player.js";
 import { lostWords, standingWords, statusWords } from "./run_words.js";
 
 /**
- * A kind has steps, pictureOf(blob), showPicture(picture), refresh(), report(), copyLink(), say(text), and ended(name) for when
+ * A kind has stepsAsked, pictureOf(blob), showPicture(picture), refresh(), report(), copyLink(), say(text), and ended(name) for when
  * a training that was followed has come to its end; it may have stood(message, before), lost(code, reason) and opened().
  */
 export class RunFollower {
@@ -83,7 +83,7 @@ export class RunFollower {
   /** Whether the end of a run that has ended is shown: there the model itself can be asked. */
   get isAtEnd() { return !!this.standing?.ended && this.index === this.snapshots.length - 1; }
 
-  get lastStep() { const s = this.standing; return (s?.ended && this.snapshots.at(-1)?.step) || s?.steps || this.steps; }
+  get lastStep() { const s = this.standing; return (s?.ended && this.snapshots.at(-1)?.step) || s?.steps || this.stepsAsked; }
 
   /** more: colours, and whatever else the player shows. */
   showPlayer(more) {

@@ -15,9 +15,9 @@ export class WatchedRun extends RunFollower {
   }
 
   /** at: a step to open a stored run at; null: its end. */
-  open(run, attempt, steps, at) {
+  open(run, attempt, stepsAsked, at) {
     this.turnTo({ run, attempt });
-    Object.assign(this, { steps, at, wasOpen: false, failures: 0 });
+    Object.assign(this, { stepsAsked, at, wasOpen: false, failures: 0 });
     this.listen();
   }
 
