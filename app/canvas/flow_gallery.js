@@ -15,7 +15,6 @@ export function mount({ parentElement, data, setStateValue }) {
   const key = JSON.stringify([numbers.cells, colours.panel]);
   if (held.key !== key) { held.key = key; build(root, blob, colours, held); }
   mark(held, numbers.marked);
-  return () => galleries.delete(parentElement);
 }
 
 function build(root, blob, colours, held) {

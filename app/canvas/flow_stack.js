@@ -1,20 +1,13 @@
 // A builder for a flow of one's own: press a layer of the palette to add it, drag or use arrow keys to move one.
 
-import { element, themeColours, unpack } from "./live.js";
+import { element, themeColours } from "./live.js";
+import { mountStage } from "./mounting.js";
 
-const builders = new WeakMap();
-
-export function mount({ parentElement, data, setTriggerValue }) {
-  let builder = builders.get(parentElement);
-  if (!builder) builders.set(parentElement, (builder = new Builder(parentElement.querySelector(".flow_stack"))));
-  builder.wish = (what) => setTriggerValue("wish", what);
-  builder.show(unpack(data).numbers);
-  return () => builders.delete(parentElement);
-}
+export const mount = (component) => mountStage(Builder, component);
 
 class Builder {
-  constructor(root) {
-    this.root = root;
+  constructor(parent) {
+    const root = (this.root = parent.querySelector(".flow_stack"));
     this.palette = element("div", { className: "line palette" });
     this.row = element("div", { className: "line row" });
     this.row.setAttribute("role", "list");
@@ -22,8 +15,8 @@ class Builder {
     this.input = element("input", { type: "text", maxLength: 200, spellcheck: false });
     this.input.setAttribute("aria-label", "The stack as text, from the data to the base");
     this.input.title = "Names with + between them, x3 for three times, commas between groups. Enter applies it.";
-    this.input.onchange = () => { if (this.input.value !== this.text) this.wish({ text: this.input.value }); };
-    this.undo = element("button", { type: "button", className: "undo", title: "Back to the stack before", onclick: () => this.wish({ undo: true }) }, "Undo");
+    this.input.onchange = () => { if (this.input.value !== this.text) this.tell.trigger("wish", { text: this.input.value }); };
+    this.undo = element("button", { type: "button", className: "undo", title: "Back to the stack before", onclick: () => this.tell.trigger("wish", { undo: true }) }, "Undo");
     this.facts = element("span");
     this.problem = element("div", { className: "problem", hidden: true });
     this.problem.setAttribute("role", "alert");
@@ -31,7 +24,7 @@ class Builder {
       element("div", { className: "line" }, element("span", { className: "name" }, "as text"), this.input, element("span", { className: "actions" }, this.facts, this.undo)), this.problem);
   }
 
-  show(numbers) {
+  update({ numbers }) {
     const colours = themeColours(this.root, numbers.themes);
     this.root.style.cssText = Object.entries(colours).map(([k, v]) => `--${k}:${v}`).join(";");
     Object.assign(this, { layers: numbers.layers, text: numbers.text });
@@ -106,7 +99,7 @@ class Builder {
 
   /** Show the change at once and ask for it; the page answers with what it took. */
   change(layers) {
-    this.wish({ layers });
+    this.tell.trigger("wish", { layers });
     if (!layers.length) return; // the page says that one has to stay
     this.layers = layers;
     this.fillRow();

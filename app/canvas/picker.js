@@ -13,13 +13,12 @@ export function mount({ parentElement, data, setStateValue }) {
   const key = JSON.stringify([blob.numbers.items, colours.panel]);
   if (before?.key === key) {
     choose(before.tiles, blob.numbers.selected, false);
-    return () => pickers.delete(parentElement);
+    return;
   }
   const tiles = build(root, blob, colours, (chosen) => { choose(tiles, chosen, true); setStateValue("target", chosen); });
   pickers.set(parentElement, { key, tiles });
   choose(tiles, blob.numbers.selected, false);
   requestAnimationFrame(() => tiles.get(blob.numbers.selected)?.scrollIntoView({ block: "nearest", inline: "nearest" }));
-  return () => pickers.delete(parentElement);
 }
 
 function build(root, blob, colours, onChoose) {

@@ -1,24 +1,15 @@
 // Draw a target of your own: each stroke is sent when the hand lets go. Undo, clear; nothing is lost on a reload.
 
-import { element, sharpen, themeColours, unpack } from "./live.js";
+import { element, sharpen, themeColours } from "./live.js";
+import { mountStage } from "./mounting.js";
 
-const pads = new WeakMap();
 const FINE = 0.012; // least distance between kept points, canvas units
 
-export function mount({ parentElement, data, setStateValue }) {
-  let pad = pads.get(parentElement);
-  if (!pad) {
-    pad = new Sketchpad(parentElement.querySelector(".sketchpad"));
-    pads.set(parentElement, pad);
-  }
-  pad.send = (strokes) => setStateValue("strokes", strokes);
-  pad.update(unpack(data).numbers);
-  return () => { pad.resizing.disconnect(); pads.delete(parentElement); };
-}
+export const mount = (component) => mountStage(Sketchpad, component);
 
 class Sketchpad {
-  constructor(root) {
-    this.root = root;
+  constructor(parent) {
+    const root = (this.root = parent.querySelector(".sketchpad"));
     this.strokes = [];
     this.canvas = element("canvas", { tabIndex: 0 });
     this.canvas.setAttribute("role", "img");
@@ -35,7 +26,7 @@ class Sketchpad {
     this.resizing.observe(this.canvas);
   }
 
-  update({ strokes, themes, brush }) {
+  update({ numbers: { strokes, themes, brush } }) {
     this.colours = themeColours(this.root, themes);
     this.root.style.cssText = Object.entries(this.colours).map(([k, v]) => `--${k}:${v}`).join(";");
     this.brush = brush;
@@ -77,7 +68,7 @@ class Sketchpad {
     this.isOwn = true; // from now on this pad, not the server, knows the drawing
     this.strokes = strokes;
     this.draw();
-    this.send(strokes);
+    this.tell.state("strokes", strokes);
   }
 
   draw() {
@@ -96,4 +87,6 @@ class Sketchpad {
     }
     this.undoButton.disabled = this.clearButton.disabled = !this.strokes.length;
   }
+
+  close() { this.resizing.disconnect(); }
 }

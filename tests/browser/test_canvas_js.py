@@ -37,6 +37,24 @@ TO_GRID = """async ([shape, values]) => {
   return [...toGrid({ shape, values: Float32Array.from(values) })];
 }"""
 RAMP = """async ([from, to]) => { const { ramp } = await import("/lane/js/live.js"); return [...ramp(from, to)]; }"""
+OVERTAKEN = """async (bytes) => {
+  const { mountStage } = await import("/lane/js/mounting.js");
+  const made = [], closed = [];
+  class Kind {
+    constructor() { made.push(this); this.updates = 0; }
+    update() { this.updates += 1; }
+    close() { closed.push(this); }
+  }
+  const place = document.body.appendChild(document.createElement("div"));
+  const mount = () => mountStage(Kind, { parentElement: place, data: Uint8Array.from(bytes) });
+  mount()();  // the clean-up of a change that another one overtook
+  const unmount = mount();
+  const before = [made.length, made[0].updates, closed.length];
+  place.remove();
+  unmount();
+  unmount();
+  return [before, closed.length, made[0] === closed[0]];
+}"""
 DTYPES = {"float16": "Float32Array", "float32": "Float32Array", "float64": "Float64Array"} | {
     "uint8": "Uint8Array",
     "int16": "Int16Array",
@@ -126,3 +144,8 @@ def test_a_stage_that_was_closed_lets_go(visit: Callable, stored_link: dict[str,
     last = visitor.ask("last")
     visitor.page.wait_for_timeout(200)
     assert visitor.ask("last") == last
+
+
+def test_a_change_that_another_one_overtakes_costs_nothing(page: Page) -> None:
+    """A game, a drawing or a stage lives on until its place has left the page, and is closed once."""
+    assert page.evaluate(OVERTAKEN, list(pack({}, {}))) == [[1, 2, 0], 1, True]
