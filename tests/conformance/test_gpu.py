@@ -24,6 +24,8 @@ pytestmark = [
 ]
 
 PLANE = [key for key, spec in DATASETS.items() if spec.build_density is not None]
+SAME = 1e-5  # absolute and relative: ways back that are found numerically stop a little apart
+THERE = 0.01  # nats: a model that begins as near to its target as that cannot be asked to come nearer
 FAR = torch.tensor([[0.0, 0.0], [1e4, 1e4], [-1e4, 1e4], [1e4, 0.0], [0.3, -1e4]])
 
 each_model = pytest.mark.parametrize("key", [key for key, spec in MODELS.items() if "plane" in spec.takes])
@@ -48,7 +50,7 @@ def data_points(dataset: str) -> Tensor:
     return density_of(dataset).sample(500, rng=make_rng(2))
 
 
-def assert_same(here: Any, there: Any, tolerance: float = 1e-3) -> None:
+def assert_same(here: Any, there: Any, tolerance: float) -> None:
     """Tensors, or tuples and lists of them, agree; the one from the device comes second."""
     if isinstance(here, Tensor):
         assert there.device.type == "cuda"
@@ -88,11 +90,12 @@ def test_density_samples_itself(dataset: str) -> None:
 @each_plane
 @pytest.mark.parametrize("method", ["log_prob", "to_latent", "to_data", "layers_to_latent"])
 def test_model_says_the_same(key: str, dataset: str, method: str) -> None:
+    """In double precision: single precision alone moves the log-determinant of a steep spline by 1e-3."""
     if method in MODELS[key].absent:
         return
     x = torch.randn(500, 2, generator=make_rng(3)) if method == "to_data" else data_points(dataset)
-    here, there = (getattr(build_perturbed(key, dataset, device), method) for device in ("cpu", "cuda"))
-    assert_same(here(x), there(x.cuda()))
+    here, there = (getattr(build_perturbed(key, dataset, device).double(), method) for device in ("cpu", "cuda"))
+    assert_same(here(x.double()), there(x.double().cuda()), SAME)
 
 
 @each_model
@@ -131,8 +134,9 @@ def test_training_comes_nearer_to_the_data(key: str, dataset: str) -> None:
         trainer.advance()
     after = trainer.snapshot()
     assert all(parameter.device.type == "cuda" for parameter in trainer.model.parameters())
-    if "kl" in before.metrics:
-        assert after.metrics["kl"] < before.metrics["kl"]
+    learns = "teacher_kl" if "teacher_kl" in before.metrics else "kl"  # a student does not learn from the data
+    if learns in before.metrics:
+        assert after.metrics[learns] < max(before.metrics[learns], THERE)
 
 
 @each_model
@@ -144,7 +148,10 @@ def test_same_run_twice(key: str) -> None:
 
 
 EXAMPLES = [
-    (key, name) for key, spec in MODELS.items() for name in ("digits", "names") if DATASETS[name].kind in spec.takes
+    (key, "faces" if key == "picture_cycle" else name)
+    for key, spec in MODELS.items()
+    for name in ("digits", "names")
+    if DATASETS[name].kind in spec.takes
 ]
 
 
