@@ -4,6 +4,8 @@ const RARE = 0.2; // of its true share: a class below is missing
 const COPIES = 0.5; // of the distance that held-out pictures have
 const BY_HEART = 1.5; // logits between pictures trained on and held out
 const WON = 8; // logits between real and made
+const FAR = 0.1; // of the coverage of true pictures
+const LATE = 0.5; // share of the training from which pictures should be near the data
 const FIRST = 0.15; // share of the training before which nothing is said: everybody begins badly
 
 /**
@@ -12,7 +14,8 @@ const FIRST = 0.15; // share of the training before which nothing is said: every
  */
 export function alarms(metrics, { classes, shares, share }) {
   if (!metrics || share < FIRST) return [];
-  return [collapse(metrics, classes, shares), modes(metrics, share), copies(metrics), byHeart(metrics), won(metrics)].filter(Boolean);
+  const lost = [collapse(metrics, classes, shares), modes(metrics, share)].filter(Boolean);
+  return [...lost, lost.length ? null : far(metrics, share), copies(metrics), byHeart(metrics), won(metrics)].filter(Boolean);
 }
 
 function collapse({ classes: found }, classes, shares) {
@@ -29,6 +32,12 @@ function modes({ modes: found, n_modes_of: of }, share) {
   return found < 0.9 * expected ? { kind: "collapse", text: `Mode collapse: ${found} of 1,000 kinds of pictures are made; a perfect sampler shows ${Math.round(expected)} in as many samples.`, cures: ["rate", "pack"] } : null;
 }
 
+function far({ coverage, coverage_of_truth: truth }, share) {
+  if (coverage === undefined || share < LATE || coverage >= FAR * (truth ?? 1)) return null;
+  const wanted = truth ? `; as many true pictures would reach ${percent(truth)}` : "";
+  return { kind: "far", text: `Far from the data: ${percent(coverage)} of the held-out pictures have a sample near them${wanted}. A longer training or wider nets come nearer.`, cures: [] };
+}
+
 function copies({ neighbour_ratio: ratio }) {
   return ratio < COPIES ? { kind: "copies", text: `Copies: samples lie ${ratio.toFixed(2)} times as far from the training pictures as held-out pictures do.`, cures: [] } : null;
 }
@@ -40,5 +49,7 @@ function byHeart({ logit_seen: seen, logit_held_out: held }) {
 function won({ logit_held_out: held, logit_fake: fake }) {
   return held - fake > WON ? { kind: "won", text: `The discriminator has won by ${(held - fake).toFixed(0)} logits: where it is that sure, its slope is flat and teaches little.`, cures: ["penalty", "steps"] } : null;
 }
+
+const percent = (share) => `${Math.round(100 * share)} %`;
 
 const list = (names) => (names.length > 1 ? `${names.slice(0, -1).join(", ")} and ${names.at(-1)}` : names[0]);

@@ -4,7 +4,7 @@ import { element, sharpen } from "./live.js";
 import { alarms } from "./game_alarm.js";
 
 const CURES = { minibatch_std: "let it see the batch", pack: "two pictures at once", rate: "equal pace", penalty: "stronger penalty", steps: "one step each" };
-const BADGES = { collapse: "mode collapse", copies: "copies", by_heart: "learned by heart", won: "discriminator has won" };
+const BADGES = { collapse: "mode collapse", far: "far from the data", copies: "copies", by_heart: "learned by heart", won: "discriminator has won" };
 
 /** cure(name) is called when a cure is chosen. `bars` may stand apart from the rest. */
 export class Monitor {
@@ -41,7 +41,7 @@ export class Monitor {
   verdict(found, metrics, share, canCure) {
     if (!metrics) return [element("p", { className: "soft" }, "The monitor speaks once there is a run.")];
     if (share < 0.15) return [element("p", { className: "soft" }, "Too early to judge: every generator begins with one kind of picture.")];
-    if (!found.length) return [element("p", {}, "Nothing is wrong: no kind is missing, nothing is copied, and neither player has won.")];
+    if (!found.length) return [element("p", {}, "Nothing is wrong: no kind is missing, pictures lie near the data, nothing is copied, and neither player has won.")];
     return found.flatMap(({ text, cures, kind }) => [
       element("p", { className: "alarm" }, text),
       ...(canCure && cures.length ? [element("div", { className: "tools" }, element("span", { className: "soft small" }, "train again with"), ...cures.map((name) => element("button", { type: "button", className: "quiet", onclick: () => this.cure(name, kind) }, CURES[name])))] : []),
@@ -58,7 +58,7 @@ export class Monitor {
       const expected = 1 - Math.exp(-metrics.n_modes_of / 1000);
       return [{ name: "kinds found", value: metrics.modes / 1000, mark: expected, said: metrics.modes.toLocaleString("en"), isLow: metrics.modes < 900 * expected }];
     }
-    return ["density", "coverage"].filter((name) => metrics[name] !== undefined).map((name) => ({ name, value: Math.min(1.2, metrics[name]) / 1.2, mark: (name === "density" ? 1 : 0.97) / 1.2, said: metrics[name].toFixed(2) }));
+    return ["density", "coverage"].filter((name) => metrics[name] !== undefined).map((name) => ({ name, value: Math.min(1.2, metrics[name]) / 1.2, mark: (name === "density" ? 1 : metrics.coverage_of_truth ?? 0.97) / 1.2, said: metrics[name].toFixed(2) }));
   }
 
   paintBars(bars, colours) {
@@ -98,7 +98,7 @@ export class Monitor {
     put("class_kl", "Reverse KL to the shares among held-out pictures; one digit alone: log 10 = 2.30", "KL of the kinds, nats", 3);
     put("mode_kl", "Reverse KL of the 1,000 modes to equal shares", "KL of the modes, nats", 3);
     put("frechet", "Fréchet distance to the held-out digits on our own classifier's features; the training digits themselves have 9.3", "Fréchet distance", 1);
-    put("coverage", "Share of held-out pictures that have a sample within the ball of their fifth neighbour", "coverage of held-out pictures");
+    put("coverage", `Share of held-out pictures that have a sample within the ball of their fifth neighbour${metrics.coverage_of_truth ? `; as many true pictures reach ${metrics.coverage_of_truth.toFixed(2)}` : ""}`, "coverage of held-out pictures");
     put("sure", "Share of samples whose class the classifier is at least 90 % sure of", "sure classes");
     put("neighbour_ratio", "Median distance to the nearest training picture, over that of held-out pictures: 0 for copies", "newness, held out = 1");
     const apart = metrics.logit_held_out - metrics.logit_fake;

@@ -12,7 +12,7 @@ from torch import Tensor
 from engines.batches import Measures, Part
 from engines.datasets.faces import FACTORS as FACE_FACTORS
 from engines.metrics.classifier import N_CLASSES, digit_classifier, knows, measure_digits
-from engines.metrics.neighbours import density_and_coverage, neighbour_ratio
+from engines.metrics.neighbours import coverage_of_truth, density_and_coverage, neighbour_ratio
 from engines.metrics.stacked_modes import N_STACKED, knows_stacked, measure_stacked
 from engines.tensors import make_rng
 
@@ -47,8 +47,8 @@ def measure_game(game: Game, held_out: Part, seen: Part, *, is_last: bool, seed:
         logit_seen, logit_held_out, logit_fake: means of the discriminator's logits; that of seen pictures well above
         that of held-out ones: it has learned them by heart. neighbour_ratio: see `engines.metrics.neighbours`. For
         digits `measure_digits`, classes (share of each by the classifier) and class_kl in nats to the shares that it
-        sees in the held-out digits; for stacked digits `measure_stacked`; else density and coverage of pixels, for
-        faces `sky_shares`.
+        sees in the held-out digits; for stacked digits `measure_stacked`; else density and coverage of pixels, and
+        coverage_of_truth, which true pictures would reach; for faces `sky_shares`.
     """
     rng = make_rng(seed, held_out.x.device)
     is_small = len(held_out.x[0].flatten()) <= SMALL_EVENT
@@ -65,8 +65,13 @@ def measure_game(game: Game, held_out: Part, seen: Part, *, is_last: bool, seed:
         return measures | measure_stacked(game.draw(N_STACKED if is_last else STACKED_BETWEEN, rng))
     if knows_faces(held_out):
         measures |= sky_shares(drawn, held_out)
-    density, coverage = density_and_coverage(drawn.flatten(1), held_out.x[:HELD_AGAINST].flatten(1))
-    return measures | {"density": density, "coverage": coverage}
+    real = held_out.x[:HELD_AGAINST].flatten(1)
+    density, coverage = density_and_coverage(drawn.flatten(1), real)
+    return measures | {
+        "density": density,
+        "coverage": coverage,
+        "coverage_of_truth": coverage_of_truth(len(drawn), len(real)),
+    }
 
 
 def knows_faces(part: Part) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -54,7 +55,7 @@ def density_and_coverage(x: Tensor, real: Tensor, k: int = N_NEIGHBOURS) -> tupl
 
     Around each real example lies a ball as large as the distance to its k-th real neighbour. Density: in how many
     balls a sample lies, over k, in the mean; about 1 for true samples, and it may be more. Coverage: the share of balls
-    that hold a sample; for as many true samples as real examples it is 1 - 2^-k in the mean.
+    that hold a sample; `coverage_of_truth` is what true samples reach.
 
     Args:
         x: Samples, or their features, shape (N, D).
@@ -67,6 +68,17 @@ def density_and_coverage(x: Tensor, real: Tensor, k: int = N_NEIGHBOURS) -> tupl
     radius = torch.cdist(real, real).kthvalue(k + 1, dim=1).values  # each is its own nearest
     inside = torch.cdist(real, x) < radius[:, None]  # (M, N)
     return float(inside.sum(0).float().mean() / k), float(inside.any(1).float().mean())
+
+
+def coverage_of_truth(n_samples: int, n_real: int, k: int = N_NEIGHBOURS) -> float:
+    """The mean coverage of as many true samples, whatever their distribution: 1 - 2^-k for many of both alike.
+
+    A ball stays empty if the k nearest of all other points, real ones and samples in any order, are real ones.
+
+    Source:
+        Naeem et al. 2020, lemma 2, arXiv:2002.09797
+    """
+    return 1 - math.prod((n_real - i) / (n_real + n_samples - i) for i in range(1, k + 1))
 
 
 def _chunks(examples: Tensor, like: Tensor) -> Iterator[Tensor]:

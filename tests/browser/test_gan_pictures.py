@@ -29,6 +29,11 @@ CASES: list[tuple[dict[str, Any], float, list[str]]] = [
     ({}, 1.0, []),
     ({"classes": [0.9, 0.1] + [0.0] * 8}, 1.0, ["collapse"]),
     ({"classes": [1.0] + [0.0] * 9}, 0.1, []),  # too early
+    ({"coverage": 0.04, "coverage_of_truth": 0.9}, 1.0, ["far"]),
+    ({"coverage": 0.04}, 1.0, ["far"]),
+    ({"coverage": 0.04, "coverage_of_truth": 0.9}, 0.3, []),  # it may still come
+    ({"coverage": 0.4, "coverage_of_truth": 0.9}, 1.0, []),
+    ({"coverage": 0.04, "coverage_of_truth": 0.9, "classes": [0.9, 0.1] + [0.0] * 8}, 1.0, ["collapse"]),
     ({"neighbour_ratio": 0.2}, 1.0, ["copies"]),
     ({"logit_seen": 4}, 1.0, ["by_heart"]),
     ({"logit_fake": -12}, 1.0, ["won"]),

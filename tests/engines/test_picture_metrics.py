@@ -16,7 +16,7 @@ from engines.errors import DataError, ShapeError
 from engines.metrics import classifier as classifiers
 from engines.metrics.classifier import digit_classifier, measure_digits
 from engines.metrics.frechet import frechet_distance
-from engines.metrics.neighbours import CHUNK, density_and_coverage, nearest, neighbour_ratio
+from engines.metrics.neighbours import CHUNK, coverage_of_truth, density_and_coverage, nearest, neighbour_ratio
 from engines.tensors import make_rng
 
 RNG = 11
@@ -75,12 +75,19 @@ def test_copies_have_no_distance_and_new_examples_are_as_far_as_held_out_ones() 
 
 
 @pytest.mark.parametrize("k", [1, 3, 5])
-def test_true_samples_have_density_1_and_the_coverage_of_chance(k: int) -> None:
-    """Naeem et al. 2020: for as many true samples as real examples, coverage is 1 - 2^-k in the mean."""
-    x = torch.randn(4000, 3, generator=make_rng(RNG))
-    density, coverage = density_and_coverage(x[:2000], x[2000:], k)
+@pytest.mark.parametrize("n", [600, 2000])
+def test_true_samples_have_density_1_and_the_coverage_of_chance(k: int, n: int) -> None:
+    x = torch.randn(n + 2000, 3, generator=make_rng(RNG))
+    density, coverage = density_and_coverage(x[:n], x[n:], k)
     assert density == pytest.approx(1, abs=0.08)
-    assert coverage == pytest.approx(1 - 2.0**-k, abs=0.03)  # one standard error is below 0.01
+    assert coverage == pytest.approx(coverage_of_truth(n, 2000, k), abs=0.03)  # one standard error is below 0.01
+
+
+def test_the_coverage_of_chance_is_that_of_the_paper() -> None:
+    """Naeem et al. 2020: 1 - 2^-k in the limit; and a handful counted by hand."""
+    assert coverage_of_truth(10**6, 10**6, 5) == pytest.approx(1 - 2**-5, abs=1e-5)
+    assert coverage_of_truth(1, 2, 1) == pytest.approx(0.5)  # the nearest other point is real or the sample
+    assert coverage_of_truth(0, 100) == 0
 
 
 def test_a_lost_mode_lowers_the_coverage_and_outliers_the_density() -> None:
