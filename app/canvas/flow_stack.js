@@ -8,6 +8,7 @@ export const mount = (component) => mountStage(Builder, component);
 class Builder {
   constructor(parent) {
     const root = (this.root = parent.querySelector(".flow_stack"));
+    this.born = Date.now();
     this.palette = element("div", { className: "line palette" });
     this.row = element("div", { className: "line row" });
     this.row.setAttribute("role", "list");
@@ -15,8 +16,10 @@ class Builder {
     this.input = element("input", { type: "text", maxLength: 200, spellcheck: false });
     this.input.setAttribute("aria-label", "The stack as text, from the data to the base");
     this.input.title = "Names with + between them, x3 for three times, commas between groups. Enter applies it.";
-    this.input.onchange = () => { if (this.input.value !== this.text) this.tell.trigger("wish", { text: this.input.value }); };
-    this.undo = element("button", { type: "button", className: "undo", title: "Back to the stack before", onclick: () => this.tell.trigger("wish", { undo: true }) }, "Undo");
+    this.input.oninput = () => { this.isTyping = true; };
+    this.input.onblur = () => { this.isTyping = false; };
+    this.input.onchange = () => { this.isTyping = false; if (this.input.value !== this.text) this.ask({ text: this.input.value }); };
+    this.undo = element("button", { type: "button", className: "undo", title: "Back to the stack before", onclick: () => this.ask({ undo: true }) }, "Undo");
     this.facts = element("span");
     this.problem = element("div", { className: "problem", hidden: true });
     this.problem.setAttribute("role", "alert");
@@ -31,7 +34,7 @@ class Builder {
     if (!this.palette.childElementCount) this.fillPalette(numbers.palette);
     this.hints = numbers.palette;
     this.fillRow();
-    this.input.value = numbers.tried || numbers.text;
+    if (!this.isTyping) this.input.value = numbers.tried || numbers.text; // what is half written stays
     this.facts.textContent = numbers.facts;
     this.undo.disabled = !numbers.can_undo;
     this.problem.textContent = numbers.problem && `${numbers.problem} The stack above stays as it is.`;
@@ -97,9 +100,12 @@ class Builder {
     this.change(layers);
   }
 
+  /** Wishes that come close together may be delivered twice: their number tells. */
+  ask(what) { this.tell.trigger("wish", { ...what, id: `${this.born}/${(this.count = (this.count ?? 0) + 1)}` }); }
+
   /** Show the change at once and ask for it; the page answers with what it took. */
   change(layers) {
-    this.tell.trigger("wish", { layers });
+    this.ask({ layers });
     if (!layers.length) return; // the page says that one has to stay
     this.layers = layers;
     this.fillRow();

@@ -44,13 +44,17 @@ def draw_flow_stack(
 
 
 def read_wish(state: object) -> dict[str, object] | None:
-    """What was just asked for: {"layers": names}, {"text": words} or {"undo": True}; None if nothing or nonsense."""
+    """What was just asked for: {"layers": names}, {"text": words} or {"undo": True}, with its "id" if it has one.
+
+    None if nothing was asked for, or nonsense.
+    """
     wish = told(state, "wish")
     if not isinstance(wish, dict):
         return None
     layers, text = wish.get("layers"), wish.get("text")
+    own = {"id": wish["id"]} if isinstance(wish.get("id"), str) else {}
     if isinstance(layers, list) and all(isinstance(name, str) for name in layers):
-        return {"layers": layers}
+        return {"layers": layers} | own
     if isinstance(text, str):
-        return {"text": text}
-    return {"undo": True} if wish.get("undo") is True else None
+        return {"text": text} | own
+    return {"undo": True} | own if wish.get("undo") is True else None

@@ -91,7 +91,7 @@ def draw_stack_builder(keys: PageKeys) -> None:
 def take_wish(keys: PageKeys, state: object) -> None:
     """Do what the builder's visitor asked for; what cannot be becomes a sentence, and the last good stack stays."""
     wish = read_wish(state)
-    if wish is None:
+    if wish is None or _is_done(keys, wish):
         return
     held, history = keys.widget("model", "layers"), st.session_state.setdefault(keys.own("stack_history"), [])
     st.session_state.pop(keys.own("stack_problem"), None)
@@ -106,6 +106,13 @@ def take_wish(keys: PageKeys, state: object) -> None:
     except SettingError as error:
         tried = text if "text" in wish else ""
         st.session_state[keys.own("stack_problem")] = {"sentence": str(error), "tried": tried[:200]}
+
+
+def _is_done(keys: PageKeys, wish: dict[str, object]) -> bool:
+    """Whether this very wish was carried out before: one may be delivered twice."""
+    before, own = st.session_state.get(keys.own("stack_wish")), wish.get("id")
+    st.session_state[keys.own("stack_wish")] = own
+    return own is not None and own == before
 
 
 def _note_change(keys: PageKeys) -> None:

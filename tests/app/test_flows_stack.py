@@ -83,6 +83,15 @@ def test_undo_goes_back(session: dict[str, Any]) -> None:
     assert session["flows.model.layers"] == "affine"
 
 
+def test_a_wish_that_is_delivered_twice_is_done_once(session: dict[str, Any]) -> None:
+    session["flows/stack_history"] = ["affine", "radial"]
+    for own in ("1/7", "1/7"):
+        take_wish(KEYS, {"wish": {"undo": True, "id": own}})
+    assert session["flows.model.layers"] == "radial"
+    take_wish(KEYS, {"wish": {"undo": True, "id": "1/8"}})
+    assert session["flows.model.layers"] == "affine"
+
+
 def test_the_builder_stands_only_over_a_stack(visit: Open) -> None:
     def has_builder(link: dict[str, str]) -> bool:
         page = visit(link)

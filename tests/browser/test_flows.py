@@ -131,6 +131,13 @@ def test_a_stack_is_built_refused_and_undone(visit: Callable) -> None:
     visitor.page.get_by_role("button", name="Add affine").click()
     visitor.wait_for_link(model__layers="planar x2, affine")
     text = visitor.page.get_by_label("The stack as text, from the data to the base")
+    text.press_sequentially("half a wo")
+    half = text.input_value()
+    visitor.page.get_by_role("button", name="Add spline").dispatch_event("click")  # while the field keeps the focus
+    visitor.wait_for_link(model__layers="planar x2, affine, spline")
+    assert text.input_value() == half
+    visitor.page.get_by_role("button", name="Undo").click()
+    visitor.wait_for_link(model__layers="planar x2, affine")
     text.fill("affine + relu")
     text.press("Enter")
     expect(visitor.page.get_by_role("alert")).to_contain_text("cannot be inverted")
