@@ -43,7 +43,7 @@ def draw_flow_stack(
     _mount(data=pack({}, numbers), key=key, on_wish_change=on_wish)
 
 
-def read_wish(state: object) -> dict[str, object] | None:
+def read_wish(state: object) -> Mapping[str, object] | None:
     """What was just asked for: {"layers": names}, {"text": words} or {"undo": True}, with its "id" if it has one.
 
     None if nothing was asked for, or nonsense.

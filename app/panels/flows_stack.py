@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import cast
 
 import streamlit as st
@@ -108,7 +108,7 @@ def take_wish(keys: PageKeys, state: object) -> None:
         st.session_state[keys.own("stack_problem")] = {"sentence": str(error), "tried": tried[:200]}
 
 
-def _is_done(keys: PageKeys, wish: dict[str, object]) -> bool:
+def _is_done(keys: PageKeys, wish: Mapping[str, object]) -> bool:
     """Whether this very wish was carried out before: one may be delivered twice."""
     before, own = st.session_state.get(keys.own("stack_wish")), wish.get("id")
     st.session_state[keys.own("stack_wish")] = own
