@@ -113,8 +113,9 @@ def _draw_fork(
     if st.session_state.get(key) not in kept:
         st.session_state[key] = kept[-1]
     with st.container(width=POPOVER_WIDTH):
-        st.markdown("Start a new run from the weights that this one had at a step, with a changed plan.")
-        step = st.select_slider("From step", kept, key=key)
+        had = "at a step" if len(kept) > 1 else "at its end"
+        st.markdown(f"Start a new run from the weights that this one had {had}, with a changed plan.")
+        step = st.select_slider("From step", kept, key=key) if len(kept) > 1 else st.session_state[key]
         change = _draw_change(keys, changes(_settings_of(shown))) if changes else None
         draw_settings(keys, "fork", Plan)
         described = described_experiment(keys, shown.experiment.model, shown.experiment.dataset)

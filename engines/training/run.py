@@ -22,7 +22,7 @@ import numpy as np
 
 from engines.errors import RunFormatError
 from engines.training.experiment import FORMAT_VERSION, Experiment
-from engines.training.snapshot import Snapshot, pack, read_numbers, unpack
+from engines.training.snapshot import Snapshot, pack, unpack
 
 State = Literal["queued", "running", "paused", "finished", "stopped", "diverged", "failed"]
 ENDED: frozenset[State] = frozenset({"finished", "stopped", "diverged", "failed"})
@@ -129,10 +129,10 @@ class Run:
 
     @cached_property
     def weight_steps(self) -> tuple[int, ...]:
-        """Steps whose weights are kept; those of a finished run's last step may lie there as the final ones alone."""
+        """Steps whose weights are kept; that of a finished run's final weights, its last one, among them."""
         kept = {int(path.stem.split("-")[1]) for path in self.folder.glob("weights-*.safetensors")}
-        if kept and self.info.state == "finished" and self.info.step not in kept:
-            kept |= {n["step"] for n in map(read_numbers, [*self.blobs()][-1:]) if n["has_weights"]}
+        if self.info.state == "finished" and (self.folder / "weights.safetensors").exists():
+            kept.add(self.info.step)
         return tuple(sorted(kept))
 
     def weights(self, step: int | None = None) -> dict[str, np.ndarray]:

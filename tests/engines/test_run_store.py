@@ -67,15 +67,16 @@ def test_a_run_is_read_as_it_was_written(store: RunStore) -> None:
         assert (snapshot.step, snapshot.losses, snapshot.metrics) == (step, expected.losses, expected.metrics)
         assert np.array_equal(snapshot.arrays["log_prob"], expected.arrays["log_prob"])
     assert len(again.snapshots) == 4
-    assert again.weight_steps == (0, 2)
+    assert again.weight_steps == (0, 2, 3)
     assert np.array_equal(again.weights(2)["w"], WEIGHTS["w"] * 2)
+    assert np.array_equal(again.weights(3)["w"], WEIGHTS["w"])  # the last step's are the final ones
     assert np.array_equal(again.weights()["w"], WEIGHTS["w"])
     assert again.n_bytes == sum(path.stat().st_size for path in again.folder.iterdir())
 
 
 def test_a_step_without_weights_is_told(store: RunStore) -> None:
-    with pytest.raises(RunFormatError, match="keeps no weights of step 3; kept: 0, 2"):
-        write_run(store).weights(3)
+    with pytest.raises(RunFormatError, match="keeps no weights of step 1; kept: 0, 2, 3"):
+        write_run(store).weights(1)
 
 
 def test_a_trained_model_comes_back(store: RunStore) -> None:
@@ -229,7 +230,7 @@ while True:
     print("ready", flush=True)
     for step in range(40):
         writer.add(make_snapshot(step))
-    writer.end("finished", WEIGHTS)
+    writer.end("finished", {"w": WEIGHTS["w"] * 39})
 """
 
 
