@@ -121,7 +121,7 @@ SHIPPED = (
     *(Shipped("image_denoiser", dataset, rounds_weights=True) for dataset in ("digits", "faces")),
     *(Shipped("picture_gan", dataset, rounds_weights=True) for dataset in ("digits", "faces", "stacked_digits")),
     Shipped("picture_gan", "digits", "collapsed", {"settings": COLLAPSED.to_dict()}, rounds_weights=True),
-    Shipped("style_gan", "faces", rounds_weights=True),
+    Shipped("style_gan", "faces", rounds_weights=True, n_snapshots=20, n_weights=0),
     *(Shipped("plane_cycle", dataset, rounds_weights=True) for dataset in ("moons", "ring", "spirals")),
     *(
         Shipped("plane_cycle", dataset, "no_cycle", {"settings": {"cycle": 0.0}}, rounds_weights=True)

@@ -46,9 +46,10 @@ CURES: Mapping[str, Mapping[str, Any]] = {
     "minibatch_std": {"minibatch_std": True},
     "pack": {"pack": 2},
     "rate": {"discriminator_rate": 1.0},
-    "penalty": {"penalty": "r1", "penalty_weight": 0.5},
+    "penalty": {"penalty": "r1"},
     "steps": {"n_discriminator": 1},
 }
+LEAST_PENALTY, MOST_PENALTY = 0.5, 10.0  # of the cure that doubles an R1 that is there
 
 
 def cured(settings: Settings, state: object) -> PictureGanSettings | None:
@@ -57,7 +58,11 @@ def cured(settings: Settings, state: object) -> PictureGanSettings | None:
     words = cure.split("/") if isinstance(cure, str) else []
     if len(words) < 2 or words[1] not in CURES or not isinstance(settings, PictureGanSettings):
         return None
-    return replace(settings, **CURES[words[1]])
+    change = dict(CURES[words[1]])
+    if words[1] == "penalty":
+        before = settings.penalty_weight if settings.penalty == "r1" else 0.0
+        change["penalty_weight"] = min(MOST_PENALTY, max(LEAST_PENALTY, 2 * before))
+    return replace(settings, **change)
 
 
 @lru_cache(maxsize=1)

@@ -41,7 +41,7 @@ class StyleGanSettings(Settings):
         step=4,
     )
     mixing: float = setting(
-        0.9,
+        0.5,
         "Style mixing",
         "Share of the training pictures whose fine styles come from other latents than the coarse ones: each "
         "resolution learns not to rely on its neighbours.",
@@ -50,7 +50,7 @@ class StyleGanSettings(Settings):
         step=0.1,
     )
     r1: float = setting(
-        0.1,
+        0.8,
         "R1",
         "Weight γ of the penalty on the discriminator's slope at real pictures.",
         low=0.0,

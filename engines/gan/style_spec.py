@@ -8,6 +8,8 @@ from engines.gan.style_gan import StyleGan, StyleGanSettings
 from engines.model_spec import ModelSpec, Usual
 from engines.plan import Plan
 
+RATE = 1e-2  # several times the papers': weights of unit spread move slowly, and these trainings are short
+
 
 def build_style_gan(settings: StyleGanSettings, examples: Examples) -> StyleGan:
     """Two players for these pictures."""
@@ -29,9 +31,9 @@ STYLE_GAN = ModelSpec(
     "arXiv:1812.04948; Karras et al. 2018, Progressive growing of GANs, arXiv:1710.10196",
     absent=ABSENT,
     takes=("image",),
-    plan=Plan(steps=3000, batch_size=32, learning_rate=2e-3),
+    plan=Plan(steps=3000, batch_size=32, learning_rate=RATE),
     on={
-        "digits": Usual(StyleGanSettings(grows=True, width=8), Plan(steps=2500, batch_size=16, learning_rate=2e-3)),
-        "faces": Usual(StyleGanSettings(grows=True, width=8), Plan(steps=5000, batch_size=16, learning_rate=2e-3)),
+        "digits": Usual(StyleGanSettings(grows=True), Plan(steps=2500, batch_size=32, learning_rate=RATE)),
+        "faces": Usual(StyleGanSettings(grows=True, width=16), Plan(steps=6000, batch_size=32, learning_rate=RATE)),
     },
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -156,6 +157,15 @@ def test_a_cure_of_the_monitor_changes_what_it_says() -> None:
     for told in (None, {}, {"cure": None}, {"cure": "digest"}, {"cure": "digest/magic/1"}):
         assert cured(COLLAPSED, told) is None
     assert cured(MODELS["style_gan"].settings(), {"cure": "digest/pack/1"}) is None
+
+
+@pytest.mark.parametrize(("weight", "stronger"), [(0.0, 0.5), (0.1, 0.5), (0.8, 1.6), (9.0, 10.0)])
+def test_a_stronger_penalty_is_stronger(weight: float, stronger: float) -> None:
+    told = {"cure": "digest/penalty/1"}
+    found = cured(replace(COLLAPSED, penalty="r1", penalty_weight=weight), told)
+    assert found is not None and (found.penalty, found.penalty_weight) == ("r1", stronger)
+    found = cured(replace(COLLAPSED, penalty="dragan", penalty_weight=10.0), told)
+    assert found is not None and (found.penalty, found.penalty_weight) == ("r1", 0.5)
 
 
 def test_the_place_is_read_with_suspicion() -> None:
