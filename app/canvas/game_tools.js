@@ -33,7 +33,8 @@ export class Tools {
     this.panels = { latents: this.latentPanel(), plane: element("div", {}, this.plane, this.axisWords), between: this.wayPanel(), styles: this.styles.root };
     const tabs = element("div", { className: "tabs" }, ...Object.values(this.buttons));
     tabs.setAttribute("role", "tablist");
-    this.root = element("section", { className: "card tools-card" }, tabs, ...Object.values(this.panels));
+    this.why = element("p", { className: "soft small", hidden: true });
+    this.root = element("section", { className: "card tools-card" }, tabs, this.why, ...Object.values(this.panels));
   }
 
   latentPanel() {
@@ -119,7 +120,8 @@ export class Tools {
     }
     this.buttons.styles.hidden = !this.studio.isStyled;
     this.root.classList.toggle("waiting", !canAsk);
-    this.root.title = canAsk ? "" : words;
+    this.why.textContent = canAsk ? "" : words;
+    this.why.hidden = canAsk;
     const { z } = this.studio;
     if (!z) return;
     if (this.tab === "latents") this.list.show(z, this.axes);

@@ -16,7 +16,7 @@ class Quiz {
     this.decoder = new Decoder();
     this.phase = "waiting"; // then "ready", "playing", "done"
     this.build();
-    this.root.tabIndex = 0;
+    this.root.tabIndex = -1; // takes the keys of a game, and is no stop of its own
     this.root.onkeydown = (event) => this.onKey(event);
     this.resizing = new ResizeObserver(() => this.paint());
     this.resizing.observe(this.root);
