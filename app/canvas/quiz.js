@@ -8,6 +8,8 @@ import { dot } from "./stage.js";
 
 const JUDGES = [["you", "You", "field"], ["logits", "The trained discriminator", "model"], ["optimal", "The best of all discriminators", "data"]];
 
+const games = new Map(); // run/step/seed -> a game that is being played: it outlives its canvas
+
 export const mount = (component) => mountStage(Quiz, component);
 
 class Quiz {
@@ -64,7 +66,7 @@ class Quiz {
     this.say(run ? "Drawing the questions …" : "No generator is stored here.");
     this.refresh();
     if (!run) return;
-    this.decoder.ask("quiz", { run, step, seed, what: "quiz" }, (quiz) => { this.quiz = quiz; this.stop("ready"); this.say(""); this.refresh(); },
+    this.decoder.ask("quiz", { run, step, seed, what: "quiz" }, (quiz) => { this.quiz = quiz; this.stop("ready"); this.say(""); this.resume(); this.refresh(); },
       (error) => this.say(error.message === "lost" ? "The connection is lost; it comes back by itself." : error.message));
   }
 
@@ -75,10 +77,20 @@ class Quiz {
     this.phase = "playing";
     this.answers = [];
     this.startedAt = performance.now();
+    games.set(this.place, { answers: this.answers, startedAt: this.startedAt });
     this.say("");
     this.root.focus({ preventScroll: true });
     this.tick();
     this.refresh();
+  }
+
+  /** Go on with a game whose canvas has left the page and come back. */
+  resume() {
+    const game = games.get(this.place);
+    if (!game || this.phase !== "ready") return;
+    Object.assign(this, game, { phase: "playing" });
+    this.root.focus({ preventScroll: true });
+    this.tick();
   }
 
   askAnew(startsAtOnce = false) {
@@ -105,6 +117,7 @@ class Quiz {
   }
 
   finish() {
+    games.delete(this.place);
     this.stop("done");
     this.say(this.answers.length ? "Time is up." : "Time is up, and nothing was answered.");
     this.refresh();

@@ -33,6 +33,7 @@ def table(visit: Callable, stored_game: Run) -> Callable:
 def test_a_game_is_played_scored_and_ends_with_the_clock(table: Callable) -> None:
     visitor = table()
     page = visitor.page
+    page.wait_for_timeout(3000)  # keys are lost while a page that has just come is put together anew; games are not
     expect(page.get_by_role("button", name="Real")).to_be_disabled()
     page.get_by_role("button", name="Start").click()
     truth: list[int] = page.evaluate("[...genlabQuiz.quiz.is_real.values]")
@@ -53,6 +54,22 @@ def test_a_game_is_played_scored_and_ends_with_the_clock(table: Callable) -> Non
     page.get_by_role("button", name="Play again").click()
     visitor.wait("genlabQuiz.phase === 'playing' && genlabQuiz.numbers.seed === 6")
     visitor.wait_for_link(seed="6")
+
+
+def test_a_game_goes_on_after_a_look_at_another_page(visit: Callable) -> None:
+    visitor = visit({"seed": "5"}, at=AT)
+    visitor.page.wait_for_timeout(3000)
+    visitor.page.get_by_role("button", name="Start").click()
+    for count, key in enumerate("rf", 1):
+        visitor.page.keyboard.press(key)
+        visitor.wait_for_value("genlabQuiz.answers.length", count)
+    answers = visitor.page.evaluate("genlabQuiz.answers")
+    visitor.page.get_by_role("link", name="Circle or converge?").click()
+    visitor.wait("globalThis.genlabStage")
+    visitor.page.evaluate("globalThis.before = genlabQuiz")
+    visitor.page.get_by_role("link", name="Can you tell?").click()
+    visitor.wait("genlabQuiz !== before && genlabQuiz.phase === 'playing'")
+    assert visitor.page.evaluate("genlabQuiz.answers") == answers
 
 
 def test_the_table_fits_and_can_be_played_without_the_clock(table: Callable) -> None:
