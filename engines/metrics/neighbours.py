@@ -76,7 +76,7 @@ def coverage_of_truth(n_samples: int, n_real: int, k: int = N_NEIGHBOURS) -> flo
     A ball stays empty if the k nearest of all other points, real ones and samples in any order, are real ones.
 
     Source:
-        Naeem et al. 2020, lemma 2, arXiv:2002.09797
+        Naeem et al. 2020, arXiv:2002.09797; here by counting orders
     """
     return 1 - math.prod((n_real - i) / (n_real + n_samples - i) for i in range(1, k + 1))
 
