@@ -82,6 +82,7 @@ class Quiz {
     this.root.focus({ preventScroll: true });
     this.tick();
     this.refresh();
+    this.scene.scrollIntoView({ block: "nearest" }); // on a phone the button stands below the question
   }
 
   /** Go on with a game whose canvas has left the page and come back. */
