@@ -66,8 +66,16 @@ class Quiz {
     this.say(run ? "Drawing the questions …" : "No generator is stored here.");
     this.refresh();
     if (!run) return;
-    this.decoder.ask("quiz", { run, step, seed, what: "quiz" }, (quiz) => { this.quiz = quiz; this.stop("ready"); this.say(""); this.resume(); this.refresh(); },
-      (error) => this.say(error.message === "lost" ? "The connection is lost; it comes back by itself." : error.message));
+    this.fetch({ run, step, seed, what: "quiz" });
+  }
+
+  /** Ask for the questions; again, if the connection is lost before they come. */
+  fetch(request) {
+    this.decoder.ask("quiz", request, (quiz) => { this.quiz = quiz; this.stop("ready"); this.say(""); this.resume(); this.refresh(); }, (error) => {
+      const isLost = error.message === "lost";
+      this.say(isLost ? "The connection is lost; it comes back by itself." : error.message);
+      if (isLost) this.fetch(request);
+    });
   }
 
   // ---- the game ----
@@ -135,6 +143,7 @@ class Quiz {
     const kind = { f: false, ArrowLeft: false, r: true, ArrowRight: true }[event.key.length === 1 ? event.key.toLowerCase() : event.key];
     if (kind === undefined || this.phase !== "playing" || event.ctrlKey || event.metaKey) return;
     event.preventDefault();
+    event.stopPropagation(); // R is also Streamlit's key for running the page anew
     this.answer(kind);
   }
 

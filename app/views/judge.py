@@ -10,11 +10,11 @@ from app.canvas.quiz import QuizView, draw_quiz, read_result
 from app.house import house
 from app.live.asks.quiz import JUDGED
 from app.panels.lessons import draw_experiments
+from app.panels.run_titles import titles_of
 from app.panels.visit import draw_problems, restart_with
 from app.state import PageKeys, keep_widgets, write_link
 from engines.datasets import DATASETS
 from engines.gan.quiz import N_ESTIMATED
-from engines.models import MODELS
 from engines.training.run import Run
 
 KEYS = PageKeys("judge")
@@ -53,7 +53,8 @@ def judged_runs() -> dict[str, Run]:
 
 def open_visit(runs: dict[str, Run]) -> None:
     """At the first run of a visit, set everything from the link; later, keep what the visitor set."""
-    if KEYS.own("problems") in st.session_state or KEYS.widget("own", "run") in st.session_state:
+    if KEYS.own("chosen") in st.session_state:
+        take_up_choice(runs)
         return
     query, problems = st.query_params.to_dict(), []
     wanted, seed, at = query.get("run", ""), query.get("seed", "1"), query.get("at", "")
@@ -74,12 +75,22 @@ def open_visit(runs: dict[str, Run]) -> None:
     st.session_state[KEYS.own("problems")] = problems
 
 
+def take_up_choice(runs: dict[str, Run]) -> None:
+    """What was chosen before: Streamlit forgets a list while another page is open."""
+    digest, step = st.session_state[KEYS.own("chosen")]
+    held = KEYS.widget("own", "run")
+    if held not in st.session_state and digest in runs:
+        st.session_state[held] = digest
+        st.session_state[KEYS.widget("own", "step")] = step
+
+
 def choose_generator(runs: dict[str, Run]) -> tuple[Run, int | None]:
     """Which generator, and how far it was trained."""
     left, right = st.columns([2, 1.4], vertical_alignment="bottom")
     key, held = KEYS.widget("own", "run"), KEYS.widget("own", "step")
-    digest = left.selectbox("Whose generator", list(runs), key=key, format_func=lambda name: title_of(runs[name]))
+    digest = left.selectbox("Whose generator", list(runs), key=key, format_func=titles_of(runs).__getitem__)
     run = runs[digest]
+    st.session_state[KEYS.own("chosen")] = (digest, st.session_state.get(held))
     if len(run.weight_steps) < 2:
         return run, None
     if st.session_state.get(held) not in run.weight_steps:
@@ -88,22 +99,11 @@ def choose_generator(runs: dict[str, Run]) -> tuple[Run, int | None]:
     return run, None if step == run.weight_steps[-1] else int(step)
 
 
-def title_of(run: Run) -> str:
-    """A run in words: data, model, and what is special about it."""
-    experiment = run.experiment
-    spec = MODELS[experiment.model]
-    usual = f"{experiment.model}-{experiment.dataset}"
-    is_shipped = run.folder.name.startswith(usual)
-    special = (
-        run.folder.name.removeprefix(usual).replace("-", " ").replace("_", " ") if is_shipped else ", trained here"
-    )
-    return f"{DATASETS[experiment.dataset].title}: {spec.title}{',' if is_shipped and special else ''}{special}"
-
-
 def current_seed() -> int:
     """Of the questions: what the table asked for last, else what the link says."""
-    told = read_result(st.session_state.get(KEYS.own("quiz")))
-    return told["seed"] if told else st.session_state.get(KEYS.own("seed"), 1)
+    if told := read_result(st.session_state.get(KEYS.own("quiz"))):
+        st.session_state[KEYS.own("seed")] = told["seed"]  # what the table told is forgotten while another page is open
+    return st.session_state[KEYS.own("seed")]
 
 
 def view_of(run: Run, step: int | None, seed: int) -> QuizView:

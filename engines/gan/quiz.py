@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from engines.datasets.gaussian_mixture import GaussianMixture
-from engines.gan.losses import LOSSES
+from engines.gan.losses import LOSSES, AdversarialLoss
 from engines.gan.optimal import blur_of, estimate_log_density, optimal_logits, relative_error
 from engines.probes import cell_centres
 from engines.tensors import make_rng
@@ -60,7 +60,7 @@ def plane_quiz(model: Any, density: GaussianMixture, seed: int, n: int = N_QUEST
     real, fake = density.sample(n, rng=rng), model.sample(n, rng=rng)
     x = torch.where(is_real[:, None], real, fake)
     examples = (density.sample(N_SHOWN, rng=rng), model.sample(N_SHOWN, rng=rng))
-    logits = model.discriminate(x) - border_of(model, *examples)
+    logits = model.discriminate(x) - plane_border(model, *examples)
     return Quiz(x, is_real, logits, best_logits(model, density, x), *examples)
 
 
@@ -79,16 +79,33 @@ def picture_quiz(model: Any, pictures: Tensor, seed: int, n: int = N_QUESTIONS) 
     chosen = pictures[torch.randint(len(pictures), (n + N_SHOWN // 10,), generator=rng)].float()
     fake = model.sample(n + N_SHOWN // 10, rng=rng)
     x = torch.where(is_real[:, None, None, None], chosen[:n], fake[:n])
-    logits = model.discriminate(x) - border_of(model, chosen[n:], fake[n:])
-    return Quiz(x, is_real, logits, None, chosen[n:], fake[n:])
+    real_shown, fake_shown = chosen[n:], fake[n:]
+    said, said_real, said_fake = (model.opinions(each, fake_shown) for each in (x, real_shown, fake_shown))
+    return Quiz(
+        x, is_real, said - border_of(model.rules, model.pack, said_real, said_fake), None, real_shown, fake_shown
+    )
 
 
-def border_of(model: Any, real: Tensor, fake: Tensor) -> float:
-    """The logit above which the discriminator says real: its game's own, or halfway between the examples' means."""
-    border = LOSSES[model.settings.loss].border
-    if border is not None:
-        return border
-    return float(model.discriminate(real).mean() + model.discriminate(fake).mean()) / 2
+def plane_border(model: Any, real: Tensor, fake: Tensor) -> float:
+    """`border_of` a GAN of the plane from labelled points, shape (M, 2) each."""
+    rules, said = LOSSES[model.settings.loss], (model.discriminate(each) for each in (real, fake))
+    return border_of(rules, model.settings.pack, *said)
+
+
+def border_of(rules: AdversarialLoss, pack: int, real: Tensor, fake: Tensor) -> float:
+    """The logit above which a discriminator says real: its game's own, or halfway between what it says of examples.
+
+    The game's own holds where it judges as it was trained. A judge of packs sees each example among generated ones.
+
+    Args:
+        rules: Of its game.
+        pack: How many it judges at once.
+        real: Its logits of labelled real examples, shape (M,).
+        fake: The same of generated ones.
+    """
+    if rules.border is None or pack > 1:
+        return float(real.mean() + fake.mean()) / 2
+    return rules.border
 
 
 def best_logits(model: Any, density: GaussianMixture, x: Tensor) -> Tensor:

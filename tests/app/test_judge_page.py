@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,7 @@ from engines.training import Experiment, Trainer
 from engines.training.run import Run
 from engines.training.snapshot import unpack
 from engines.training.storing import train_and_store
-from tests.app.pages import Open, link_of, opener, sentences, turn
+from tests.app.pages import Open, checked, link_of, opener, sentences, turn
 
 
 @pytest.fixture(scope="session")
@@ -54,6 +55,17 @@ def test_a_link_names_generator_step_and_questions(come: Open, game: Run) -> Non
     assert sentences(page) == []
     page = turn(page, "judge.own.step", game.weight_steps[-1])
     assert link_of(page) == {"run": digest, "seed": "7"}
+
+
+def test_what_was_chosen_stays_when_the_page_runs_anew(come: Open, home: House, tmp_path: Path) -> None:
+    """Streamlit knows a choice by its title alone, so no two runs may be called alike."""
+    settings = {"width": 16, "n_hidden": 1, "momentum": 0.0, "r1": 0.2}  # a title has no room for the seed
+    for seed in (1, 2):
+        twin = Experiment.default("plane_gan", "ring", steps=20, settings=settings, seed=seed)
+        home.shelves.own.add(train_and_store(Trainer(twin, device="cpu"), tmp_path / str(seed)))
+    for digest in (run.experiment.digest for run in home.shelves.own.list()):
+        page = come({"run": digest, "seed": "7"})
+        assert link_of(checked(page.run()))["run"] == digest
 
 
 @pytest.mark.parametrize(

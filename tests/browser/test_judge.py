@@ -33,14 +33,13 @@ def table(visit: Callable, stored_game: Run) -> Callable:
 def test_a_game_is_played_scored_and_ends_with_the_clock(table: Callable) -> None:
     visitor = table()
     page = visitor.page
-    page.wait_for_timeout(3000)  # keys are lost while a page that has just come is put together anew; games are not
     expect(page.get_by_role("button", name="Real")).to_be_disabled()
     page.get_by_role("button", name="Start").click()
     truth: list[int] = page.evaluate("[...genlabQuiz.quiz.is_real.values]")
     for is_real in truth[:6]:  # always right, in all three ways
         page.get_by_role("button", name="Real" if is_real else "Generated").click()
     for is_real in truth[6:9]:
-        page.keyboard.press("r" if is_real else "f")
+        page.keyboard.press("r" if is_real else "f")  # R would have Streamlit run the page anew
     page.keyboard.press("ArrowLeft" if truth[9] else "ArrowRight")  # wrong
     visitor.wait_for_value("genlabQuiz.answers.length", 10)
     expect(page.get_by_text("✗ Wrong")).to_be_visible()
@@ -56,9 +55,9 @@ def test_a_game_is_played_scored_and_ends_with_the_clock(table: Callable) -> Non
     visitor.wait_for_link(seed="6")
 
 
-def test_a_game_goes_on_after_a_look_at_another_page(visit: Callable) -> None:
-    visitor = visit({"seed": "5"}, at=AT)
-    visitor.page.wait_for_timeout(3000)
+def test_a_game_goes_on_after_a_look_at_another_page(table: Callable) -> None:
+    visitor = table()
+    link = visitor.link
     visitor.page.get_by_role("button", name="Start").click()
     for count, key in enumerate("rf", 1):
         visitor.page.keyboard.press(key)
@@ -70,6 +69,20 @@ def test_a_game_goes_on_after_a_look_at_another_page(visit: Callable) -> None:
     visitor.page.get_by_role("link", name="Can you tell?").click()
     visitor.wait("genlabQuiz !== before && genlabQuiz.phase === 'playing'")
     assert visitor.page.evaluate("genlabQuiz.answers") == answers
+    visitor.wait_for_whole_link(link)  # and the same generator is chosen
+
+
+def test_its_keys_are_not_those_of_the_page_around(table: Callable) -> None:
+    """In Streamlit R runs the page anew, and C opens a dialog that clears caches."""
+    visitor = table()
+    visitor.page.get_by_role("button", name="Start").click()
+    script = "document.querySelector('[data-testid=stApp]').dataset.testScriptState"
+    visitor.page.evaluate(f"globalThis.seen = []; setInterval(() => seen.push({script}), 5)")
+    for count, key in enumerate("rRrf", 1):
+        visitor.page.keyboard.press(key)
+        visitor.wait_for_value("genlabQuiz.answers.length", count)
+    visitor.page.wait_for_timeout(500)
+    assert visitor.page.evaluate("[...new Set(seen)]") == ["notRunning"]
 
 
 def test_the_table_fits_and_can_be_played_without_the_clock(table: Callable) -> None:

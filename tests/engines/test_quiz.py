@@ -9,9 +9,11 @@ import torch
 
 from engines.datasets import DATASETS
 from engines.datasets.gaussian_mixture import GaussianMixture
+from engines.gan.losses import LOSSES
 from engines.gan.plane_gan import PlaneGan
 from engines.gan.plane_settings import PlaneGanSettings
-from engines.gan.quiz import best_logits, border_of, ceiling, plane_quiz
+from engines.gan.quiz import best_logits, border_of, ceiling, picture_quiz, plane_quiz
+from engines.models import MODELS
 
 RING: Any = DATASETS["ring"].density
 
@@ -71,6 +73,20 @@ def test_far_outside_nothing_is_generated() -> None:
 
 
 def test_a_game_without_a_border_is_judged_from_its_examples() -> None:
-    real, fake = torch.full((4, 2), 3.0), torch.full((4, 2), 1.0)
-    assert border_of(Known(gaussian(0.0), "wasserstein"), real, fake) == 2
-    assert border_of(Known(gaussian(0.0), "least_squares"), real, fake) == 0.5
+    real, fake = torch.full((4,), 3.0), torch.full((4,), 1.0)
+    assert border_of(LOSSES["wasserstein"], 1, real, fake) == 2
+    assert border_of(LOSSES["least_squares"], 1, real, fake) == 0.5
+    assert border_of(LOSSES["least_squares"], 4, real, fake) == 2
+
+
+@pytest.mark.parametrize(("key", "changes"), [("picture_gan", {"pack": 2}), ("picture_gan", {})])
+def test_a_picture_is_judged_whatever_was_asked_before(key: str, changes: dict[str, int]) -> None:
+    spec, digits = MODELS[key], DATASETS["digits"]
+    examples: Any = digits.data(digits.settings())
+    torch.manual_seed(0)
+    model: Any = spec.build(type(spec.settings()).from_dict({"width": 4} | changes), examples).eval()
+    quiz = picture_quiz(model, examples.test, 3, n=20)
+    company = torch.cat([quiz.x[7:8], quiz.x[3:4]])
+    alone = model.opinions(company, quiz.fake)
+    torch.testing.assert_close(quiz.logits[[7, 3]] - quiz.logits[7], alone - alone[0])
+    assert quiz.x.shape == (20, 1, 8, 8) and 0 < quiz.is_real.sum() < 20

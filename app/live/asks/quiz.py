@@ -13,14 +13,14 @@ from app.live.asks.base import Arrays, read_int, read_place
 from engines.datasets import DATASETS
 from engines.datasets.gaussian_mixture import GaussianMixture
 from engines.errors import SettingError
-from engines.gan.quiz import Quiz, border_of, ceiling, picture_quiz, plane_quiz
+from engines.gan.quiz import Quiz, ceiling, picture_quiz, plane_border, plane_quiz
 from engines.probes import build_probe
 from engines.tensors import to_numpy
 from engines.training.run import Run
 from engines.training.snapshot import as_picture
 
 MOST_SEEDS = 10_000
-JUDGED = ("plane_gan", "picture_gan")  # models whose generator a visitor can be asked about
+JUDGED = ("plane_gan", "picture_gan", "style_gan")  # models whose generator a visitor can be asked about
 MAP_SIDE = 64
 
 
@@ -47,7 +47,7 @@ class QuizAsk:
     def answer(model: Any, run: Run, asks: Sequence[QuizAsk]) -> dict[QuizAsk, Arrays]:
         """One quiz after the other."""
         if run.experiment.model not in JUDGED:
-            raise SettingError(f"Only generators of {' and '.join(JUDGED)} can be judged here.")
+            raise SettingError(f"Only generators of {', '.join(JUDGED)} can be judged here.")
         spec = DATASETS[run.experiment.dataset]
         data = spec.data(spec.settings.from_dict(run.experiment.dataset_settings))
         return {ask: _answer(model, data, ask.seed) for ask in asks}
@@ -60,7 +60,7 @@ def _answer(model: Any, data: Any, seed: int) -> Arrays:
 def _in_the_plane(model: Any, density: GaussianMixture, seed: int) -> Arrays:
     quiz = plane_quiz(model, density, seed)
     logits = model.observe(build_probe(density.window, resolution=MAP_SIDE, n_samples=0))["logits"]
-    border = border_of(model, quiz.real, quiz.fake)
+    border = plane_border(model, quiz.real, quiz.fake)
     points = {name: to_numpy(getattr(quiz, name)) for name in ("x", "real", "fake")}
     best = {"optimal": _signs(quiz.optimal), "ceiling": np.array(ceiling(model, density))}
     return as_picture(points | best | {"map": logits - border}) | _verdicts(quiz)

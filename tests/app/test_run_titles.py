@@ -1,0 +1,54 @@
+"""Titles of runs: what they say, and that no two are alike."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from app.panels.run_titles import changes_of, title_of, titles_of
+from engines.build_checkpoints import SHIPPED
+from engines.training import Experiment
+from engines.training.run import Run
+
+
+class Stored:
+    """As much of a run as its title needs."""
+
+    def __init__(self, experiment: Experiment, name: str = "") -> None:
+        self.experiment = experiment
+        self.folder = Path(name or experiment.digest)
+
+
+def stored(experiment: Experiment, name: str = "") -> Run:
+    return cast(Any, Stored(experiment, name))
+
+
+def test_a_run_of_ones_own_says_what_is_not_as_usual() -> None:
+    usual = Experiment.default("plane_gan", "ring")
+    assert title_of(stored(usual)) == "ring of 8: GAN, trained here"
+    changed = Experiment.default("plane_gan", "ring", settings={"loss": "least_squares", "clip": 0.5}, seed=3)
+    assert changes_of(changed) == ["game least squares", "clipping 0.5", "seed 3"]
+    assert title_of(stored(changed)) == "ring of 8: GAN, trained here, game least squares, clipping 0.5, seed 3"
+    fork = changed.fork(900)
+    assert changes_of(fork)[-2:] == ["seed 3", "forked at step 900"]
+    assert title_of(stored(fork)).endswith("seed 3, 1 more")
+
+
+@pytest.mark.parametrize("shipped", SHIPPED, ids=lambda each: each.name)
+def test_what_ships_is_called_by_its_name(shipped: Any) -> None:
+    experiment = Experiment.default(shipped.model, shipped.dataset, **shipped.changes)
+    title = title_of(stored(experiment, shipped.name))
+    assert "trained here" not in title and title == title.strip(" ,")
+
+
+def test_no_two_are_called_alike() -> None:
+    settings = {"width": 16, "n_hidden": 1, "momentum": 0.0}
+    usual = Experiment.default("plane_gan", "ring")
+    first = Experiment.default("plane_gan", "ring", settings=settings, seed=1)
+    runs = {each.digest: stored(each) for each in (first, replace(first, seed=2), usual)}
+    titles = titles_of(runs)
+    assert len(set(titles.values())) == 3
+    assert titles[first.digest].endswith(f"1 more ({first.digest[:6]})")
