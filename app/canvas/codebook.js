@@ -132,7 +132,7 @@ class Bench extends RunBench {
   ask(channel, request, use) {
     const run = this.digest;
     this.decoder.ask(channel, { run, step: null, ...request }, (blob) => { if (run === this.digest) use(blob); },
-      (error) => error.message !== "lost" && this.say(error.message));
+      (error) => this.say(error.message));
   }
 
   openAtlas() {

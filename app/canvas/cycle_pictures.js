@@ -76,7 +76,7 @@ class PicturesStage {
     if (!this.run.isAtEnd || key === this.askedFor) return;
     this.askedFor = key;
     const put = (channel, request, use) => this.decoder.ask(channel, { run: this.run.digest, step: null, what: "translate", ...request }, (blob) => { if (key === this.askedFor) { use(blob); this.refresh(); } },
-      (error) => { if (error.message !== "lost") this.say(error.message); else this.askedFor = ""; });
+      (error) => this.say(error.message));
     for (const way of [0, 1]) {
       put(`faces ${way}`, { way, n: SHOWN, first: this.first }, (blob) => { this.answers[way] = cut(blob); });
       if (this.own) put(`own ${way}`, { way, n: 1, pixels: toBase64(this.own) }, (blob) => { this.ownAnswers[way] = cut(blob); });

@@ -102,7 +102,7 @@ class Bench extends RunBench {
   put(channel, request, use) {
     const run = this.digest;
     this.decoder.ask(channel, { run, step: null, ...request }, (blob) => { if (run === this.digest) use(blob); },
-      (error) => { if (error.message === "lost") return; this.isAsking = false; this.say(error.message); this.isDirty = true; });
+      (error) => { this.isAsking = false; this.say(error.message); this.isDirty = true; });
   }
 
   /** Ask for the chains that the controls describe, in as many questions as keep each short. */

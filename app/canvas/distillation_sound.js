@@ -105,7 +105,7 @@ class SoundStage {
       this.own = { student: blob.student, teacher: blob.teacher };
       this.answers = (this.answers ?? 0) + 1;
       this.refresh();
-    }, (error) => { this.another.disabled = false; if (error.message !== "lost") this.say(error.message); });
+    }, (error) => { this.another.disabled = false; this.say(error.message); });
   }
 
   // ---- what is shown ----

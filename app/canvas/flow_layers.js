@@ -137,7 +137,7 @@ export class Layers {
     };
     if (temperature === 1) take(null);
     else stage.decoder.ask("particles", { run: digest, step, what: "flow_particles", temperature }, (blob) => take({ ...blob, temperature }),
-      (error) => { if (error.message !== "lost") stage.say(error.message); else this.followed = null; });
+      (error) => stage.say(error.message));
   }
 
   /** ledger: {path, quads, area, terms, roundTrip, x} as the server sent them, or null. */

@@ -152,7 +152,7 @@ class FlowStage extends Stage {
     if (this.layers.has(step)) { this.layers.aim(step); return; }
     this.decoder.ask("film", { run: digest, step, what: "flow_layers" },
       (blob) => { if (digest === this.digest) { this.layers.take(step, blob); this.films = (this.films ?? 0) + 1; } },
-      (error) => { if (error.message !== "lost") this.say(error.message); else this.filmStep = null; });
+      (error) => this.say(error.message));
   }
 
   /** Say whose layers are shown. */
@@ -171,7 +171,7 @@ class FlowStage extends Stage {
       this.newest = order;
       this.takeLedger(blob, x, step);
       this.ledgerLatency = performance.now() - asked;
-    }, (error) => error.message !== "lost" && this.say(error.message));
+    }, (error) => this.say(error.message));
   }
 
   takeLedger(blob, x, step) {

@@ -95,7 +95,7 @@ export class Bout {
       use(picture);
     };
     if (known) { arrived(known); return; }
-    stage.decoder.ask(`bout ${moves}`, { run: digest, step, what: "bout", moves }, (blob) => arrived(read(blob)), (error) => { if (error.message !== "lost") { stage.say(error.message); this.slow.leave(); } });
+    stage.decoder.ask(`bout ${moves}`, { run: digest, step, what: "bout", moves }, (blob) => arrived(read(blob)), (error) => { stage.say(error.message); this.slow.leave(); });
   }
 
   /** The visitor went elsewhere: the moves go, the run is shown as it is. */

@@ -169,7 +169,7 @@ class GameStudio extends RunBench {
   put(channel, request, use) {
     const run = this.digest;
     this.decoder.ask(channel, { run, step: this.isLast ? null : this.picture.step, ...request }, (blob) => { if (run === this.digest) use(blob); },
-      (error) => { if (error.message !== "lost") this.say(error.message); });
+      (error) => this.say(error.message));
   }
 
   /** What is asked for the picture in hand now. */

@@ -1,5 +1,7 @@
 // What every canvas shares: the wire format, the two sockets of the live lane, colours by role.
 
+import { lostWords } from "./run_words.js";
+
 // ---- wire: a safetensors blob is an 8-byte length, a JSON header and raw little-endian arrays ----
 
 const TYPED = { F32: Float32Array, F64: Float64Array, U8: Uint8Array, I16: Int16Array, I32: Int32Array };
@@ -78,23 +80,28 @@ class Lane {
 /** Snapshots and live pictures of one run. */
 export const watchRun = (digest, handlers) => new Lane(`watch?run=${encodeURIComponent(digest)}`, handlers);
 
-/** Requests to the model: the newest wins, at most two are under way. */
+const MOST_TRIES = 3; // of a request whose connection is lost before the answer comes
+
+/** Requests to the model: the newest wins, at most two are under way; what a lost connection leaves open is asked again. */
 export class Decoder {
-  constructor() {
-    this.pending = new Map(); // id -> {resolve, reject}
+  /** blocked: called when two connections have failed before any succeeded, so that something on the way lets none through. */
+  constructor(blocked = () => {}) {
+    this.blocked = blocked;
+    this.failures = 0;
+    this.pending = new Map(); // id -> {channel, request, resolve, reject, tries}
     this.next = new Map(); // channel -> the newest request that waits
     this.count = 0;
     this.lane = new Lane("decode", {
-      opened: () => this.flush(),
+      opened: () => { this.wasOpen = true; this.flush(); },
       blob: (blob) => this.settle(blob.numbers.id, (job) => job.resolve(blob)),
       text: (message) => this.settle(message.id, (job) => job.reject(new Error(message.text))),
-      lost: () => { for (const job of this.pending.values()) job.reject(new Error("lost")); this.pending.clear(); },
+      lost: (code, reason) => this.onLost(code, reason),
     });
   }
 
   /** Ask; an older request of the same channel that has not left yet is dropped. */
   ask(channel, request, resolve, reject = () => {}) {
-    this.next.set(channel, { request, resolve, reject });
+    this.next.set(channel, { channel, request, resolve, reject, tries: 0 });
     this.flush();
   }
 
@@ -103,6 +110,7 @@ export class Decoder {
       if (this.pending.size >= 2 || !this.lane.isOpen) return;
       this.next.delete(channel);
       const id = ++this.count;
+      job.tries += 1;
       this.pending.set(id, job);
       this.lane.send({ id, ...job.request });
     }
@@ -113,6 +121,18 @@ export class Decoder {
     this.pending.delete(id);
     if (job) use(job);
     this.flush();
+  }
+
+  /** Keep what was under way for the next connection, but for what nobody waits for any more and what fails each time. */
+  onLost(code, reason) {
+    if (!this.wasOpen && ++this.failures === 2) this.blocked();
+    const open = [...this.pending.values()], isOver = code >= 4400;
+    this.pending.clear();
+    const given = open.filter((job) => isOver || job.tries >= MOST_TRIES);
+    const kept = open.filter((job) => !given.includes(job));
+    this.next = new Map([...kept.map((job) => [job.channel, job]), ...this.next]);
+    const why = isOver ? lostWords(code, reason) : "The connection was lost each time this was asked. Reload to try again.";
+    for (const job of given) job.reject(new Error(why));
   }
 
   close() { this.lane.close(); }

@@ -173,7 +173,7 @@ class NameLab extends RunBench {
   ask(channel, request, use) {
     const run = this.digest;
     if (!this.canAsk) return;
-    this.decoder.ask(channel, { run, step: null, ...request }, (blob) => { if (run === this.digest) use(blob); }, (error) => error.message !== "lost" && this.say(error.message));
+    this.decoder.ask(channel, { run, step: null, ...request }, (blob) => { if (run === this.digest) use(blob); }, (error) => this.say(error.message));
   }
 
   askEnds() {

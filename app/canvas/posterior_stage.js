@@ -102,7 +102,7 @@ class PosteriorStage extends Stage {
       this.posteriorAnswers = (this.posteriorAnswers ?? 0) + 1;
       this.isDirty = true;
       this.showLine();
-    }, (error) => error.message !== "lost" && this.say(error.message));
+    }, (error) => this.say(error.message));
   }
 
   ownPlace() { return { zoomed: this.zoomed, ...(this.isChosen ? { x: this.x, place: this.place } : {}) }; }

@@ -15,7 +15,7 @@ export const mount = (component) => mountStage(Quiz, component);
 class Quiz {
   constructor(parent) {
     this.root = parent.querySelector(".quiz");
-    this.decoder = new Decoder();
+    this.decoder = new Decoder(() => this.say("WebSockets of the live lane are blocked on the way here, so that no question can be asked: a proxy in between must let them through."));
     this.phase = "waiting"; // then "ready", "playing", "done"
     this.build();
     this.root.tabIndex = -1; // takes the keys of a game, and is no stop of its own
@@ -66,16 +66,8 @@ class Quiz {
     this.say(run ? "Drawing the questions …" : "No generator is stored here.");
     this.refresh();
     if (!run) return;
-    this.fetch({ run, step, seed, what: "quiz" });
-  }
-
-  /** Ask for the questions; again, if the connection is lost before they come. */
-  fetch(request) {
-    this.decoder.ask("quiz", request, (quiz) => { this.quiz = quiz; this.stop("ready"); this.say(""); this.resume(); this.refresh(); }, (error) => {
-      const isLost = error.message === "lost";
-      this.say(isLost ? "The connection is lost; it comes back by itself." : error.message);
-      if (isLost) this.fetch(request);
-    });
+    this.decoder.ask("quiz", { run, step, seed, what: "quiz" }, (quiz) => { this.quiz = quiz; this.stop("ready"); this.say(""); this.resume(); this.refresh(); },
+      (error) => this.say(error.message));
   }
 
   // ---- the game ----

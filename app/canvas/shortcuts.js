@@ -163,12 +163,10 @@ class Shortcuts {
       this.latency = performance.now() - asked;
       this.answers = (this.answers ?? 0) + 1;
       this.refresh();
-    }, (error) => this.onRefusal(error));
+    }, (error) => this.say(error.message));
     clearTimeout(this.patience);
     this.patience = setTimeout(() => { if (!this.answers && !this.decoder.lane.isOpen) this.blocked(); }, 4000);
   }
-
-  onRefusal(error) { if (error.message === "lost") setTimeout(() => this.turned(), 600); else this.say(error.message); }
 
   keep(key, way) {
     this.kept.delete(key);

@@ -4,6 +4,7 @@ import { Decoder, element, ramp, themeColours, unpack, wantsStillness, watchRun 
 import { GRID, Panel, toGrid } from "./density.js";
 import { mountStage } from "./mounting.js";
 import { Player } from "./player.js";
+import { lostWords } from "./run_words.js";
 
 const SMOOTHING = 70; // ms: how fast what is shown approaches what is true
 const REST = 350; // ms of rest before the model is asked for its density on the finest grid
@@ -146,9 +147,7 @@ export class Stage {
       this.say("WebSockets of the live lane are blocked on the way here. The pictures come through the page instead, once a second; temperature does not answer.");
     }
     if (this.failures > 1) return;
-    if (code === 4404) this.say("This run is not stored here. Press Train to compute it.");
-    else if (code >= 4400) this.say(`${reason || "The live lane refused this page."} Reload to try again.`);
-    else this.say("The connection to the live lane is lost; trying again. If a proxy is in between, it must let WebSockets through.");
+    this.say(lostWords(code, reason));
   }
 
   /** Pause, step or stop the run in training. */
@@ -276,7 +275,7 @@ export class Stage {
     const asked = performance.now(), { digest } = this;
     this.decoder.ask("samples", { run: digest, step, what: "samples", temperature: this.temperature, n: 1000 },
       (blob) => { if (digest !== this.digest || !this.target) return; this.target.samples = blob.samples.values; this.latency = performance.now() - asked; this.answers = (this.answers ?? 0) + 1; this.jump = true; },
-      (error) => error.message !== "lost" && this.say(error.message));
+      (error) => this.say(error.message));
   }
 
   /** When nothing moves for a moment: the exact density on the finest grid, if this step keeps its weights. */

@@ -182,7 +182,7 @@ class Studio extends RunBench {
       this.restorePortrait();
       if (this.own) this.encode(this.own); else if (start) this.setZ(Float32Array.from(start)); else this.pick(0);
       this.settled();
-    }, (error) => error.message !== "lost" && this.say(error.message));
+    }, (error) => this.say(error.message));
   }
 
   /** Open another model of the sweep at the place where the visitor is. */
@@ -331,7 +331,7 @@ class Studio extends RunBench {
       const shape = this.numbers.event_shape;
       this.pad.answer(toBitmap(blob.reconstruction.values, shape), toBitmap(difference(pixels, blob.reconstruction.values, shape).values, [1, shape[1], shape[2]]), blob.distortion.values[0], blob.rate.values[0]);
       this.settledSoon();
-    }, (error) => error.message !== "lost" && this.say(error.message));
+    }, (error) => this.say(error.message));
   }
 
   settledSoon() {
@@ -347,7 +347,7 @@ class Studio extends RunBench {
     const [member, run] = [this.member, this.digest];
     this.decoder.ask(channel, { run, step: null, member, what: "decode", z: round(rows), label: this.label },
       (blob) => { if (member === this.member && run === this.digest) use(toBitmaps(blob.pictures), blob); },
-      (error) => error.message !== "lost" && this.say(error.message));
+      (error) => this.say(error.message));
   }
 
   askPicture() {
@@ -381,7 +381,7 @@ class Studio extends RunBench {
   askHoles() {
     if (!this.canDecode) return;
     const request = { run: this.digest, step: null, member: this.member, what: "aggregate", axes: round(this.directions()), reach: 3 };
-    this.decoder.ask("holes", request, (blob) => { this.holes = blob.holes; this.isDirty = true; }, (error) => error.message !== "lost" && this.say(error.message));
+    this.decoder.ask("holes", request, (blob) => { this.holes = blob.holes; this.isDirty = true; }, (error) => this.say(error.message));
   }
 
   // ---- what is shown ----

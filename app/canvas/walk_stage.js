@@ -91,7 +91,7 @@ export class WalkStage extends Stage {
       this.isGroundDirty = this.isDirty = true;
       this.refresh();
       this.releaseIfWanted();
-    }, (error) => { if (error.message !== "lost") { this.refused = step; this.say(error.message); this.releaseIfWanted(); } });
+    }, (error) => { this.refused = step; this.say(error.message); this.releaseIfWanted(); });
   }
 
   get isTraining() { return !!this.standing && !this.standing.ended && !this.standing.stored; }
@@ -251,7 +251,7 @@ export class WalkStage extends Stage {
     const asked = { run: this.digest, step: this.aimed.step, what: "ode_log_prob", x, steps: likelihood.steps };
     this.likelihoodAsked = JSON.stringify(asked);
     this.decoder.ask("ode", asked, (blob) => { if (this.likelihoodAsked === JSON.stringify(asked)) { this.likelihood = [...blob.nats.values]; likelihood.show(this.likelihood, x); } },
-      (error) => error.message !== "lost" && likelihood.show(null, x, error.message));
+      (error) => likelihood.show(null, x, error.message));
   }
 
   /** The same walk with the network, or the closed form, itself: asked once, when the animated one has ended. */
@@ -267,7 +267,7 @@ export class WalkStage extends Stage {
       const said = shares.length === 2 ? `${give(shares[0])} at the first` : `${energy.toFixed(4).replace("-", "\u2212")}, band up to ${high.toFixed(4)}`;
       this.check = `${this.usesExact ? "with the closed form itself" : "with the network itself"}: ${said} (${n} particles)`;
       this.isDirty = true;
-    }, (error) => { if (error.message !== "lost") { this.check = error.message; this.isDirty = true; } });
+    }, (error) => { this.check = error.message; this.isDirty = true; });
   }
 
   /** Ask again when another step is shown. */

@@ -22,6 +22,11 @@ def test_a_stored_run_plays_without_sockets(visit: Callable, stored_link: dict[s
     visitor.keep("blocked")
 
 
+def test_a_game_says_why_it_cannot_begin(visit: Callable) -> None:
+    visitor = visit(None, LANE, at=("judge", "globalThis.genlabQuiz"))
+    visitor.page.get_by_text("are blocked on the way here").wait_for()
+
+
 def test_a_training_is_watched_without_sockets(visit: Callable) -> None:
     visitor = visit({"plan.seed": "401", "plan.steps": "150"}, LANE)
     visitor.page.get_by_test_id("stBaseButton-primary").first.click()

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import base64
+import json
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from typing import Any
 
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, WebSocketRoute
 
 from app.theme import ROLES
 from engines.datasets import DATASETS
@@ -54,6 +56,16 @@ OVERTAKEN = """async (bytes) => {
   unmount();
   unmount();
   return [before, closed.length, made[0] === closed[0]];
+}"""
+ASK = """async () => {
+  const { Decoder } = await import("/lane/js/live.js");
+  const heard = [], decoder = new Decoder(() => heard.push("blocked"));
+  const said = (name) => (error) => heard.push(`${name}: ${error.message}`);
+  const ask = (channel, n) => decoder.ask(channel, { n }, () => {}, said(channel + n));
+  globalThis.asked = { heard, decoder, ask };
+  ask("a", 1);
+  ask("a", 2);  // before anything could leave: it takes the place of the other
+  ask("b", 3);
 }"""
 DTYPES = {"float16": "Float32Array", "float32": "Float32Array", "float64": "Float64Array"} | {
     "uint8": "Uint8Array",
@@ -113,6 +125,79 @@ def test_a_coarse_grid_becomes_the_fine_density(target: str, resolution: int, pa
     print(f"{target} {resolution}: {worst:.4f} of the density, {np.abs(found - exact).max() / top:.4f} of the top")
     assert np.abs(found - exact).max() < 0.01 * top
     assert np.abs(found - exact).mean() < 0.001 * top
+
+
+class Lossy:
+    """A lane that hangs up after the first question of some connections; the answer to one is its number, as text."""
+
+    def __init__(self, page: Page, n_lost: int, code: int = 1001, *, opens: bool = True) -> None:
+        self.n_lost, self.code, self.opens = n_lost, code, opens
+        self.asked: list[list[int]] = []
+        page.route_web_socket("**/lane/decode", self.connect)
+
+    def connect(self, socket: WebSocketRoute) -> None:
+        self.asked.append([])
+        hangs_up = len(self.asked) <= self.n_lost
+        if hangs_up and not self.opens:
+            socket.close(code=self.code)
+        socket.on_message(lambda text: self.answer(socket, json.loads(text), hangs_up=hangs_up))
+
+    def answer(self, socket: WebSocketRoute, question: dict[str, int], *, hangs_up: bool) -> None:
+        self.asked[-1].append(question["n"])
+        if hangs_up:
+            socket.close(code=self.code, reason="Enough.")
+        else:
+            socket.send(json.dumps({"id": question["id"], "text": f"answer {question['n']}"}))
+
+
+def heard(page: Page, count: int) -> list[str]:
+    page.wait_for_function(f"globalThis.asked?.heard.length >= {count}")
+    page.wait_for_timeout(100)
+    return page.evaluate("asked.decoder.close() || asked.heard")
+
+
+def test_a_question_outlives_its_connection(server: Any, chromium: Browser) -> None:
+    with closing(chromium.new_page()) as page:
+        lane = Lossy(page, n_lost=1)
+        page.goto(f"{server.url}_stcore/health")
+        page.evaluate(ASK)
+        assert heard(page, 2) == ["a2: answer 2", "b3: answer 3"]
+        assert 1 not in sum(lane.asked, []) and lane.asked[-1] == [2, 3]
+
+
+def test_a_newer_question_takes_the_place_of_one_that_was_lost(server: Any, chromium: Browser) -> None:
+    with closing(chromium.new_page()) as page:
+        lane = Lossy(page, n_lost=1)
+        page.goto(f"{server.url}_stcore/health")
+        page.evaluate(ASK)
+        page.wait_for_function("asked.decoder.next.size === 2")  # both wait for the next connection
+        page.evaluate("asked.ask('a', 4)")
+        assert sorted(heard(page, 2)) == ["a4: answer 4", "b3: answer 3"]
+        assert sorted(lane.asked[-1]) == [3, 4]
+
+
+@pytest.mark.parametrize(
+    ("n_lost", "code", "sentence", "n_connections"),
+    [(9, 1011, "The connection was lost each time", 3), (1, 4429, "Enough. Reload to try again.", 1)],
+)
+def test_what_fails_each_time_is_given_up(
+    n_lost: int, code: int, sentence: str, n_connections: int, server: Any, chromium: Browser
+) -> None:
+    with closing(chromium.new_page()) as page:
+        lane = Lossy(page, n_lost, code)
+        page.goto(f"{server.url}_stcore/health")
+        page.evaluate(ASK)
+        said = heard(page, 2)
+        assert [text.partition(": ")[0] for text in said] == ["a2", "b3"] and all(sentence in text for text in said)
+        assert len([asked for asked in lane.asked if asked]) == n_connections
+
+
+def test_connections_that_never_succeed_are_called_blocked(server: Any, chromium: Browser) -> None:
+    with closing(chromium.new_page()) as page:
+        Lossy(page, n_lost=2, opens=False)
+        page.goto(f"{server.url}_stcore/health")
+        page.evaluate(ASK)
+        assert heard(page, 3) == ["blocked", "a2: answer 2", "b3: answer 3"]
 
 
 def test_what_cannot_be_seen_does_no_harm(page: Page) -> None:
