@@ -33,7 +33,7 @@ class Builder {
     Object.assign(this, { layers: numbers.layers, text: numbers.text });
     if (!this.palette.childElementCount) this.fillPalette(numbers.palette);
     this.hints = numbers.palette;
-    this.fillRow();
+    if (!this.isDragging && this.layers.join() !== this.inRow) this.fillRow(); // else what has the focus keeps it
     if (!this.isTyping) this.input.value = numbers.tried || numbers.text; // what is half written stays
     this.facts.textContent = numbers.facts;
     this.undo.disabled = !numbers.can_undo;
@@ -49,6 +49,7 @@ class Builder {
 
   fillRow() {
     const had = this.focusNext ?? null;
+    this.inRow = this.layers.join();
     this.row.replaceChildren(element("span", { className: "name" }, "stack"), element("span", { className: "end" }, "data"),
       ...this.layers.map((name, i) => this.chip(name, i)), element("span", { className: "end" }, "base"));
     if (had !== null) this.row.querySelectorAll(".chip")[had]?.focus();
@@ -78,18 +79,22 @@ class Builder {
 
   /** Follow the hand; at its end the chip stands where it was let go. */
   drag(event, node, from) {
-    node.setPointerCapture(event.pointerId);
-    node.onpointermove = (move) => {
+    const { row } = this, chips = () => [...row.querySelectorAll(".chip")];
+    row.setPointerCapture(event.pointerId); // not the chip: that leaves its place on the way
+    this.isDragging = true;
+    row.onpointermove = (move) => {
       node.classList.add("dragged");
-      const over = [...this.row.querySelectorAll(".chip")].find((other) => other !== node && isWithin(other.getBoundingClientRect(), move));
+      const over = chips().find((other) => other !== node && isWithin(other.getBoundingClientRect(), move));
       if (!over) return;
       const isAfter = !!(node.compareDocumentPosition(over) & Node.DOCUMENT_POSITION_FOLLOWING);
       if (isAfter) over.after(node); else over.before(node);
     };
-    node.onpointerup = node.onpointercancel = () => {
-      node.onpointermove = node.onpointerup = node.onpointercancel = null;
-      node.classList.remove("dragged");
-      this.move(from, [...this.row.querySelectorAll(".chip")].indexOf(node));
+    row.onpointerup = row.onpointercancel = ({ type }) => {
+      row.onpointermove = row.onpointerup = row.onpointercancel = null;
+      this.isDragging = false;
+      const to = type === "pointerup" ? chips().indexOf(node) : from;
+      if (to === from) this.fillRow();
+      else this.move(from, to);
     };
   }
 

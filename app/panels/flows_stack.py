@@ -101,6 +101,9 @@ def take_wish(keys: PageKeys, state: object) -> None:
         return
     layers = wish.get("layers")
     text = " + ".join(layers) if isinstance(layers, list) else str(wish.get("text"))
+    if layers == []:
+        st.session_state[keys.own("stack_problem")] = {"sentence": "One layer has to stay.", "tried": ""}
+        return
     try:
         st.session_state[held] = checked_text(text)
     except SettingError as error:

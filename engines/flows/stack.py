@@ -76,7 +76,7 @@ def parse_stack(text: str) -> tuple[str, ...]:
 
 def _times(group: str) -> tuple[int, str]:
     """How often a group comes, and what is repeated."""
-    found = re.fullmatch(r"(.*?\S)\s*[x×*]\s*(\d{1,4})", group, re.IGNORECASE)
+    found = re.fullmatch(r"(.*?\S)\s*[x×*]\s*(\d{1,9})", group, re.IGNORECASE)
     if found is None:
         return 1, group
     times = int(found[2])

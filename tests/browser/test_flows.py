@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Locator, expect
 
 from tests.browser.conftest import AT_END, at_rest
 from tests.browser.screens import check_everywhere
@@ -47,6 +47,12 @@ def drag(visitor: Any, canvas: str, *places: tuple[float, float]) -> None:
     for u, v in places[1:]:
         visitor.page.mouse.move(x + u * width, y + v * height, steps=5)
     visitor.page.mouse.up()
+
+
+def middles_of(parts: Locator) -> list[list[float]]:
+    """Where the middle of each lies, all at once: parts may be drawn anew at any time."""
+    middle = "(b) => [b.x + b.width / 2, b.y + b.height / 2]"
+    return parts.evaluate_all(f"(parts) => parts.map((part) => ({middle})(part.getBoundingClientRect()))")
 
 
 def number(text: str) -> float:
@@ -144,6 +150,41 @@ def test_a_stack_is_built_refused_and_undone(visit: Callable) -> None:
     assert visitor.link["model.layers"] == "planar x2, affine"
     visitor.page.get_by_role("button", name="Undo").click()
     visitor.wait_for_link(model__layers="planar x2")
+
+
+def test_layers_are_dragged_to_another_place(visit: Callable) -> None:
+    visitor = visit({"flow": "stack", "model.layers": "planar, radial, spline"})
+    chips = visitor.page.locator(".flow_stack .chip")
+
+    def drag(start: int, goal: int) -> None:
+        """By hand, in small steps, to where the other one stands."""
+        visitor.settle()
+        (x, y), (to, _) = (middles_of(chips)[k] for k in (start, goal))
+        visitor.page.mouse.move(x, y)
+        visitor.page.mouse.down()
+        visitor.page.mouse.move(to, y, steps=12)
+        visitor.page.mouse.up()
+
+    expect(chips).to_have_count(3)
+    drag(0, 2)
+    visitor.wait_for_link(model__layers="radial, spline, planar")
+    drag(2, 1)
+    visitor.wait_for_link(model__layers="radial, planar, spline")
+    expect(chips).to_have_text(["3radial×", "2planar×", "1spline×"])
+    for _ in range(3):
+        visitor.page.get_by_role("button", name="Remove").first.click()
+    expect(visitor.page.get_by_role("alert")).to_contain_text("One layer has to stay.")
+    visitor.wait_for_link(model__layers="spline")
+
+
+def test_an_experiment_that_is_set_up_comes_into_view(visit: Callable) -> None:
+    visitor = visit({"target": "ring"})
+    button = visitor.page.get_by_role("button", name="Set it up").last
+    button.scroll_into_view_if_needed()
+    top = "document.querySelector('[data-testid=stMain]').scrollTop"
+    assert visitor.page.evaluate(top) > 500
+    button.click()
+    visitor.wait(f"{top} === 0")
 
 
 def test_the_page_fits_every_screen(flow: Callable) -> None:
