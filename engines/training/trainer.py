@@ -88,6 +88,7 @@ class Trainer:
         self._first_losses: dict[str, float] = {}
         self._exploded_steps: dict[str, int] = defaultdict(int)
         self.last_good, self.last_good_step = self.weights(), 0
+        self._better: tuple[dict[str, np.ndarray], int] | None = None  # until the next loss proves the last good one
 
     @property
     def is_done(self) -> bool:
@@ -139,6 +140,7 @@ class Trainer:
                     self.step, self._reason(f"the model's {SHOWN_AS.get(name, name)} holds numbers that are not finite")
                 )
         if not any(self._exploded_steps.values()):
+            self._better = self.last_good, self.last_good_step
             self.last_good, self.last_good_step = self.weights(), self.step
         weights = self.weights() if self.step in self._keeps else None
         release_memory()
@@ -233,6 +235,9 @@ class Trainer:
         first = self._first_losses.setdefault(phase, loss)
         is_exploded = abs(loss) > EXPLODED * max(1.0, abs(first))
         self._exploded_steps[phase] = self._exploded_steps[phase] + 1 if is_exploded else 0
+        if is_exploded and self._better:
+            self.last_good, self.last_good_step = self._better
+        self._better = None
         if self._exploded_steps[phase] > EXPLODED_STEPS:
             raise TrainingDiverged(self.step, self._reason(f"the loss has exploded from {first:.3g} to {loss:.3g}"))
 

@@ -178,6 +178,21 @@ def test_a_loss_that_explodes_but_stays_finite_is_told_too() -> None:
     assert all(np.array_equal(good[name], trainer.last_good[name]) for name in good)
 
 
+def test_weights_whose_next_loss_has_exploded_were_not_good() -> None:
+    trainer = Trainer(small(1000), device="cpu")
+    trainer.snapshot()
+    good = trainer.weights()
+    trainer.advance()
+    with torch.no_grad():
+        for parameter in trainer.model.parameters():
+            parameter.mul_(30)  # as a step that is far too long leaves them
+    trainer.snapshot()  # what it shows is finite
+    plane_source(trainer)._batches = [torch.full((32, 2), 1e7) for _ in range(200)]
+    with pytest.raises(TrainingDiverged, match="snapshot, of step 0, is kept"):
+        finish(trainer)
+    assert all(np.array_equal(good[name], trainer.last_good[name]) for name in good)
+
+
 @pytest.mark.parametrize("where", ["parameters", "data"])
 def test_a_number_that_is_none_ends_with_the_last_good_snapshot(where: str) -> None:
     trainer = Trainer(small(40), device="cpu")
