@@ -12,6 +12,7 @@ if str(ROOT) not in sys.path:  # when Streamlit runs this file by itself
 import streamlit as st  # noqa: E402
 
 from app.navigation import NAVIGATION  # noqa: E402
+from app.panels.visit import follow_to_top  # noqa: E402
 
 # A file of ours: Streamlit's own icons for the browser tab come from the internet.
 st.set_page_config(page_title="GenLab", page_icon=str(ROOT / "assets" / "icon.png"), layout="wide")
@@ -23,3 +24,4 @@ for index, entry in enumerate(NAVIGATION):
     pages.setdefault(entry.section, []).append(page)
 
 st.navigation(pages).run()
+follow_to_top()

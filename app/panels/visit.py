@@ -9,6 +9,11 @@ from app.panels.experiment import open_link
 from app.state import PageKeys, keep_widgets
 
 MAX_TEMPERATURE = 1.5
+TO_TOP = "visit/to_top"  # in the session: the page was set up anew by a button far below
+SCROLL = """
+const isStill = matchMedia("(prefers-reduced-motion: reduce)").matches;
+document.querySelector("[data-testid=stMain]")?.scrollTo({ top: 0, behavior: isStill ? "auto" : "smooth" });
+"""
 
 
 def open_visit(keys: PageKeys, *, model: str, target: str) -> None:
@@ -38,7 +43,14 @@ def restart_with(keys: PageKeys, link: dict[str, str]) -> None:
     for name in [n for n in st.session_state if str(n).startswith((f"{keys.page}.", f"{keys.page}/"))]:
         del st.session_state[name]
     st.query_params.from_dict(link)
+    st.session_state[TO_TOP] = True
     st.rerun()
+
+
+def follow_to_top() -> None:
+    """After an experiment was set up far below: let the visitor see what it set up. Call it when the page stands."""
+    if st.session_state.pop(TO_TOP, False):
+        st.html(f"<script>{SCROLL}</script>", unsafe_allow_javascript=True)
 
 
 def read_step(text: str, problems: list[str], *, otherwise: str = "The run plays from its start.") -> int | None:
