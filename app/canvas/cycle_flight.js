@@ -7,6 +7,7 @@ import { faintDensity, hueColours } from "./way_panel.js";
 
 const HUES = 24;
 const LINES = 70; // points whose way is drawn
+const HEAD = 7; // pixels of an arrow's head
 const GAP = 0.06; // between the domains, as a share of the width
 
 export class FlightPanel {
@@ -50,7 +51,7 @@ export class FlightPanel {
 
   fly(c, { home, there, back, time, hues, faint, wheel, colours }, at, away) {
     const n = Math.min(home.length, there.length) / 2, share = eased(time <= 1 ? time : time - 1), size = 3;
-    if (time >= 1) this.lines(c, { home, there, faint, wheel, n }, at, away);
+    this.lines(c, { home, there, faint, wheel, n, share: time < 1 ? share : 1 }, at, away);
     if (time > 1 && back) this.misses(c, { home, back, n: Math.min(n, back.length / 2), share, colours }, at);
     const last = time > 1 && back ? back : null, count = last ? Math.min(n, last.length / 2) : n;
     for (let hue = 0; hue < HUES; hue++) {
@@ -65,13 +66,15 @@ export class FlightPanel {
     }
   }
 
-  /** Where each of some points is sent. */
-  lines(c, { home, there, faint, wheel, n }, at, away) {
+  /** Where each of some points is sent: arrows that grow with their flight. */
+  lines(c, { home, there, faint, wheel, n, share }, at, away) {
     c.lineWidth = 0.8;
     for (let i = 0; i < Math.min(LINES, n); i++) {
-      const a = at(home, i), b = away(there, i);
+      const a = at(home, i), goal = away(there, i), b = a.map((v, k) => v + share * (goal[k] - v)), angle = Math.atan2(b[1] - a[1], b[0] - a[0]);
       c.strokeStyle = faint[wheel[i]];
-      c.beginPath(); c.moveTo(...a); c.lineTo(...b); c.stroke();
+      c.beginPath(); c.moveTo(...a); c.lineTo(...b);
+      if (share > 0) for (const turn of [2.7, -2.7]) { c.moveTo(...b); c.lineTo(b[0] + HEAD * Math.cos(angle + turn), b[1] + HEAD * Math.sin(angle + turn)); }
+      c.stroke();
     }
   }
 

@@ -121,7 +121,7 @@ class DiracStage {
     if (!(first > 0)) return "The game begins at its rest and stays there.";
     const over = isFlow ? last * TIME_STEP : last, factor = (end / first) ** (1 / over);
     const span = isFlow ? `${over.toFixed(0)} units of time` : `${last} steps`;
-    return `Measured on this way, ${span}: distance ${short(first)} → ${short(distance(places, STEPS))}, × ${factor.toFixed(4)} ${isFlow ? "a unit" : "a step"}.`;
+    return `Measured on this way, ${span}: distance ${short(first)} → ${short(end)}, × ${factor.toFixed(4)} ${isFlow ? "a unit" : "a step"}.`;
   }
 
   findLocus(isKink) {

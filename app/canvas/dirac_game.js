@@ -184,6 +184,10 @@ function sentence(kind, rate, values, isFlow) {
   const shown = isFlow ? `Re λ = ${(rate < 0 ? "−" : "+") + Math.abs(rate).toFixed(3)}` : `|z| = ${Math.exp(rate).toFixed(4)}`;
   if (kind === "circles") return `${isFlow ? `λ = ±${Math.abs(leading[1]).toFixed(3)} i` : shown}: to first order it circles, neither nearer nor farther.`;
   const verb = Math.abs(leading[1]) > TURNS ? "spirals" : "goes", often = Math.abs(Math.LN2 / rate);
+  if (often < 1) {
+    const factor = Math.exp(rate), times = factor >= 10 ? Math.round(factor).toLocaleString("en") : factor.toFixed(2);
+    return `${shown}: it ${verb} ${kind}, and every ${isFlow ? "unit of time" : "step"} multiplies the distance by ${times}.`;
+  }
   const digits = often < 10 ? often.toFixed(1) : Math.round(often).toLocaleString("en"), unit = isFlow ? "units of time" : "steps";
-  return kind === "in" ? `${shown}: it ${verb} in, and the distance halves every ${digits} ${unit}.` : `${shown}: it ${verb} out, and the distance doubles every ${digits} ${unit}.`;
+  return `${shown}: it ${verb} ${kind}, and the distance ${kind === "in" ? "halves" : "doubles"} every ${digits} ${unit}.`;
 }

@@ -72,7 +72,8 @@ export class EigenPlane {
     c.font = font(this.canvas);
     this.ground(to, isFlow);
     for (const z of locus) this.dot(to, z, 1.4, colours.base);
-    for (const z of look.values) this.dot(to, z, 5.5, colours[look.kind === "in" ? "field" : look.kind === "out" ? "error" : "model"]);
+    const hue = colours[look.kind === "in" ? "field" : look.kind === "out" ? "error" : "model"];
+    for (const z of look.values) if (Math.hypot(z[0] - centre, z[1]) <= half) this.dot(to, z, 5.5, hue); else this.beyond(to, z, hue);
     c.fillStyle = colours.soft;
     c.textAlign = "center";
     if (look.kind === "kink") c.fillText("no eigenvalues at a kink", width / 2, height / 2 - 10);
@@ -100,6 +101,17 @@ export class EigenPlane {
     c.textAlign = "right";
     c.fillText("out", width - 6, 14);
     c.fillText(isFlow ? "0" : "1", x(isFlow ? 0 : 1) - 4, y(0) + 13);
+  }
+
+  /** An arrow at the edge towards an eigenvalue that lies outside. */
+  beyond({ c, x, y, width, height }, [re, im], colour) {
+    const cx = width / 2, cy = height / 2, [dx, dy] = [x(re) - cx, y(im) - cy], size = Math.hypot(dx, dy), reach = Math.min(width, height) / 2 - 8;
+    c.save();
+    c.translate(cx + (dx / size) * reach, cy + (dy / size) * reach);
+    c.rotate(Math.atan2(dy, dx));
+    c.fillStyle = colour;
+    c.beginPath(); c.moveTo(7, 0); c.lineTo(-6, -6); c.lineTo(-6, 6); c.closePath(); c.fill();
+    c.restore();
   }
 
   dot({ c, x, y, colours }, [re, im], size, colour) {

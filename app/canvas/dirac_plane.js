@@ -10,6 +10,8 @@ const ARROWS = 15; // along each axis
 const LIFE = 90; // frames of a particle
 const PACE = 0.018; // time of the field in a frame
 const KEY_STEP = 0.05;
+const REACH = 2.1; // of the start, so that its handle stays in sight
+const GRASP = [-REACH, REACH, -REACH, REACH];
 
 export class Portrait {
   /** handlers: moved([theta, psi]) while the start is dragged, settled() when it is let go */
@@ -26,14 +28,14 @@ export class Portrait {
   }
 
   drag(event) {
-    this.handlers.moved(inside(placeUnder(event, WINDOW), WINDOW).map((v) => Math.round(100 * v) / 100));
+    this.handlers.moved(inside(placeUnder(event, WINDOW), GRASP).map((v) => Math.round(100 * v) / 100));
   }
 
   onKey(event) {
     const by = arrowOf(event);
     if (!by || !this.start) return;
     event.preventDefault();
-    this.start = this.start.map((v, i) => Math.min(SPAN, Math.max(-SPAN, Math.round(100 * (v + KEY_STEP * by[i])) / 100))); // at once, so that no quick press is lost
+    this.start = this.start.map((v, i) => Math.min(REACH, Math.max(-REACH, Math.round(100 * (v + KEY_STEP * by[i])) / 100))); // at once, so that no quick press is lost
     this.handlers.moved(this.start);
     this.handlers.settled();
   }

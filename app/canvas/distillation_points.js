@@ -98,7 +98,7 @@ class DistillationStage extends Stage {
 
   get floor() { return 0; }
 
-  get floorText() { return "0 nats: no loss can be lower"; }
+  get floorText() { return "0 nats, no loss can be lower"; }
 
   showMetrics(metrics) {
     const { data, teacher, model, difference } = this.cards, at = this.current?.step ?? 0;

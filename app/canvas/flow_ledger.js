@@ -4,6 +4,8 @@ import { nats } from "./bound_line.js";
 import { element, sharpen } from "./live.js";
 
 const NARROWEST = 6; // pixels of a bar with its gap; more bars than fit are scrolled
+const NUMBER = 17; // pixels between the numbers at the foot
+const WORD = 34; // pixels that "base" and "total" take there, with half a number beside them
 const PAD = { left: 6, right: 6, top: 34, bottom: 20 };
 
 /** Numbers that add up as they are printed: differences of rounded running sums. */
@@ -156,8 +158,9 @@ export class Ledger {
   }
 
   paintFoot(c, bar, n, x, step, height) {
-    const every = Math.ceil(17 / step), isEnd = bar === 0 || bar === n - 1;
-    if (!isEnd && (bar % every || (bar + 0.5) * step < 36 || bar > n - 2 - 12 / step)) return;
+    const last = n - 2, every = Math.ceil(NUMBER / step), isEnd = bar === 0 || bar === n - 1;
+    const isFree = Math.min(bar + 0.5, n - bar - 0.5) * step >= WORD; // of "base" and "total"
+    if (!isEnd && !(isFree && (bar === last || (bar % every === 0 && (last - bar) * step >= NUMBER)))) return;
     c.fillStyle = this.selected === bar ? this.colours.ink : this.colours.soft;
     c.textAlign = bar === 0 ? "left" : bar === n - 1 ? "right" : "center";
     c.font = `11px ${getComputedStyle(this.canvas).fontFamily}`;

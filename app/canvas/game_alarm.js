@@ -6,7 +6,7 @@ const BY_HEART = 1.5; // logits between pictures trained on and held out
 const WON = 8; // logits between real and made
 const FAR = 0.1; // of the coverage of true pictures
 const LATE = 0.5; // share of the training from which pictures should be near the data
-const FIRST = 0.15; // share of the training before which nothing is said: everybody begins badly
+export const FIRST = 0.15; // share of the training before which nothing is said: everybody begins badly
 
 /**
  * metrics: of a snapshot; classes and shares: names and true shares, or empty; share: how much of the training is done.
@@ -30,6 +30,12 @@ function modes({ modes: found, n_modes_of: of }, share) {
   if (found === undefined || share < 0.5) return null;
   const expected = 1000 * (1 - Math.exp(-of / 1000));
   return found < 0.9 * expected ? { kind: "collapse", text: `Mode collapse: ${found} of 1,000 kinds of pictures are made; a perfect sampler shows ${Math.round(expected)} in as many samples.`, cures: ["rate", "pack"] } : null;
+}
+
+/** What was looked at and found to be in order, in one sentence. */
+export function healthy({ coverage, coverage_of_truth: truth }, { classes, share }) {
+  const reached = coverage === undefined || share < LATE ? "" : `${percent(coverage)} of the held-out pictures have a sample near them${truth ? `, where true pictures would reach ${percent(truth)}` : ""}; `;
+  return `No alarm: ${reached}${classes.length ? "no kind is missing, " : ""}nothing is copied, and neither player has won.`;
 }
 
 function far({ coverage, coverage_of_truth: truth }, share) {

@@ -1,7 +1,7 @@
 // The monitor: which kinds are made, how well real pictures are covered, and an alarm with its cures.
 
 import { element, sharpen } from "./live.js";
-import { alarms } from "./game_alarm.js";
+import { alarms, FIRST, healthy } from "./game_alarm.js";
 
 const CURES = { minibatch_std: "let it see the batch", pack: "two pictures at once", rate: "equal pace", penalty: "stronger penalty", steps: "one step each" };
 const BADGES = { collapse: "mode collapse", far: "far from the data", copies: "copies", by_heart: "learned by heart", won: "discriminator has won" };
@@ -32,16 +32,16 @@ export class Monitor {
     const found = alarms(metrics, { classes, shares, share });
     this.found = found;
     this.badge.textContent = found.length ? BADGES[found[0].kind] : "";
-    const key = JSON.stringify([found, !!metrics, share < 0.15, canCure]);
+    const key = JSON.stringify([found, metrics && share >= FIRST ? healthy(metrics, { classes, share }) : !!metrics, canCure]);
     if (key === this.key) return;
     this.key = key;
-    this.words.replaceChildren(...this.verdict(found, metrics, share, canCure));
+    this.words.replaceChildren(...this.verdict(found, metrics, { classes, share }, canCure));
   }
 
-  verdict(found, metrics, share, canCure) {
+  verdict(found, metrics, { classes, share }, canCure) {
     if (!metrics) return [element("p", { className: "soft" }, "The monitor speaks once there is a run.")];
-    if (share < 0.15) return [element("p", { className: "soft" }, "Too early to judge: every generator begins with one kind of picture.")];
-    if (!found.length) return [element("p", {}, "Nothing is wrong: no kind is missing, pictures lie near the data, nothing is copied, and neither player has won.")];
+    if (share < FIRST) return [element("p", { className: "soft" }, "Too early to judge: every generator begins with one kind of picture.")];
+    if (!found.length) return [element("p", {}, healthy(metrics, { classes, share }))];
     return found.flatMap(({ text, cures, kind }) => [
       element("p", { className: "alarm" }, text),
       ...(canCure && cures.length ? [element("div", { className: "tools" }, element("span", { className: "soft small" }, "train again with"), ...cures.map((name) => element("button", { type: "button", className: "quiet", onclick: () => this.cure(name, kind) }, CURES[name])))] : []),

@@ -16,7 +16,7 @@ export class PictureInHand {
     this.near.setAttribute("role", "img");
     this.verdict = element("div", { className: "small" });
     this.root = element("section", { className: "card in-hand" }, element("h3", {}, element("span", {}, "In hand"), this.tag), this.canvas, this.line,
-      element("div", { className: "copying" }, element("div", { className: "soft small" }, "nearest in the training set"), this.near, this.verdict));
+      element("div", { className: "copying" }, this.heading = element("div", { className: "soft small" }, "nearest in the training set"), this.near, this.verdict));
   }
 
   /** hand: {bitmap, logit, chances}; near: {pictures, distances, usual}. */
@@ -74,6 +74,7 @@ export class PictureInHand {
   paintNear(near) {
     const { context: c, width, height } = sharpen(this.near);
     c.clearRect(0, 0, width, height);
+    this.heading.style.visibility = near ? "visible" : "hidden";
     if (!near) { this.verdict.textContent = ""; return; }
     if (near.cut !== near.pictures) [near.cut, near.bitmaps] = [near.pictures, toBitmaps(near.pictures)];
     const side = Math.min(height, width / 3 - 4);

@@ -111,7 +111,11 @@ export class Tools {
     return Array.from({ length: SIDE * SIDE }, (_, k) => Array.from(z, (v, i) => (i === a ? at(k % SIDE) : i === b ? -at(Math.floor(k / SIDE)) : v)));
   }
 
-  forget() { this.tiles = this.way = null; this.styles.forget(); }
+  forget() {
+    this.tiles = this.way = null;
+    this.list.build([], []);
+    this.styles.forget();
+  }
 
   paint({ colours, canAsk, words }) {
     for (const [key, button] of Object.entries(this.buttons)) {
@@ -123,17 +127,17 @@ export class Tools {
     this.why.textContent = canAsk ? "" : words;
     this.why.hidden = canAsk;
     const { z } = this.studio;
-    if (!z) return;
+    if (!z) { for (const canvas of [this.plane, this.strip, this.ends]) clear(canvas); return; }
     if (this.tab === "latents") this.list.show(z, this.axes);
-    else if (this.tab === "plane") this.paintPlane(colours, z);
-    else if (this.tab === "between") this.paintWay(colours);
+    else if (this.tab === "plane") this.paintPlane(colours, z, canAsk ? this.tiles : null);
+    else if (this.tab === "between") this.paintWay(colours, canAsk ? this.way : null);
     else this.styles.paint(colours);
   }
 
-  paintPlane(colours, z) {
+  paintPlane(colours, z, tiles) {
     const { context: c, width } = sharpen(this.plane), cell = width / SIDE;
     c.clearRect(0, 0, width, width);
-    this.tiles?.forEach((bitmap, k) => stamp(c, bitmap, (k % SIDE) * cell + 1, Math.floor(k / SIDE) * cell + 1, cell - 2, cell - 2));
+    tiles?.forEach((bitmap, k) => stamp(c, bitmap, (k % SIDE) * cell + 1, Math.floor(k / SIDE) * cell + 1, cell - 2, cell - 2));
     const x = ((z[this.axes[0]] / END + 1) / 2) * width, y = ((1 - z[this.axes[1]] / END) / 2) * width;
     c.lineWidth = 4; c.strokeStyle = colours.panel;
     c.beginPath(); c.arc(x, y, 9, 0, 7); c.stroke();
@@ -143,15 +147,15 @@ export class Tools {
     this.plane.setAttribute("aria-label", `Plane of the latents ${this.axes[0] + 1} and ${this.axes[1] + 1}; arrow keys move. At ${z[this.axes[0]].toFixed(1)}, ${z[this.axes[1]].toFixed(1)}`);
   }
 
-  paintWay(colours) {
+  paintWay(colours, way) {
     const { studio } = this, { t } = studio.place;
     this.slider.value = t;
     this.slider.style.setProperty("--share", `${100 * t}%`);
     const { context: c, width, height } = sharpen(this.strip), cell = width / N_WAY, side = Math.min(cell - 2, height / 2 - 4);
     c.clearRect(0, 0, width, height);
-    if (!this.way) return;
-    const first = this.way[0], last = this.way[N_WAY - 1];
-    this.way.forEach((bitmap, k) => {
+    if (!way) { clear(this.ends); return; }
+    const first = way[0], last = way[N_WAY - 1];
+    way.forEach((bitmap, k) => {
       stamp(c, bitmap, k * cell + 1, 0, side, side);
       stamp(c, first, k * cell + 1, side + 6, side, side);
       stamp(c, last, k * cell + 1, side + 6, side, side, k / (N_WAY - 1));
@@ -166,4 +170,9 @@ export class Tools {
     const handed = studio.hand?.bitmap;
     if (handed) stamp(e, handed, (w - h) / 2, 0, h, h);
   }
+}
+
+function clear(canvas) {
+  const { context: c, width, height } = sharpen(canvas);
+  c.clearRect(0, 0, width, height);
 }

@@ -63,7 +63,7 @@ export class Wall {
     if (!count) this.say(c, width, height, empty, colours);
     const side = samples ? samples.shape.at(-1) : 0;
     this.tag.textContent = picture ? `step ${picture.step.toLocaleString("en")}${side && side < shape[2] ? ` · grown to ${samples.shape.at(-2)}×${side}` : ""}` : "";
-    this.caption.replaceChildren(element("span", {}, count ? "Bars: the discriminator's opinion of each. Click one to take it in hand." : ""));
+    this.caption.replaceChildren(element("span", {}, count ? "Bars: the discriminator's opinion, blue to the right for real, red to the left for made. Click a picture to take it in hand." : ""));
     this.canvas.setAttribute("aria-label", count ? `${count} samples at step ${picture.step}. Arrow keys choose one; chosen: ${pick + 1}` : empty);
   }
 

@@ -73,7 +73,7 @@ export class Monitor {
     this.gauges = {
       high_quality: new Gauge("high quality", "Share of the samples within 3 standard deviations of a mode. A perfect sampler scores 98.9 %.", percent),
       reverse_kl: new Gauge("reverse KL", "KL(found ‖ true) in nats over the modes of the samples of high quality. All in one of M modes: log M.", short),
-      squared_mmd: new Gauge("MMD²", "Squared maximum mean discrepancy of 1,000 samples from 1,000 true ones, Gaussian kernel as wide as the median distance. An unbiased estimate, so it may be below 0.", short),
+      squared_mmd: new Gauge("MMD²", "Squared maximum mean discrepancy of 1,000 samples from 1,000 true ones, Gaussian kernel as wide as the median distance: it sees the whole, and is blind to what is narrower. An unbiased estimate, so it may be below 0.", short),
       sliced_wasserstein: new Gauge("sliced W₁", "Mean over 64 directions of the Wasserstein distance of 1,000 samples from 1,000 true ones, in data units.", short),
     };
     this.none = element("p", { className: "none", hidden: true }, "This target has no modes to count: its mass lies along a shape. Distances say how far the samples are from it.");
@@ -102,12 +102,12 @@ export class Monitor {
     const lost = fair !== undefined && fair < 0.75 * modes.length;
     this.headline.replaceChildren(element("b", { className: `num${lost ? " bad" : ""}` }, found === undefined ? "–" : `${found} of ${modes.length}`), " modes found",
       element("small", {}, fair === undefined ? "" : `${fair} with \u2265 \u2155 of their share`));
-    const keys = [key("model", past ? "this run" : "share of the fakes"), ...(past ? [key("past", "as it was")] : []), key("mark", "true share"), key("fifth", "a fifth of it")];
+    const keys = [key("model", past ? "this run, by nearest mode" : "fakes, by nearest mode"), ...(past ? [key("past", "as it was")] : []), key("mark", "true share"), key("fifth", "a fifth of it")];
     this.key.replaceChildren(...keys);
     const quality = metrics?.high_quality, q = bands.high_quality, kl = bands.reverse_kl;
     this.gauges.high_quality.show(quality, quality ?? 0, [q[0], 1], `perfect: ${percent(PERFECT)}`, PERFECT);
-    const v = metrics?.reverse_kl, least = -Math.log(Math.min(...truth));
-    this.gauges.reverse_kl.show(v, distancePlace(v ?? 0, kl[2], least), [0, BAND_END], `true: up to ${short(kl[2])}`);
+    const v = quality ? metrics?.reverse_kl : undefined, least = -Math.log(Math.min(...truth));
+    this.gauges.reverse_kl.show(v, distancePlace(v ?? 0, kl[2], least), [0, BAND_END], quality === 0 ? "no sample of high quality" : `true: up to ${short(kl[2])}`);
     this.canvas.setAttribute("aria-label", `Share of the samples at each of ${modes.length} modes; ${found ?? "no"} found`);
   }
 

@@ -96,7 +96,7 @@ class GanStage extends Stage {
   watch(digest, attempt) {
     this.bout.drop();
     this.motion.clear();
-    this.bars = null;
+    this.bars = this.barsOf = null;
     this.pullReference = 0;
     super.watch(digest, attempt);
   }
@@ -156,9 +156,15 @@ class GanStage extends Stage {
 
   /** Fork the run here with one setting changed: Python starts it. */
   cure(name, value) {
-    const step = this.nearestKept();
+    const step = this.forkStep();
     if (step === null) { this.say("No step of this run keeps its weights yet: wait for the next snapshot."); return; }
     this.tell.trigger("cure", JSON.stringify({ run: this.digest, step, name, value }));
+  }
+
+  /** Where a fork of what is shown begins: the last step before it whose weights are kept. */
+  forkStep() {
+    const kept = this.snapshots.filter((s) => s.keeps).map((s) => s.step), shown = this.aimed?.step ?? 0;
+    return kept.filter((step) => step <= shown).at(-1) ?? kept[0] ?? null;
   }
 
   /** The picture of the run, or the one that moves by hand have led to. */
@@ -251,7 +257,7 @@ class GanStage extends Stage {
 
   showMetrics(metrics) {
     const shown = this.picture;
-    this.alarm.show({ metrics: this.bout.isActive ? null : metrics, numbers: this.numbers, canFork: this.snapshots.some((s) => s.keeps), step: this.nearestKept() });
+    this.alarm.show({ metrics: this.bout.isActive ? null : metrics, numbers: this.numbers, canFork: this.snapshots.some((s) => s.keeps), step: this.forkStep(), shownStep: this.aimed?.step });
     this.trace.show({ trace: this.aimed?.trace, step: this.aimed?.step ?? 0, steps: this.lastStep(), colours: this.colours, modes: this.numbers.modes });
     this.facts.replaceChildren(...factsOf({ metrics: this.bout.isActive ? null : metrics, losses: this.aimed?.losses, game: this.numbers.game }));
     this.bout.show();

@@ -1,9 +1,11 @@
 // What is said of a game: the alarm with its cures, and the facts of the discriminator.
 
+import { PERFECT } from "./gan_monitor.js";
 import { element } from "./live.js";
 
 const signed = (v) => `${v < 0 ? "\u2212" : "+"}${Math.abs(v).toFixed(2)}`;
 
+const MEAGRE = 0.5; // share of samples of high quality
 const WATCHED = "Watched for: modes lost, modes chased one after the other, a discriminator too strong to learn from, samples between the modes.";
 
 export class AlarmCard {
@@ -17,22 +19,27 @@ export class AlarmCard {
     this.root = element("section", { className: "card alarm" }, this.sentence, this.quiet, this.cures);
   }
 
-  show({ metrics, numbers, canFork, step }) {
+  show({ metrics, numbers, canFork, step, shownStep }) {
     const alarm = metrics && metrics.alarm >= 0 ? numbers.alarms[metrics.alarm] : null;
     const text = alarm ? fill(alarm.sentence, metrics, numbers) : "";
     if (this.sentence.textContent !== text) this.sentence.textContent = text; // said once, not at every frame
     this.root.classList.toggle("raised", !!alarm);
-    const verdict = metrics ? "No alarm." : "";
-    this.quiet.replaceChildren(...(alarm ? [] : [element("b", {}, verdict), ` ${WATCHED}`]));
-    const key = alarm ? `${alarm.key} ${step} ${canFork} ${alarm.cures.map((c) => c.text).join()}` : "";
+    this.quiet.replaceChildren(...(alarm ? [] : [element("b", {}, metrics ? "No alarm." : ""), `${doubts(metrics)} ${WATCHED}`]));
+    const key = alarm ? `${alarm.key} ${step} ${step === shownStep} ${canFork} ${alarm.cures.map((c) => c.text).join()}` : "";
     if (key === this.key) return;
     this.key = key;
-    this.cures.replaceChildren(...(alarm && canFork ? [element("span", {}, `Fork at step ${(step ?? 0).toLocaleString("en")} with `), ...alarm.cures.map((cure) => this.button(cure))] : []));
+    this.cures.replaceChildren(...(alarm && canFork ? [element("span", {}, `Fork at step ${(step ?? 0).toLocaleString("en")}${step === shownStep ? "" : ", whose weights are kept,"} with `), ...alarm.cures.map((cure) => this.button(cure))] : []));
   }
 
   button({ name, value, text }) {
     return element("button", { type: "button", className: "chip", title: `Start a fork of this run with ${text}, and watch both futures`, onclick: () => this.handlers.cure(name, value) }, text);
   }
+}
+
+/** What is not good yet though no rule is broken. */
+function doubts(metrics) {
+  const quality = metrics?.high_quality;
+  return quality < MEAGRE ? ` But only ${(100 * quality).toFixed(0)} % of the samples lie near a mode; a perfect sampler has ${(100 * PERFECT).toFixed(1)} %.` : "";
 }
 
 function fill(sentence, metrics, { modes }) {

@@ -221,6 +221,7 @@ export class Player {
     c.font = `11px ${getComputedStyle(this.track).fontFamily}`;
     c.fillStyle = colours.data;
     c.textAlign = "right";
-    c.fillText(text ?? "entropy of the data: no loss can be lower", width - 6, y - 4);
+    // At the top, under the marks: there a curve that falls leaves room.
+    c.fillText(`dashed: ${text}`, width - 6, 11 + 13 * (this.state.marks?.length ?? 0));
   }
 }

@@ -156,7 +156,8 @@ class Quiz {
 
   showJudges() {
     const { quiz, answers, numbers } = this;
-    this.title.replaceChildren(numbers.title);
+    const key = (role, text) => element("span", { className: "kind" }, dot(role), text);
+    this.title.replaceChildren(element("span", {}, numbers.title), ...(numbers.window ? [key("data", "real"), key("model", "generated")] : []));
     const found = quiz ? score(quiz, answers) : {};
     this.judges.replaceChildren(...JUDGES.filter(([key]) => !quiz || key !== "optimal" || quiz.optimal).map(([key, name, role]) => this.judge(name, role, found[key])),
       element("div", { className: "scale" }, element("span", {}, "50 %: a coin"), element("span", {}, "100 %")));

@@ -201,7 +201,7 @@ class ScoreStage extends WalkStage {
     return this.numbers.is_denoising && least ? least.reduce((a, b) => a + b, 0) / least.length : undefined;
   }
 
-  get floorText() { return "the exact score's own loss: none can be lower"; }
+  get floorText() { return "the exact score's own loss, none can be lower"; }
 
   get certainty() { return "learned"; }
 

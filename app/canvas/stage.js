@@ -6,6 +6,7 @@ import { mountStage } from "./mounting.js";
 import { Player } from "./player.js";
 import { lostWords } from "./run_words.js";
 
+const MISSING = 0.9; // integral over the window below which mass lies outside
 const SMOOTHING = 70; // ms: how fast what is shown approaches what is true
 const REST = 350; // ms of rest before the model is asked for its density on the finest grid
 
@@ -116,6 +117,7 @@ export class Stage {
     this.socket?.close();
     this.digest = digest;
     this.attempt = attempt;
+    this.aimed = null;
     this.reset();
     this.say("");
     if (!digest) return;
@@ -285,7 +287,7 @@ export class Stage {
     if (step === null || !this.digest) return;
     const aimed = this.aimed;
     this.decoder.ask("density", { run: this.digest, step, what: "log_prob", n: GRID },
-      (blob) => { if (this.aimed === aimed) this.target.density = aimed.density = toGrid(blob.log_prob); });
+      (blob) => { if (this.aimed === aimed && this.target) this.target.density = aimed.density = toGrid(blob.log_prob); });
   }
 
   frame(now) {
@@ -359,7 +361,8 @@ export class Stage {
   }
 
   showMetrics(metrics) {
-    this.cards.model.value.textContent = Number.isFinite(metrics?.integral) ? metrics.integral.toFixed(4) : "–";
+    const { value } = this.cards.model, integral = metrics?.integral;
+    value.textContent = Number.isFinite(integral) ? `${integral.toFixed(4)}${integral < MISSING ? ": the rest lies outside" : ""}` : "–";
     this.cards.difference.value.textContent = klText(metrics);
     this.cards.difference.tag.textContent = metrics ? "KL is an estimate" : "";
   }
@@ -367,7 +370,7 @@ export class Stage {
   /** What no loss can be lower than; undefined where there is no such thing. */
   get floor() { return this.numbers.entropy; }
 
-  get floorText() { return "entropy of the data: no loss can be lower"; }
+  get floorText() { return "entropy of the data, no loss can be lower"; }
 
   /** How the model's density is known. */
   get certainty() { return "exact"; }

@@ -58,9 +58,11 @@ def draw_formula(run: Run | None, point: tuple[float, float], step: int | None =
         st.caption(str(error))
         return
     grey, orange = ROLES["base"]["light"], ROLES["model"]["light"]
-    sign = "-" if volume < 0 else "+"
-    numbers = rf" &= \textcolor{{{grey}}}{{{_short(base)}}} {sign} \textcolor{{{orange}}}{{{_short(abs(volume))}}}"
-    lines = formula.replace("=", "&=", 1) + rf" \\ {numbers} = {_short(base + volume)}"
+    total = base + volume
+    change = round(total, 3) - round(base, 3)  # as the ledger prints it, so that the printed numbers add up
+    sign = "-" if change < 0 else "+"
+    numbers = rf" &= \textcolor{{{grey}}}{{{_short(base)}}} {sign} \textcolor{{{orange}}}{{{_short(abs(change))}}}"
+    lines = formula.replace("=", "&=", 1) + rf" \\ {numbers} = {_short(total)}"
     st.latex(rf"\begin{{aligned}} {lines}\ \text{{nats}} \end{{aligned}}")
     when = "the final weights" if kept is None else f"the weights of step {kept:,}"
     st.caption(

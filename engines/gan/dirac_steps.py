@@ -150,10 +150,14 @@ def _sentence(kind: Kind, rate: float, values: tuple[complex, ...], is_flow: boo
         found = f"λ = ±{abs(leading.imag):.3f} i" if is_flow else size
         return f"{found}: to first order it circles, neither nearer nor farther."
     verb = "spirals" if abs(leading.imag) > TURNS else "goes"
-    often = _digits(abs(math.log(2) / rate))
-    if kind == "in":
-        return f"{size}: it {verb} in, and the distance halves every {often} {unit}."
-    return f"{size}: it {verb} out, and the distance doubles every {often} {unit}."
+    wait = abs(math.log(2) / rate)
+    if wait < 1:
+        factor = math.exp(rate)
+        times = f"{factor:,.0f}" if factor >= 10 else f"{factor:.2f}"
+        each = "unit of time" if is_flow else "step"
+        return f"{size}: it {verb} {kind}, and every {each} multiplies the distance by {times}."
+    change = "halves" if kind == "in" else "doubles"
+    return f"{size}: it {verb} {kind}, and the distance {change} every {_digits(wait)} {unit}."
 
 
 def _signed(value: float) -> str:

@@ -107,6 +107,18 @@ def test_a_collapse_raises_the_alarm_and_a_cure_forks_it(come: Callable) -> None
     visitor.wait("genlabStage.numbers.origin?.step === 30 && genlabStage.future.picture?.step === 30")
 
 
+def test_a_game_that_is_not_trained_shows_nothing_of_the_last_one(come: Callable) -> None:
+    visitor = come()
+    expect(visitor.page.locator(".found b")).not_to_have_text("–")
+    visitor.page.get_by_role("button", name="More").click()
+    seed = visitor.page.get_by_role("spinbutton", name="Seed")
+    seed.fill("77")
+    seed.press("Enter")
+    visitor.page.get_by_text("Not trained yet: press Train.").wait_for()
+    expect(visitor.page.locator(".found b")).to_have_text("–")
+    assert visitor.ask("aimed") is None and visitor.ask("barsOf.live") is None
+
+
 def test_moves_by_hand_are_made_taken_back_and_linked(come: Callable) -> None:
     visitor = come()
     untouched = visitor.picture()
