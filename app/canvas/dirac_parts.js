@@ -173,12 +173,12 @@ export class DistanceTrack {
     c.strokeStyle = colours.line;
     c.fillStyle = colours.soft;
     c.font = font(this.canvas);
-    c.textAlign = "left";
+    c.textAlign = "right";
     c.lineWidth = 1;
     for (const r of [10, 1, 0.1, 0.01, 0.001]) {
       if (Math.log(r) < bottom) continue;
       c.beginPath(); c.moveTo(0, y(r)); c.lineTo(width, y(r)); c.stroke();
-      if (r < 10) c.fillText(String(r), 4, y(r) - 3);
+      if (r < 10) c.fillText(String(r), width - 4, y(r) - 3);
     }
   }
 

@@ -22,7 +22,7 @@ class DistillationStage extends Stage {
       data: card("data", "Data", "exact density", "entropy"),
       teacher: card("field", "Teacher", "", "KL(data ‖ teacher)"),
       model: card("model", "Student", "", "KL(data ‖ student)"),
-      difference: card("", "Student − teacher", "", "KL(student ‖ teacher)"),
+      difference: card("", "Student − teacher", "", "student ‖ teacher"),
     };
     cards.teacher.foot.append(this.teacherClock = element("div", { className: "cap" }));
     cards.difference.foot.append(element("div", { className: "cap" }, element("span", {}, dot("field"), "teacher has more"), element("span", {}, dot("model"), "student has more")));
@@ -60,7 +60,7 @@ class DistillationStage extends Stage {
     this.isSharp = true;
     if (step === null || !this.digest) return;
     this.decoder.ask("density", { run: this.digest, step, what: "log_prob", n: GRID }, (blob) => {
-      if (this.aimed !== aimed) return;
+      if (this.aimed !== aimed || !this.target) return;
       this.target.density = aimed.density = toGrid(blob.log_prob);
       this.taught.density = aimed.taught = toGrid(blob.teacher_log_prob);
     });
@@ -98,7 +98,7 @@ class DistillationStage extends Stage {
 
   get floor() { return 0; }
 
-  get floorText() { return "0 nats, no loss can be lower"; }
+  get floorText() { return "0 nats, the least possible"; }
 
   showMetrics(metrics) {
     const { data, teacher, model, difference } = this.cards, at = this.current?.step ?? 0;

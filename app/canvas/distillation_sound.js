@@ -112,7 +112,7 @@ class SoundStage {
 
   refresh() {
     if (!this.colours) return;
-    this.run.showPlayer({ colours: this.colours, floor: 0, floorText: "0 nats, no loss can be lower", marks: this.numbers.marks });
+    this.run.showPlayer({ colours: this.colours, floor: 0, floorText: "0 nats, the least possible", marks: this.numbers.marks });
     const { picture, metrics, isAtEnd } = this.run;
     if (!isAtEnd) this.own = null;
     const { samples: student, teacher_samples: teacher } = picture?.arrays ?? {};

@@ -59,13 +59,14 @@ class GanStage extends Stage {
     const group = (name, nodes) => { const box = element("div", { className: "choice" }, ...Object.values(nodes)); box.setAttribute("role", "group"); box.setAttribute("aria-label", name); return box; };
     this.title = element("span", { className: "future-title" });
     this.facts = element("div", { className: "cap facts num" });
+    this.legend = element("div", { className: "cap facts" });
     this.said = element("div", { className: "sentence" });
     this.said.setAttribute("role", "status");
     const { model } = this.cards;
     this.layerBox = group("Layers", this.layers);
     this.head = element("div", { className: "head" }, this.title, group("Landscape", this.views), this.layerBox);
     model.root = element("section", { className: "card main" }, this.head,
-      element("div", { className: "over" }, model.canvas, this.said, model.tag), this.bout.root, this.facts);
+      element("div", { className: "over" }, model.canvas, this.said, model.tag), this.legend, this.bout.root, this.facts);
     this.sides = element("div", { className: "sides" }, this.alarm.root, this.monitor.root, this.trace.root);
     this.game = element("div", { className: "game" }, model.root, this.future.root, this.sides);
     root.replaceChildren(this.game, this.members.root, this.note, this.player.root);
@@ -263,8 +264,20 @@ class GanStage extends Stage {
     this.bout.show();
     this.future.refresh();
     this.members.show({ members: shown?.members ?? this.motion.members, metrics });
+    this.showLegend();
     const words = this.words();
     if (this.said.textContent !== words) this.said.textContent = words;
+  }
+
+  /** What the colours of the landscape say. */
+  showLegend() {
+    const { view } = this.place, { key } = this.numbers.game, shown = `${view} ${key}`;
+    if (shown === this.legendOf) return;
+    this.legendOf = shown;
+    const who = view === "optimal" ? "the best D" : "D", [high, low] = hasBorder(key) ? [`${who} says real`, `${who} says fake`] : [`${who} answers high`, "low"];
+    const [blue, orange] = view === "difference" ? ["D above the best", "D below it"] : [high, low];
+    const line = view !== "difference" && (view === "optimal" || hasBorder(key)) ? [element("span", {}, "line: 50 %")] : [];
+    this.legend.replaceChildren(element("span", {}, "landscape"), element("span", {}, dot("data"), blue), element("span", {}, dot("model"), orange), ...line);
   }
 
   /** What has to be said about what is shown. */

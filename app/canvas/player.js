@@ -201,6 +201,9 @@ export class Player {
     c.globalAlpha = 1;
   }
 
+  /** Where the words of a mark end. */
+  endOf(c, { step, text }, width) { return (width * step) / this.state.steps + 5 + c.measureText(text).width; }
+
   drawMark(c, x, text, y, width, height, colours) {
     c.fillStyle = colours.error;
     c.fillRect(x - 0.75, 0, 1.5, height);
@@ -221,7 +224,8 @@ export class Player {
     c.font = `11px ${getComputedStyle(this.track).fontFamily}`;
     c.fillStyle = colours.data;
     c.textAlign = "right";
-    // At the top, under the marks: there a curve that falls leaves room.
-    c.fillText(`dashed: ${text}`, width - 6, 11 + 13 * (this.state.marks?.length ?? 0));
+    const words = `dashed: ${text}`, first = (this.state.marks ?? [])[0];
+    if (first && c.measureText(words).width > width - this.endOf(c, first, width) - 20) return; // a narrow screen has no room for both
+    c.fillText(words, width - 6, 11); // at the top: there a curve that falls leaves room
   }
 }

@@ -18,6 +18,7 @@ from engines.gan.quiz import N_ESTIMATED
 from engines.training.run import Run
 
 KEYS = PageKeys("judge")
+USUAL = "plane_gan-ring"  # judged first
 FORMULA = (
     r"D^*(x) = \frac{p(x)}{p(x) + q(x)} \qquad \text{right in } \tfrac12 + \tfrac14 \int |p - q| \text{ of the cases}"
 )
@@ -45,10 +46,16 @@ def draw_page() -> None:
 
 
 def judged_runs() -> dict[str, Run]:
-    """All stored runs whose generator can be judged, by digest; those that ship first."""
+    """All stored runs whose generator can be judged, by digest: the usual one first, then what ships, by name."""
     found = [run for store in reversed(house().shelves.stores) for run in store.list()]
     judged = [run for run in found if run.experiment.model in JUDGED and run.info.step]
-    return {run.experiment.digest: run for run in sorted(judged, key=lambda run: JUDGED.index(run.experiment.model))}
+    return {run.experiment.digest: run for run in sorted(judged, key=_place_of)}
+
+
+def _place_of(run: Run) -> tuple[bool, int, bool, str]:
+    name = run.folder.name
+    is_own = name == run.experiment.digest
+    return name != USUAL, JUDGED.index(run.experiment.model), is_own, name
 
 
 def open_visit(runs: dict[str, Run]) -> None:
