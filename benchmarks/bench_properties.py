@@ -89,7 +89,8 @@ def card_of(model: str, kls: list[float], ends: Mapping[str, Mapping[str, Any]],
     plan = spec.plan
     return {
         "stability": {
-            "value": f"{len(kls)} seeds end between {min(kls):.3f} and {max(kls):.3f} nats on two moons",
+            "value": f"{len(kls)} seeds end between {min(kls):.3f} and {max(kls):.3f} nats on two moons "
+            f"after {STEPS} steps",
             "how": f"Usual settings, {STEPS} steps, seeds 0 to {len(kls) - 1}; KL(data ‖ model) on held-out points.",
         },
         "capacity": {

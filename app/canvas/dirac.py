@@ -22,6 +22,7 @@ MOVES = {
     "simultaneous": ("both at once", "Both players step at the same time"),
     "alternating": ("in turn", "The discriminator steps first; the generator sees its new slope"),
 }
+USUAL = "usual"  # a game in which nothing is changed, as a word of a link
 FARTHEST = 2.2  # of a start, from the origin along each axis
 MOST_KEPT = 4
 
@@ -107,8 +108,7 @@ def place_of_link(query: Mapping[str, str], problems: list[str]) -> DiracPlace:
     texts = {name[5:]: text for name, text in query.items() if name.startswith("game.")}
     game, wrong = DiracSettings.from_texts(texts)
     problems += wrong
-    known = DiracSettings().to_dict()
-    problems += [f"There is no setting {name[:40]!r} of a game." for name in texts if name not in known]
+    problems += _unknown(texts)
     place = DiracPlace(game)
     if "start" in query:
         place = replace(place, start=_start_of_text(query["start"], problems))
@@ -138,14 +138,20 @@ def _start_of_text(text: str, problems: list[str]) -> tuple[float, float]:
 
 def _game_text(game: DiracSettings) -> str:
     """A game as one word of a link."""
-    return ",".join(f"{name}:{text}" for name, text in game.changed().items()) or "usual"
+    return ",".join(f"{name}:{text}" for name, text in game.changed().items()) or USUAL
+
+
+def _unknown(texts: Mapping[str, str]) -> list[str]:
+    known = DiracSettings().to_dict()
+    return [f"There is no setting {name[:40]!r} of a game." for name in texts if name not in known]
 
 
 def _kept_of_text(text: str, problems: list[str]) -> tuple[DiracSettings, ...]:
     kept = []
     for word in [word for word in text.split(";") if word][:MOST_KEPT]:
-        pairs = dict(part.split(":", 1) for part in word.split(",") if ":" in part)
+        parts = [part.partition(":") for part in word.split(",") if word != USUAL]
+        pairs = {name: value for name, _, value in parts}
         game, wrong = DiracSettings.from_texts(pairs)
-        problems += wrong
+        problems += wrong + _unknown(pairs)
         kept.append(game)
     return tuple(kept)

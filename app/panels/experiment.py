@@ -13,6 +13,7 @@ from app.state import PageKeys, current_settings, load_settings, store_settings,
 from engines.datasets import DATASETS
 from engines.errors import GenLabError, UnknownKeyError
 from engines.models import MODELS
+from engines.registry import Registry
 from engines.settings import Value
 from engines.training import Experiment, Plan
 from engines.training.run import Run
@@ -48,8 +49,9 @@ def open_link(keys: PageKeys, query: Mapping[str, str], *, model: str, target: s
         except GenLabError as error:
             problems.append(f"The run {run[:16]!r} of this link was made by another version of GenLab. {error}")
     wanted = query.get("target", target)
+    alike = [spec for spec in DATASETS.values() if wanted == spec.key or spec.kind == DATASETS[target].kind]
     try:
-        spec = DATASETS[wanted]
+        spec = Registry("target", alike)[wanted]
     except UnknownKeyError as error:
         problems.append(f"{error} The default, {target}, is shown.")
         spec = DATASETS[target]

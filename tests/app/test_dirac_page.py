@@ -81,6 +81,8 @@ def test_nothing_kept_is_a_state_of_its_own() -> None:
         ({"start": "9,9"}, "start="),
         ({"start": "here"}, "start="),
         ({"kept": "cure:prayer"}, "Cure"),
+        ({"kept": "temper:1"}, "temper"),
+        ({"kept": "nonsense"}, "nonsense"),
     ],
 )
 def test_what_is_impossible_in_a_link_becomes_a_sentence(link: dict[str, str], word: str, come: Open) -> None:
