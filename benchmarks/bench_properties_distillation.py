@@ -158,7 +158,8 @@ def tone_card(where: Mapping[str, str]) -> tuple[dict[str, Any], dict[str, Any]]
         },
         "capacity": {
             "value": f"teacher {found['teacher_nll']:.3f} nats a sample on held-out tones (best possible "
-            f"{found['true_nll']:.3f}); the student's density is far too narrow for them: {found['nll']:.3g} nats",
+            f"{found['true_nll']:.3f}); the student's density is far too narrow for them: "
+            f"about {round(found['nll'], -2):,.0f} nats",
             "how": "Stored runs, 1,000 held-out tones. Mean magnitude at 250, 375, 500 and 625 Hz: "
             + "; ".join(f"{name} {numbers}" for name, numbers in said.items())
             + ".",

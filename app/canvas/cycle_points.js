@@ -102,8 +102,8 @@ class PointsStage {
     if (get("energy") === undefined) return [["measured at the kept steps of a run", "–", null, ""]];
     const rows = [
       ["distance from the other domain", `${get("energy").toFixed(3)} (true samples: ${get("band").toFixed(3)})`, get("energy") <= get("band") ? true : null, "Energy distance of 800 sent points from as many true ones, and the highest that true ones have among each other"],
-      ["error of the way there and back", `${get("cycle").toFixed(3)} widths`, get("cycle") < 0.1, "Median over 800 points, in standard deviations of the domain"],
-      ["folded: neighbours from far apart", `${(100 * get("folded")).toFixed(0)} %`, get("folded") < 0.05, "Share of points whose nearest neighbour after the flight began more than half a width away: many to one"],
+      ["error of the way there and back, good below 0.1", `${get("cycle").toFixed(3)} widths`, get("cycle") < 0.1, "Median over 800 points, in standard deviations of the domain"],
+      ["folded: neighbours from far apart, good below 5 %", `${(100 * get("folded")).toFixed(0)} %`, get("folded") < 0.05, "Share of points whose nearest neighbour after the flight began more than half a width away: many to one"],
     ];
     if (get("n_modes") !== undefined) rows.push(["modes sent one to one", `${get("kept_modes")} of ${get("n_modes")}`, get("kept_modes") === get("n_modes"), "With 80 % of their points or more to a mode that no other goes to"]);
     return rows;

@@ -8,6 +8,7 @@ import { DistanceTrack, EigenPlane, LinePicture, distance } from "./dirac_parts.
 import { Portrait } from "./dirac_plane.js";
 import { button, icon } from "./player.js";
 import { mountStage } from "./mounting.js";
+import { powerText } from "./number_text.js";
 
 const STEPS = 500; // of a way
 const PACE = 70; // steps a second
@@ -235,4 +236,4 @@ class DiracStage {
   }
 }
 
-const short = (v) => (v >= 100 ? v.toFixed(0) : v >= 0.01 ? v.toFixed(2) : v.toExponential(0).replace("e-", "·10⁻").replace(/⁻(\d+)/, (_, d) => `⁻${[...d].map((c) => "⁰¹²³⁴⁵⁶⁷⁸⁹"[c]).join("")}`));
+const short = (v) => (v >= 100 ? v.toFixed(0) : v >= 0.01 ? v.toFixed(2) : powerText(v));

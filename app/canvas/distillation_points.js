@@ -5,6 +5,7 @@ import { GRID, toGrid } from "./density.js";
 import { HandoverPlayer, lossOf } from "./distillation_words.js";
 import { element, ramp, wantsStillness } from "./live.js";
 import { mountStage } from "./mounting.js";
+import { powerText } from "./number_text.js";
 
 const SMOOTHING = 70; // ms, as on every stage
 
@@ -121,4 +122,4 @@ class DistillationStage extends Stage {
   }
 }
 
-const short = (v) => (Math.abs(v) >= 1e4 ? v.toExponential(1) : v.toFixed(Math.abs(v) < 0.1 ? 4 : 3)).replace("-", "−");
+const short = (v) => (Math.abs(v) >= 1e4 ? powerText(v, 1) : v.toFixed(Math.abs(v) < 0.1 ? 4 : 3)).replace("-", "−");

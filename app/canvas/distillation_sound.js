@@ -6,6 +6,7 @@ import { Bars, Lines, WaveStack } from "./distillation_waves.js";
 import { Loudspeaker, playedWords } from "./distillation_speaker.js";
 import { WatchedRun } from "./watched_run.js";
 import { mountStage } from "./mounting.js";
+import { powerText } from "./number_text.js";
 
 const WHO = {
   data: { role: "data", title: "Real tones" },
@@ -133,7 +134,7 @@ class SoundStage {
     student.tag.textContent = !picture ? "" : at <= handover ? "waits" : "learns from the teacher";
     teacher.clock.textContent = clock("teacher");
     student.clock.textContent = clock("student");
-    const likely = (nll) => (nll === undefined ? "–" : Math.abs(nll) > 1e4 ? `${nll.toExponential(1)} nats a sample` : `${fixed(nll, 3)} nats a sample`);
+    const likely = (nll) => (nll === undefined ? "–" : Math.abs(nll) > 1e4 ? `${powerText(nll, 1)} nats a sample` : `${fixed(nll, 3)} nats a sample`);
     teacher.likely.textContent = likely(m?.teacher_nll);
     student.likely.textContent = likely(m?.nll);
     this.gapValue.textContent = m ? `${fixed(m.distilled_kl, 2)} ± ${m.distilled_kl_error.toFixed(2)} nats a wave` : "–";

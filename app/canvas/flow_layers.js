@@ -4,6 +4,7 @@ import { nats } from "./bound_line.js";
 import { binColours, drawFilm, Film, RING_NAMES } from "./flow_film.js";
 import { signed } from "./flow_ledger.js";
 import { element, sharpen, wantsStillness } from "./live.js";
+import { powerText } from "./number_text.js";
 import { icon } from "./player.js";
 
 const SMOOTHING = 90; // ms: how fast the film approaches that of another step
@@ -349,9 +350,9 @@ function figure(title, label) {
   return { canvas, caption, root: element("div", { className: "figure" }, canvas, caption) };
 }
 
-const area = (v) => v.toExponential(3).replace("e-", "e\u2212");
+const area = (v) => powerText(v, 3);
 
 function tiny(v) {
   if (!Number.isFinite(v)) return "more than can be told";
-  return v === 0 ? "0" : v >= 0.01 ? nats(v, 2) : v.toExponential(0).replace("e-", "e\u2212");
+  return v === 0 ? "0" : v >= 0.01 ? nats(v, 2) : powerText(v);
 }

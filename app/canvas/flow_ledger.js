@@ -2,6 +2,7 @@
 
 import { nats } from "./bound_line.js";
 import { element, sharpen } from "./live.js";
+import { powerText } from "./number_text.js";
 
 const NARROWEST = 6; // pixels of a bar with its gap; more bars than fit are scrolled
 const NUMBER = 17; // pixels between the numbers at the foot
@@ -183,6 +184,5 @@ export class Ledger {
 }
 
 function short(v) {
-  const text = Math.abs(v) >= 1000 ? v.toExponential(1) : v.toFixed(2);
-  return text.replace("-", "\u2212").replace("e+", "e");
+  return Math.abs(v) >= 1000 ? powerText(v, 1) : v.toFixed(2).replace("-", "\u2212");
 }

@@ -1,6 +1,7 @@
 // The mode monitor: bars of share per mode against the true shares, gauges with what true samples score, and the trace.
 
 import { element, ramp, sharpen } from "./live.js";
+import { powerText } from "./number_text.js";
 
 const FAIR = 0.2; // of its true share: a mode below is all but lost
 export const PERFECT = 1 - Math.exp(-4.5); // share of a Gaussian of the plane within 3 standard deviations
@@ -55,7 +56,7 @@ class Gauge {
   }
 }
 
-const short = (v) => (v !== 0 && Math.abs(v) < 0.0095 ? v.toExponential(0).replace("e-", "·10⁻").replace(/\d+$/, (d) => [...d].map((x) => "⁰¹²³⁴⁵⁶⁷⁸⁹"[x]).join("")) : v.toFixed(v < 0.1 ? 3 : 2)).replace("-", "\u2212");
+const short = (v) => (v !== 0 && Math.abs(v) < 0.0095 ? powerText(v) : v.toFixed(v < 0.1 ? 3 : 2)).replace("-", "\u2212");
 const percent = (v) => `${(100 * v).toFixed(1)} %`;
 
 /** Where on a gauge a distance stands: the band up to BAND_END, beyond it by its logarithm, to the largest. */

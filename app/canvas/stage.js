@@ -3,6 +3,7 @@
 import { Decoder, element, ramp, themeColours, unpack, wantsStillness, watchRun } from "./live.js";
 import { GRID, Panel, toGrid } from "./density.js";
 import { mountStage } from "./mounting.js";
+import { powerText } from "./number_text.js";
 import { Player } from "./player.js";
 import { lostWords } from "./run_words.js";
 
@@ -464,7 +465,7 @@ export const dot = (role) => element("i", { className: `dot ${role}` });
 
 export function klText(metrics) {
   if (!metrics) return "–";
-  const digits = (v) => (metrics.kl > 1e4 ? v.toExponential(1) : v.toFixed(metrics.kl < 0.1 ? 4 : 3));
+  const digits = (v) => (metrics.kl > 1e4 ? powerText(v, 1) : v.toFixed(metrics.kl < 0.1 ? 4 : 3));
   return `${digits(metrics.kl)} ± ${digits(metrics.kl_error)} nats`;
 }
 

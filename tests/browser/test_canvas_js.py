@@ -127,6 +127,14 @@ def test_a_coarse_grid_becomes_the_fine_density(target: str, resolution: int, pa
     assert np.abs(found - exact).mean() < 0.001 * top
 
 
+@pytest.mark.parametrize(
+    ("value", "digits", "text"), [(32210, 1, "3.2·10⁴"), (0.00047, 0, "5·10⁻⁴"), (-1.5e12, 2, "−1.50·10¹²")]
+)
+def test_powers_are_written_as_people_write_them(value: float, digits: int, text: str, page: Page) -> None:
+    script = 'async (them) => (await import("/lane/js/number_text.js")).powerText(...them)'
+    assert page.evaluate(script, [value, digits]) == text
+
+
 class Lossy:
     """A lane that hangs up after the first question of some connections; the answer to one is its number, as text."""
 
