@@ -99,10 +99,10 @@ class PicturesStage {
     tag.textContent = picture ? `step ${picture.step.toLocaleString("en")}` : "";
     const fact = (name, value, isGood, title) => { const node = element("div", { className: "fact", title }, element("span", {}, name), element("b", { className: "num" }, value)); node.dataset.good = String(isGood); return node; };
     facts.replaceChildren(...(get("gained") === undefined ? [] : [
-      fact("of the needed change made, good above 50 %", `${(100 * get("gained")).toFixed(0)} %`.replace("-", "−"), get("gained") > 0.5, "1 − |made − truth| / |original − truth| over held-out faces; below 0: worse than leaving the picture as it was"),
-      fact("nearer to the counterpart than to the original, good above 50 %", `${(100 * get("arrived")).toFixed(0)} %`, get("arrived") > 0.5, "Share of held-out faces"),
-      fact("change where there should be none, good below 5", `${get("beside").toFixed(1)} of 255`, get("beside") < 5, "Mean over pixels in which original and counterpart agree"),
-      fact("error there and back, good below 5", `${get("cycle").toFixed(1)} of 255`, get("cycle") < 5, "Mean over all pixels"),
+      fact("of the needed change made, good\u00a0above\u00a050\u00a0%", `${(100 * get("gained")).toFixed(0)} %`.replace("-", "−"), get("gained") > 0.5, "1 − |made − truth| / |original − truth| over held-out faces; below 0: worse than leaving the picture as it was"),
+      fact("nearer to the counterpart than to the original, good\u00a0above\u00a050\u00a0%", `${(100 * get("arrived")).toFixed(0)} %`, get("arrived") > 0.5, "Share of held-out faces"),
+      fact("change where there should be none, good\u00a0below\u00a05", `${get("beside").toFixed(1)} of 255`, get("beside") < 5, "Mean over pixels in which original and counterpart agree"),
+      fact("error there and back, good\u00a0below\u00a05", `${get("cycle").toFixed(1)} of 255`, get("cycle") < 5, "Mean over all pixels"),
     ]));
   }
 

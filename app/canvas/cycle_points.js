@@ -33,7 +33,7 @@ class PointsStage {
     this.note = element("div", { className: "note", hidden: true });
     this.note.setAttribute("role", "status");
     this.root.replaceChildren(element("div", { className: "above card" }, this.ways.root, this.time.root), this.note, element("div", { className: "flights" }, this.panels.shown.root, this.panels.beside.root),
-      element("p", { className: "about" }, "Colour: where a point began. Lines: where some of them are sent. Red: how far from its start a point comes back. Drag the slider, or play."), this.run.player.root);
+      element("p", { className: "about" }, "Colour: where a point began. Arrows: where some of them are sent. Red: how far from its start a point comes back. Drag the slider, or play."), this.run.player.root);
   }
 
   // ---- what Python sends ----
@@ -102,8 +102,8 @@ class PointsStage {
     if (get("energy") === undefined) return [["measured at the kept steps of a run", "–", null, ""]];
     const rows = [
       ["distance from the other domain", `${get("energy").toFixed(3)} (true samples: ${get("band").toFixed(3)})`, get("energy") <= get("band") ? true : null, "Energy distance of 800 sent points from as many true ones, and the highest that true ones have among each other"],
-      ["error of the way there and back, good below 0.1", `${get("cycle").toFixed(3)} widths`, get("cycle") < 0.1, "Median over 800 points, in standard deviations of the domain"],
-      ["folded: neighbours from far apart, good below 5 %", `${(100 * get("folded")).toFixed(0)} %`, get("folded") < 0.05, "Share of points whose nearest neighbour after the flight began more than half a width away: many to one"],
+      ["error of the way there and back, good\u00a0below\u00a00.1", `${get("cycle").toFixed(3)} widths`, get("cycle") < 0.1, "Median over 800 points, in standard deviations of the domain"],
+      ["folded: neighbours from far apart, good\u00a0below\u00a05\u00a0%", `${(100 * get("folded")).toFixed(0)} %`, get("folded") < 0.05, "Share of points whose nearest neighbour after the flight began more than half a width away: many to one"],
     ];
     if (get("n_modes") !== undefined) rows.push(["modes sent one to one", `${get("kept_modes")} of ${get("n_modes")}`, get("kept_modes") === get("n_modes"), "With 80 % of their points or more to a mode that no other goes to"]);
     return rows;

@@ -37,7 +37,8 @@ from engines.models import MODELS
 
 KEYS = PageKeys("gans")
 MODEL = "plane_gan"
-FIRST = {"target": "ring", "target.std": "0.1"}  # modes that are narrow enough to be lost
+NARROW = 0.1  # standard deviation of the ring's modes: narrow enough to be lost
+FIRST = {"target": "ring", "target.std": str(NARROW)}
 
 
 def draw_page() -> None:
@@ -89,6 +90,8 @@ def choose_target() -> str:
         st.session_state[KEYS.own("target")] = target
         st.session_state[KEYS.own("moment")] = None
         st.session_state.pop(KEYS.own("problems"), None)
+        if target == FIRST["target"]:
+            st.session_state.setdefault(KEYS.widget(f"target.{target}", "std"), NARROW)
     return target
 
 

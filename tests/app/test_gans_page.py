@@ -75,6 +75,17 @@ def test_the_page_opens_with_narrow_modes(come: Open, home: House) -> None:
     assert wanted(page, home) == Experiment.default("plane_gan", "ring", dataset_settings={"std": 0.1})
 
 
+def test_the_ring_is_the_same_narrow_one_whichever_target_came_first(come: Open) -> None:
+    page = come({"target": "moons"})
+    page.session_state["gans/picker"] = {"target": "ring"}
+    assert link_of(checked(page.run())) == {"target": "ring", "target.std": "0.1"}
+    page = turn(page, "gans.target.ring.std", 0.2)
+    for target in ("moons", "ring"):
+        page.session_state["gans/picker"] = {"target": target}
+        page = checked(page.run())
+    assert link_of(page)["target.std"] == "0.2"
+
+
 def test_presets_are_what_they_say(come: Open, home: House) -> None:
     page = come()
     for name, settings in MODELS["plane_gan"].presets.items():
