@@ -51,7 +51,7 @@ def open_link(keys: PageKeys, query: Mapping[str, str], *, model: str, target: s
     wanted = query.get("target", target)
     alike = [spec for spec in DATASETS.values() if wanted == spec.key or spec.kind == DATASETS[target].kind]
     try:
-        spec = Registry("target", alike)[wanted]
+        spec = Registry("data set", alike)[wanted]
     except UnknownKeyError as error:
         problems.append(f"{error} The default, {target}, is shown.")
         spec = DATASETS[target]
