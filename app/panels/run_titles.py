@@ -34,12 +34,12 @@ def title_of(run: Run) -> str:
     if run.folder.name.startswith(usual):  # it ships under this name
         special = run.folder.name.removeprefix(usual).replace("-", " ").replace("_", " ").strip()
         return f"{title}, {special}" if special else title
-    changes = changes_of(experiment)
+    changes = unusual_in(experiment)
     more = [f"{len(changes) - MOST_CHANGES} more"] if len(changes) > MOST_CHANGES else []
     return f"{title}, trained here" + "".join(f", {change}" for change in changes[:MOST_CHANGES] + more)
 
 
-def changes_of(experiment: Experiment) -> list[str]:
+def unusual_in(experiment: Experiment) -> list[str]:
     """What of an experiment is not as usual for its model on its data, in words."""
     usual = Experiment.default(experiment.model, experiment.dataset)
     changes = [
