@@ -95,7 +95,7 @@ SHIPPED = (
     ),
     *(
         Shipped("vae", dataset, rounds_weights=True)
-        for dataset in ("small_shapes", "digits", "faces", "shapes", "patches")
+        for dataset in ("mnist_5k", "small_shapes", "digits", "faces", "shapes", "patches")
     ),
     Shipped("vae", "small_shapes", "free_bits", {"settings": FREE_BITS}, rounds_weights=True),
     Shipped("vae", "digits", "best", {"settings": BEST}, rounds_weights=True),
@@ -106,7 +106,7 @@ SHIPPED = (
         Shipped("plane_vae", "moons", variant, {"settings": settings}, rounds_weights=True)
         for variant, settings in {"beta-0": {"beta": 0.0}, "beta-8": {"beta": 8.0}, "curve": {"n_latents": 1}}.items()
     ),
-    *(Shipped("vq_vae", dataset, rounds_weights=True) for dataset in ("digits", "faces", "patches")),
+    *(Shipped("vq_vae", dataset, rounds_weights=True) for dataset in ("mnist_5k", "digits", "faces", "patches")),
     Shipped("name_vae", "names", rounds_weights=True),
     *(
         Shipped("name_vae", "names", name.replace(" ", "_"), {"settings": settings.to_dict()}, rounds_weights=True)
@@ -118,8 +118,11 @@ SHIPPED = (
     Shipped("score_field", "moons", "sliced", {"settings": {"objective": "sliced"}}, rounds_weights=True),
     *(Shipped("flow_matching", dataset, rounds_weights=True) for dataset in ("ring", "moons", "checkerboard")),
     *(Shipped("consistency", dataset, rounds_weights=True) for dataset in ("ring", "moons")),
-    *(Shipped("image_denoiser", dataset, rounds_weights=True) for dataset in ("digits", "faces")),
-    *(Shipped("picture_gan", dataset, rounds_weights=True) for dataset in ("digits", "faces", "stacked_digits")),
+    *(Shipped("image_denoiser", dataset, rounds_weights=True) for dataset in ("mnist_5k", "digits", "faces")),
+    *(
+        Shipped("picture_gan", dataset, rounds_weights=True)
+        for dataset in ("mnist_5k", "digits", "faces", "stacked_digits")
+    ),
     Shipped("picture_gan", "digits", "collapsed", {"settings": COLLAPSED.to_dict()}, rounds_weights=True),
     Shipped("style_gan", "faces", rounds_weights=True, n_snapshots=20, n_weights=0),
     *(Shipped("plane_cycle", dataset, rounds_weights=True) for dataset in ("moons", "ring", "spirals")),

@@ -25,7 +25,7 @@ from engines.gan.losses import LOSSES
 from engines.gan.picture_game import PictureGame
 from engines.gan.picture_gan import PictureGanSettings
 from engines.gan.style_gan import StyleGan
-from engines.metrics.classifier import N_CLASSES, digit_classifier
+from engines.metrics.classifier import N_CLASSES, digit_classifier, knows
 from engines.nets.picture_nets import ladder_of
 from engines.nets.style_nets import StyledConvolution
 from engines.settings import Settings
@@ -74,11 +74,11 @@ def measured() -> dict[str, Any]:
 @lru_cache(maxsize=4)
 def kinds_of(dataset: str) -> tuple[tuple[str, ...], tuple[float, ...]]:
     """Names of the kinds that the monitor can tell on this set, and their true shares among held-out pictures."""
-    examples = DATASETS[dataset].examples() if dataset in ("digits", "faces") else None
-    if dataset == "digits" and examples is not None:
+    examples = DATASETS[dataset].examples() if dataset in ("mnist_5k", "digits", "faces") else None
+    if examples is not None and knows(examples.event_shape, examples.levels, examples.classes):
         with torch.inference_mode():
-            found = digit_classifier()(examples.test.float()).argmax(1)
-        return tuple("0123456789"), _shares(found, N_CLASSES)
+            found = digit_classifier(examples.event_shape)(examples.test.float()).argmax(1)
+        return examples.classes, _shares(found, N_CLASSES)
     if dataset == "faces" and examples is not None and examples.test_factors is not None:
         return FACTORS[-1].values, _shares(examples.test_factors[:, -1], len(FACTORS[-1].values))
     return (), ()

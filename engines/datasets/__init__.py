@@ -6,6 +6,7 @@ from engines.datasets.drawn import DRAWN
 from engines.datasets.faces import FACES
 from engines.datasets.gaussian_mixture import GaussianMixture
 from engines.datasets.letters import LETTERS
+from engines.datasets.mnist_small import MNIST_5K
 from engines.datasets.names import NAMES
 from engines.datasets.outliers import OUTLIERS
 from engines.datasets.own_images import OWN_IMAGES
@@ -20,7 +21,7 @@ from engines.registry import Registry
 
 _PLANE = (*TOY_2D, OUTLIERS, LETTERS, DRAWN, PICTURE)
 _PICTURES = (
-    *(DIGITS, SMALL_SHAPES, SHAPES, FACES, PATCHES, STACKED_DIGITS),
+    *(MNIST_5K, DIGITS, SMALL_SHAPES, SHAPES, FACES, PATCHES, STACKED_DIGITS),
     *(MNIST, FASHION_MNIST, CIFAR10, CELEBA, OWN_IMAGES),
 )
 _TEXTS = (NAMES,)

@@ -36,7 +36,7 @@ class PictureGame(nn.Module):
         event_shape: C, H, W.
         levels: Values of a pixel.
         n_latents: Z.
-        n_classes: Classes of the set; 0 without.
+        classes: Names of the classes of the set; empty without.
         loss: Key of LOSSES.
         penalty: One of PENALTIES, on the slopes of the discriminator.
         penalty_weight: Its weight.
@@ -53,14 +53,14 @@ class PictureGame(nn.Module):
         levels: int,
         *,
         n_latents: int,
-        n_classes: int,
+        classes: tuple[str, ...],
         loss: str,
         penalty: str,
         penalty_weight: float,
         pack: int = 1,
     ) -> None:
         super().__init__()
-        self.event_shape, self.levels, self.n_latents, self.n_classes = event_shape, levels, n_latents, n_classes
+        self.event_shape, self.levels, self.n_latents, self.classes = event_shape, levels, n_latents, classes
         self.rules: AdversarialLoss = LOSSES[loss]
         self.penalty, self.penalty_weight, self.pack = penalty, penalty_weight, pack
 
@@ -171,7 +171,7 @@ class PictureGame(nn.Module):
 
     def measure(self, held_out: Part, seen: Part, *, is_last: bool) -> Measures:
         """How good, how varied and how new samples are, and what the discriminator thinks: see `measure_game`."""
-        game = Game(self.sample, self.discriminate, self.event_shape, self.levels, self.n_classes)
+        game = Game(self.sample, self.discriminate, self.event_shape, self.levels, self.classes)
         return measure_game(game, held_out, seen, is_last=is_last, seed=SHOWN_SEED)
 
     # ---- what a member of the family says ----

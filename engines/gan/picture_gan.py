@@ -101,20 +101,20 @@ class PictureGan(PictureGame):
         event_shape: C, H, W.
         levels: Values of a pixel.
         settings: See `PictureGanSettings`.
-        n_classes: Classes of the set; 0 without.
+        classes: Names of the classes of the set; empty without.
 
     Source:
         Goodfellow et al. 2014, Generative adversarial nets, arXiv:1406.2661; Radford et al. 2016, arXiv:1511.06434
     """
 
     def __init__(
-        self, event_shape: tuple[int, ...], levels: int, settings: PictureGanSettings, *, n_classes: int
+        self, event_shape: tuple[int, ...], levels: int, settings: PictureGanSettings, *, classes: tuple[str, ...]
     ) -> None:
         super().__init__(
             event_shape,
             levels,
             n_latents=settings.n_latents,
-            n_classes=n_classes,
+            classes=classes,
             loss=settings.loss,
             penalty=settings.penalty,
             penalty_weight=settings.penalty_weight,
@@ -141,7 +141,7 @@ class PictureGan(PictureGame):
 
 def build_picture_gan(settings: PictureGanSettings, examples: Examples) -> PictureGan:
     """Two players for these pictures."""
-    return PictureGan(examples.event_shape, examples.levels, settings, n_classes=len(examples.classes))
+    return PictureGan(examples.event_shape, examples.levels, settings, classes=examples.classes)
 
 
 # Measured: a perceptron whose discriminator is slow makes one or two digits and moves on; averaging would hide it.
@@ -181,6 +181,7 @@ PICTURE_GAN = ModelSpec(
     takes=("image",),
     plan=Plan(steps=4000, batch_size=64, learning_rate=1e-3),
     on={
+        "mnist_5k": Usual(PictureGanSettings(n_latents=32), Plan(steps=2500, batch_size=64, learning_rate=1e-3)),
         "faces": Usual(ON_FACES, Plan(steps=4000, batch_size=32, learning_rate=1e-3)),
         "stacked_digits": Usual(ON_STACKED, Plan(steps=4000, batch_size=64, learning_rate=1e-4)),
     },

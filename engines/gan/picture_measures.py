@@ -33,7 +33,7 @@ class Game:
     discriminate: Callable[[Tensor], Tensor]
     event_shape: tuple[int, ...]
     levels: int
-    n_classes: int
+    classes: tuple[str, ...]
 
     def draw(self, n: int, rng: torch.Generator) -> Tensor:
         """n pictures, a part at a time."""
@@ -59,7 +59,7 @@ def measure_game(game: Game, held_out: Part, seen: Part, *, is_last: bool, seed:
         "logit_fake": float(game.discriminate(drawn[:JUDGED]).mean()),
         "neighbour_ratio": neighbour_ratio(drawn[:DRAWN], seen.x, held_out.x[:HELD_AGAINST]),
     }
-    if knows(game.event_shape, game.levels, game.n_classes):
+    if knows(game.event_shape, game.levels, game.classes):
         return measures | measure_digits(drawn, held_out.x) | class_shares(drawn, held_out.x)
     if knows_stacked(game.event_shape, game.levels):
         return measures | measure_stacked(game.draw(N_STACKED if is_last else STACKED_BETWEEN, rng))
@@ -108,12 +108,12 @@ def class_shares(drawn: Tensor, real: Tensor) -> dict[str, Any]:
     """Share of each class by the classifier of digits, and its reverse KL.
 
     Args:
-        drawn: Samples, shape (N, 1, 8, 8).
-        real: Held-out digits, shape (M, 1, 8, 8).
+        drawn: Samples, shape (N, 1, H, W).
+        real: Held-out digits, shape (M, 1, H, W).
 
     Returns:
         classes: ten shares; class_kl: sum q log(q / p) in nats with q of the samples and p of the real digits; log 10 =
         2.3 for one class alone.
     """
-    classifier = digit_classifier().to(drawn.device)
+    classifier = digit_classifier(tuple(drawn.shape[1:])).to(drawn.device)
     return _shares(classifier(drawn).argmax(1), classifier(real).argmax(1), N_CLASSES)

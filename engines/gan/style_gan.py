@@ -77,7 +77,7 @@ class StyleGan(PictureGame):
         event_shape: C, H, W.
         levels: Values of a pixel.
         settings: See `StyleGanSettings`.
-        n_classes: Classes of the set; 0 without.
+        classes: Names of the classes of the set; empty without.
 
     Source:
         Karras, Laine, Aila 2019, A style-based generator architecture for GANs, arXiv:1812.04948; modulation and skips
@@ -87,13 +87,13 @@ class StyleGan(PictureGame):
     shown_values = 32_000  # more than of others: early pictures are small
 
     def __init__(
-        self, event_shape: tuple[int, ...], levels: int, settings: StyleGanSettings, *, n_classes: int
+        self, event_shape: tuple[int, ...], levels: int, settings: StyleGanSettings, *, classes: tuple[str, ...]
     ) -> None:
         super().__init__(
             event_shape,
             levels,
             n_latents=settings.n_latents,
-            n_classes=n_classes,
+            classes=classes,
             loss="non_saturating",
             penalty="r1",
             penalty_weight=settings.r1,

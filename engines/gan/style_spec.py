@@ -13,7 +13,7 @@ RATE = 1e-2  # several times the papers': weights of unit spread move slowly, an
 
 def build_style_gan(settings: StyleGanSettings, examples: Examples) -> StyleGan:
     """Two players for these pictures."""
-    return StyleGan(examples.event_shape, examples.levels, settings, n_classes=len(examples.classes))
+    return StyleGan(examples.event_shape, examples.levels, settings, classes=examples.classes)
 
 
 STYLE_GAN = ModelSpec(

@@ -6,9 +6,10 @@ import torch
 from torch import Tensor
 
 from engines.errors import ShapeError
-from engines.metrics.classifier import LEVELS, N_CLASSES, digit_classifier
+from engines.metrics.classifier import N_CLASSES, READ, digit_classifier
 
-SHAPE = (3, 8, 8)
+SHAPE, DIGIT = (3, 8, 8), (1, 8, 8)
+LEVELS = READ[DIGIT].levels
 N_MODES = N_CLASSES**3
 N_STACKED = 26_000  # samples of the protocol
 CHUNK = 6500
@@ -30,7 +31,7 @@ def modes_of(x: Tensor) -> Tensor:
     """
     if tuple(x.shape[1:]) != SHAPE:
         raise ShapeError(f"Expected stacked digits of shape (B, 3, 8, 8), got {tuple(x.shape)}.")
-    classifier = digit_classifier().to(x.device)
+    classifier = digit_classifier(DIGIT).to(x.device)
     read = [classifier(part.reshape(-1, 1, 8, 8)).argmax(1).view(-1, 3) for part in x.split(CHUNK)]
     return torch.cat(read) @ torch.tensor([100, 10, 1], device=x.device)
 

@@ -27,6 +27,7 @@ def build_image_denoiser(settings: ImageDenoiserSettings, examples: Examples) ->
         spread=round(max(0.05, float(_few(examples).std())), 3),
         sigma_max=noise_range(examples).sigma_max,
         class_shares=tuple((counts / counts.sum().clamp_min(1)).tolist()),
+        classes=examples.classes,
     )
 
 
@@ -72,6 +73,7 @@ IMAGE_DENOISER = ModelSpec(
     takes=("image",),
     plan=Plan(steps=3000, batch_size=64, learning_rate=2e-3),
     on={
+        "mnist_5k": _usual(4000, 64, 2e-3, hidden_labels=0.25),
         "digits": _usual(5000, 64, 2e-3, hidden_labels=0.25),
         "faces": _usual(8000, 32, 2e-3, noise_median=0.5, noise_spread=1.8),
     },

@@ -101,6 +101,7 @@ class ImageDenoiser(nn.Module):
         spread: v.
         sigma_max: Largest noise level, at which nothing of a picture is left.
         class_shares: Share of each class in the training set; empty without classes.
+        classes: Their names.
 
     Source:
         Karras, Aittala, Aila, Laine 2022, Elucidating the design space, table 1, arXiv:2206.00364
@@ -115,11 +116,12 @@ class ImageDenoiser(nn.Module):
         spread: float,
         sigma_max: float,
         class_shares: tuple[float, ...],
+        classes: tuple[str, ...] = (),
     ) -> None:
         super().__init__()
         self.event_shape, self.levels, self.settings = event_shape, levels, settings
         self.spread, self.sigmas = spread, Range(SIGMA_MIN, sigma_max)
-        self.class_shares, self.n_classes = class_shares, len(class_shares)
+        self.class_shares, self.n_classes, self.classes = class_shares, len(class_shares), classes
         self.uses_labels = bool(class_shares)
         net = NoiseUnet(event_shape, width=settings.width, dropout=settings.dropout, n_classes=self.n_classes)
         self.averaged = Averaged(net.to(memory_format=torch.channels_last))  # a fifth faster on the CPU
@@ -268,7 +270,7 @@ class ImageDenoiser(nn.Module):
         self, held_out: Tensor, seen: Tensor, *, seed: int = _SHOWN_SEED, **path: Any
     ) -> dict[str, float]:
         """How good and how new samples are: see `measure`. `path` says how they are drawn, as for `sample_path`."""
-        is_known = knows(self.event_shape, self.levels, self.n_classes)
+        is_known = knows(self.event_shape, self.levels, self.classes)
         n, rng = DRAWN_AT_END if is_known else CHUNK, make_rng(seed, held_out.device)
         drawn = torch.cat([self._draw(min(CHUNK, n - start), rng, path) for start in range(0, n, CHUNK)])
         measures = {"neighbour_ratio": neighbour_ratio(drawn, seen, held_out)}

@@ -134,6 +134,7 @@ VAE = ModelSpec(
     takes=("image",),
     plan=Plan(steps=3000, batch_size=64, learning_rate=1e-3),
     on={
+        "mnist_5k": _sweep(12, 128, "logistic", 3000, rate=2e-3, betas="0 0.5 1 2 5 10 30 100"),
         "digits": _sweep(10, 128, "binomial", 3000),
         "small_shapes": _sweep(6, 128, "bernoulli", 2500),
         "shapes": _sweep(10, 64, "bernoulli", 5000, rate=2e-3, betas="0 0.5 1 2 4 8 16 40"),

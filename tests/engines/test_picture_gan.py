@@ -26,7 +26,7 @@ from engines.training.sources import part_of
 def game(shape: tuple[int, ...] = (1, 8, 8), *, levels: int = 17, **settings: Any) -> PictureGan:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        return PictureGan(shape, levels, PictureGanSettings(**settings), n_classes=10)
+        return PictureGan(shape, levels, PictureGanSettings(**settings), classes=tuple("0123456789"))
 
 
 def digits(n: int = 32) -> Tensor:

@@ -26,7 +26,7 @@ def style_gan(shape: tuple[int, ...] = FACE, *, levels: int = 256, **settings: A
     """A small one whose every weight, also those that begin at nought, was moved at random."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        model = StyleGan(shape, levels, StyleGanSettings.from_dict({"width": 4} | settings), n_classes=0)
+        model = StyleGan(shape, levels, StyleGanSettings.from_dict({"width": 4} | settings), classes=())
     rng = make_rng(1)
     with torch.no_grad():
         for value in (*model.parameters(), *model.averaged.mean.buffers()):

@@ -197,8 +197,8 @@ def company_of(model: PictureGame) -> Tensor:
 def _judged(model: PictureGame, x: Tensor) -> Arrays:
     logits = model.opinions(x.round(), company_of(model))
     found = {"pictures": to_bytes(x, model.levels), "logits": to_numpy(logits)}
-    if knows(model.event_shape, model.levels, model.n_classes):
-        found["chances"] = to_numpy(digit_classifier()(x.round()).softmax(1))
+    if knows(model.event_shape, model.levels, model.classes):
+        found["chances"] = to_numpy(digit_classifier(model.event_shape)(x.round()).softmax(1))
     return found
 
 
