@@ -1,7 +1,7 @@
 """The data set "patches": small cuts from six photographs that ship with scikit-learn and scikit-image.
 
-All photographs are halved by averaging, so that a patch of 16 pixels holds an eave or a petal, not noise. Train and test
-come from different photographs: what was learned is tried on pictures that nobody has seen a part of. The two of the
+All photographs are halved by averaging, so that a patch of 16 pixels holds an eave or a petal, not noise. Train and
+test come from different photographs: what was learned is tried on pictures of which nothing was seen. The two of the
 test part are no easier than the others (their patches take more bytes when they are compressed).
 """
 
@@ -65,11 +65,13 @@ def _read(name: str) -> np.ndarray:
 
 
 def _cut(name: str, n: int, rng: torch.Generator) -> Tensor:
-    """n patches at different random places of a photograph, shape (n, 3, SIDE, SIDE)."""
+    """n different patches at random places of a photograph, shape (n, 3, SIDE, SIDE): plain black comes once."""
     patches = halved(name).unfold(1, SIDE, 1).unfold(2, SIDE, 1)  # (3, rows, columns, SIDE, SIDE): a view
     rows, columns = patches.shape[1:3]
-    places = torch.randperm(rows * columns, generator=rng)[:n]
-    return patches[:, places // columns, places % columns].transpose(0, 1).contiguous()
+    places = torch.randperm(rows * columns, generator=rng)[: 2 * n]
+    drawn = patches[:, places // columns, places % columns].transpose(0, 1).contiguous()
+    first = {patch.tobytes(): number for number, patch in reversed(list(enumerate(drawn.numpy())))}
+    return drawn[sorted(first.values())[:n]]
 
 
 PATCHES = DatasetSpec(

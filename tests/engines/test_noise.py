@@ -1,5 +1,9 @@
 """Rows of noise: the same whatever n and whatever was drawn before, and distributed as they should be."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import pytest
 import torch
 from scipy import stats
@@ -12,7 +16,7 @@ SIZES = (1, 2, 5, 16, 17, 100, 999, 1000)
 
 @pytest.mark.parametrize("draw", [normal_rows, uniform_rows])
 @pytest.mark.parametrize("shape", [(), (1,), (2,), (3,), (1, 5, 7)])
-def test_a_row_depends_on_the_seed_and_its_number_alone(draw, shape):
+def test_a_row_depends_on_the_seed_and_its_number_alone(draw: Any, shape: tuple[int, ...]) -> None:
     longest = draw(1000, *shape, rng=make_rng(7))
     for n in SIZES:
         assert torch.equal(draw(n, *shape, rng=make_rng(7)), longest[:n])
@@ -20,20 +24,20 @@ def test_a_row_depends_on_the_seed_and_its_number_alone(draw, shape):
 
 
 @pytest.mark.parametrize("n", SIZES)
-def test_a_draw_moves_the_source_on_by_the_same_whatever_n(n):
+def test_a_draw_moves_the_source_on_by_the_same_whatever_n(n: int) -> None:
     rng, other = make_rng(3), make_rng(3)
     normal_rows(n, 2, rng=rng)
     normal_rows(4, 3, rng=other)
     assert torch.equal(normal_rows(6, 2, rng=rng), normal_rows(6, 2, rng=other))
 
 
-def test_a_choice_depends_on_the_seed_and_its_number_alone():
+def test_a_choice_depends_on_the_seed_and_its_number_alone() -> None:
     weights = torch.tensor([0.2, 0.0, 0.5, 0.3])
     longest = choice_rows(weights, 1000, rng=make_rng(7))
     assert all(torch.equal(choice_rows(weights, n, rng=make_rng(7)), longest[:n]) for n in SIZES)
 
 
-def test_noise_is_distributed_as_it_should_be():
+def test_noise_is_distributed_as_it_should_be() -> None:
     """False alarms: each of the three at most 1 in 1,000, and the seed is fixed."""
     normal, uniform = normal_rows(20_000, rng=make_rng(0)), uniform_rows(20_000, rng=make_rng(1))
     assert stats.kstest(normal.double().numpy(), "norm").pvalue > 1e-3
@@ -43,12 +47,12 @@ def test_noise_is_distributed_as_it_should_be():
     assert stats.chisquare(counts[[0, 2, 3]].numpy(), [4_000, 10_000, 6_000]).pvalue > 1e-3
 
 
-def test_uniform_numbers_stay_below_one_in_single_precision():
+def test_uniform_numbers_stay_below_one_in_single_precision() -> None:
     like = torch.zeros(1, dtype=torch.float32)
     drawn = uniform_rows(1_000_000, rng=make_rng(0), like=like)
-    assert 0 <= float(drawn.min()) and float(drawn.max()) < 1
+    assert float(drawn.min()) >= 0 and float(drawn.max()) < 1
 
 
-def test_precision_changes_nothing_but_rounding():
+def test_precision_changes_nothing_but_rounding() -> None:
     double = normal_rows(50, 2, rng=make_rng(5), like=torch.zeros(1, dtype=torch.float64))
     assert torch.equal(double.float(), normal_rows(50, 2, rng=make_rng(5)))

@@ -12,14 +12,16 @@ from scipy.linalg import sqrtm
 from torch import Tensor
 
 from engines.datasets import DATASETS
+from engines.datasets.torchvision_sets import _CLOTHES
 from engines.errors import DataError, ShapeError
 from engines.metrics import classifier as classifiers
-from engines.metrics.classifier import digit_classifier, measure_digits
+from engines.metrics.classifier import DIGITS, digit_classifier, knows, measure_digits
 from engines.metrics.frechet import frechet_distance
 from engines.metrics.neighbours import CHUNK, coverage_of_truth, density_and_coverage, nearest, neighbour_ratio
 from engines.tensors import make_rng
 
 RNG = 11
+CLASSES = dict.fromkeys(("mnist_5k", "digits", "mnist"), DIGITS) | {"fashion_mnist": _CLOTHES}
 
 
 def gaussian(n: int, mean: Tensor, std: Tensor, seed: int = RNG) -> Tensor:
@@ -98,14 +100,24 @@ def test_a_lost_mode_lowers_the_coverage_and_outliers_the_density() -> None:
     assert density_and_coverage(far, real)[0] < 0.1
 
 
-def test_the_classifier_knows_digits_and_is_the_one_that_ships() -> None:
-    examples = DATASETS["digits"].examples()
-    guesses = digit_classifier()(examples.test).argmax(1)
+@pytest.mark.parametrize(("key", "digest"), [("digits", "c56aef4157b02ad5"), ("mnist_5k", "6d62d08ab550ccef")])
+def test_the_classifier_knows_digits_and_is_the_one_that_ships(key: str, digest: str) -> None:
+    examples = DATASETS[key].examples()
+    classifier = digit_classifier(examples.event_shape)
+    guesses = classifier(examples.test).argmax(1)
     assert float((guesses == examples.test_labels).float().mean()) > 0.97
     # Another classifier measures on another scale: every stored Fréchet distance would lose its meaning.
-    assert hashlib.sha256(classifiers.WEIGHTS.read_bytes()).hexdigest()[:16] == "c56aef4157b02ad5"
+    assert hashlib.sha256(classifier.kind.weights.read_bytes()).hexdigest()[:16] == digest
     with pytest.raises(ShapeError, match="digits of shape"):
-        digit_classifier()(torch.zeros(1, 1, 16, 16))
+        classifier(torch.zeros(1, 1, 16, 16))
+
+
+def test_only_digits_are_read_as_digits() -> None:
+    """Clothes have the shape, the grey values and the number of classes of MNIST's digits."""
+    told = {key: knows(spec.event_shape, spec.levels, CLASSES.get(key, ())) for key, spec in DATASETS.items()}
+    assert [key for key, is_known in told.items() if is_known] == ["mnist_5k", "digits", "mnist"]
+    with pytest.raises(ShapeError, match="digits of shape"):
+        digit_classifier((1, 16, 16))
 
 
 def test_better_pictures_are_nearer() -> None:
@@ -121,8 +133,8 @@ def test_better_pictures_are_nearer() -> None:
 
 
 def test_missing_weights_are_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(classifiers, "WEIGHTS", tmp_path / "digits.safetensors")
+    monkeypatch.setattr(classifiers, "FOLDER", tmp_path)
     digit_classifier.cache_clear()
     with pytest.raises(DataError, match="restore that file"):
-        digit_classifier()
+        digit_classifier((1, 8, 8))
     digit_classifier.cache_clear()
