@@ -15,6 +15,7 @@ from engines.tensors import make_rng
 
 _BLOCK = 16  # torch turns uniform into normal numbers in blocks of so many; a part of one comes out otherwise
 _LARGEST_SEED = 2**62
+_SMALLEST = 1e-300  # a logarithm of 0 is not finite
 
 
 def split_rng(rng: torch.Generator) -> torch.Generator:
@@ -55,6 +56,18 @@ def choice_rows(weights: Tensor, n: int, *, rng: torch.Generator) -> Tensor:
     index = torch.searchsorted(ends, drawn, right=True)
     last = int(torch.nonzero(weights.detach().cpu())[-1])
     return index.clamp_(max=last).to(weights.device)
+
+
+def gumbel_rows(n: int, *shape: int, rng: torch.Generator, like: Tensor | None = None) -> Tensor:
+    """Standard Gumbel noise by rows, shape (n, *shape): argmax of logits plus it is a draw from their softmax.
+
+    Arguments as for `normal_rows`.
+
+    Source:
+        Maddison, Tarlow, Minka 2014, A* sampling, section 2, arXiv:1411.0030
+    """
+    drawn = torch.rand(n, *shape, generator=split_rng(rng), dtype=torch.float64)
+    return _placed(-torch.log(-torch.log(drawn.clamp_min(_SMALLEST))), like)
 
 
 def _placed(drawn: Tensor, like: Tensor | None) -> Tensor:

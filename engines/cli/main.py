@@ -21,7 +21,7 @@ examples:
 def main(words: Sequence[str]) -> int:
     """Carry out one command; returns the exit code: 0, or 2 for what GenLab refuses, or 130 after Ctrl-C."""
     try:
-        arguments = _build_parser(words).parse_args(words)
+        arguments = build_parser(words).parse_args(words)
         use_threads()
         arguments.call(arguments)
     except GenLabError as error:
@@ -33,7 +33,8 @@ def main(words: Sequence[str]) -> int:
     return 0
 
 
-def _build_parser(words: Sequence[str]) -> argparse.ArgumentParser:
+def build_parser(words: Sequence[str]) -> argparse.ArgumentParser:
+    """The parser of these words: `train` has the options of the model and data set that they name."""
     parser = argparse.ArgumentParser(
         prog="python -m engines",
         description="GenLab without a browser: train, measure, sample and take home generative models.",

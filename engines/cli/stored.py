@@ -10,11 +10,13 @@ import numpy as np
 import torch
 
 from engines.cli.export import build_script
+from engines.cli.options import add_settings, read_settings
 from engines.cli.training import print_metrics
 from engines.datasets import DATASETS
 from engines.errors import DataError
 from engines.metrics.divergences import kl_from_data, plane_integral
 from engines.models import MODELS
+from engines.sampling import Draw, draw
 from engines.tensors import describe_device, make_rng, pick_device, to_numpy
 from engines.training.run import Run, write_atomically
 from engines.training.snapshot import pack
@@ -23,7 +25,6 @@ from engines.training.sources import build_source
 FRESH_POINTS = 50_000
 FRESH_SEED = 24_680_135  # apart from the seeds of training (at most 9999) and of its held-out points
 INTEGRAL_POINTS = 200_000
-CHUNK = 20_000
 
 
 def add_evaluate(commands: Any) -> None:
@@ -39,10 +40,8 @@ def add_sample(commands: Any) -> None:
     command = commands.add_parser("sample", help="draw from a stored run's model into a file")
     _add_folder(command)
     _add_device(command)
-    command.add_argument("-n", type=_count, default=1000, metavar="N", help="how many; default 1000")
     command.add_argument("--out", type=Path, required=True, metavar="FILE", help="a .csv or .safetensors file")
-    command.add_argument("--seed", type=int, default=0, help="of the noise; default 0")
-    command.add_argument("--temperature", type=float, default=1.0, help="scale of the noise; default 1")
+    add_settings(command, "what is drawn", Draw)
     command.set_defaults(call=sample)
 
 
@@ -59,7 +58,8 @@ def evaluate(arguments: argparse.Namespace) -> None:
     run, device = Run.load(arguments.folder), pick_device(arguments.device)
     experiment, spec = run.experiment, MODELS[run.experiment.model]
     density: Any = DATASETS[experiment.dataset].build(_dataset_settings(run))
-    print(f"{spec.title} on {experiment.dataset}, {run.info.state} at step {run.info.step}")
+    print(f"{spec.title} on {experiment.dataset}, {run.info.state}")
+    print(f"weights            of step {run.info.step}" + (f": {run.info.reason}" if run.info.reason else ""))
     print(f"measured on        {describe_device(device)}")
     model = run.model().to(device)
     if density is None or not hasattr(model, "log_prob"):
@@ -90,13 +90,11 @@ def sample(arguments: argparse.Namespace) -> None:
     suffix = arguments.out.suffix
     if suffix not in (".csv", ".safetensors"):
         raise DataError(f"Expected a file that ends in .csv or .safetensors, got {arguments.out.name!r}.")
-    device = pick_device(arguments.device)
-    model, rng = Run.load(arguments.folder).model().to(device), make_rng(arguments.seed, device)
-    sizes = [min(CHUNK, arguments.n - start) for start in range(0, arguments.n, CHUNK)]
-    with torch.no_grad():
-        parts = [to_numpy(model.sample(size, rng=rng, temperature=arguments.temperature)) for size in sizes]
-    _write_samples(arguments.out, np.concatenate(parts))
-    print(f"{arguments.n} samples in {arguments.out}, drawn on {describe_device(device)}")
+    wanted, device = Draw.from_dict(read_settings(arguments, Draw)), pick_device(arguments.device)
+    _check_parent(arguments.out)
+    model = Run.load(arguments.folder).model().to(device)
+    _write_samples(arguments.out, np.concatenate([to_numpy(part) for part in draw(model, wanted)]))
+    print(f"{wanted.n} samples in {arguments.out}, drawn on {describe_device(device)}")
 
 
 def export(arguments: argparse.Namespace) -> None:
@@ -112,7 +110,6 @@ def export(arguments: argparse.Namespace) -> None:
 
 
 def _write_samples(path: Path, samples: np.ndarray) -> None:
-    _check_parent(path)
     if path.suffix == ".safetensors":
         write_atomically(path, pack({"samples": samples}, {}))
         return
@@ -137,9 +134,3 @@ def _add_folder(command: argparse.ArgumentParser) -> None:
 
 def _add_device(command: argparse.ArgumentParser) -> None:
     command.add_argument("--device", default="auto", help="auto, cuda, mps or cpu; default auto")
-
-
-def _count(text: str) -> int:
-    if not text.isdigit() or not 1 <= int(text) <= 10_000_000:
-        raise argparse.ArgumentTypeError(f"expected a whole number from 1 to 10000000, got {text[:40]!r}")
-    return int(text)

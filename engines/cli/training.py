@@ -32,9 +32,7 @@ def add_train(commands: Any, words: Sequence[str]) -> None:
     command.add_argument("--preset", metavar="NAME", help="the model's settings to begin with")
     command.add_argument("--device", default="auto", help="auto, cuda, mps or cpu; default auto")
     command.add_argument("--out", type=Path, metavar="FOLDER", help="where the run is stored; default runs/DIGEST")
-    add_settings(command, "training", Plan)
-    if words[:1] == ["train"]:
-        _add_named_settings(command, words[1:])
+    _add_named_settings(command, words[1:] if words[:1] == ["train"] else ())
     command.set_defaults(call=train_run)
 
 
@@ -45,12 +43,13 @@ def train_run(arguments: argparse.Namespace) -> None:
         TrainingDiverged: After the last good state was stored.
         KeyboardInterrupt: Likewise, after Ctrl-C.
     """
-    experiment = _read_experiment(arguments)
+    experiment = read_experiment(arguments)
     folder = arguments.out or Path("runs") / experiment.digest
     _check_folder(folder)
     metrics, trouble = _train_into(folder, experiment, arguments.device)
     run = Run.load(folder)
-    print(f"{run.info.state} at step {run.info.step} after {run.info.seconds:.1f} s, stored in {folder}")
+    reached = "at" if run.info.state == "finished" else "and keeps the weights of"
+    print(f"{run.info.state} {reached} step {run.info.step} after {run.info.seconds:.1f} s, stored in {folder}")
     print_metrics(metrics)
     if trouble is not None:
         raise trouble
@@ -60,8 +59,10 @@ def _add_named_settings(command: argparse.ArgumentParser, words: Sequence[str]) 
     """Options of the model and data set that are named; an unknown name is told once all words are read."""
     dataset = _word_after("--dataset", words)
     model = words[0] if words and not words[0].startswith("-") else ""
-    if model:
-        add_settings(command, f"settings of {MODELS[model].title}", MODELS[model].settings)
+    usual = MODELS[model].usual(dataset) if model else None
+    add_settings(command, "training", Plan, usual=usual.plan if usual else None)
+    if usual:
+        add_settings(command, f"settings of {MODELS[model].title}", MODELS[model].settings, usual=usual.settings)
     if dataset:
         add_settings(command, f"settings of the data set {dataset}", DATASETS[dataset].settings, "data.")
 
@@ -73,12 +74,16 @@ def _word_after(option: str, words: Sequence[str]) -> str:
     return (joined + apart + [""])[0]
 
 
-def _read_experiment(arguments: argparse.Namespace) -> Experiment:
+def read_experiment(arguments: argparse.Namespace) -> Experiment:
+    """The beginning that page and API have (`ModelSpec.usual`), then the preset, then the options."""
     spec, data = MODELS[arguments.model], DATASETS[arguments.dataset]
-    chosen = _preset(arguments.preset, spec.presets) | read_settings(arguments, spec.settings)
-    data_settings = data.settings.from_dict(read_settings(arguments, data.settings, "data."))
-    plan = Plan.from_dict(read_settings(arguments, Plan))
-    return Experiment.make(spec.key, data.key, spec.settings.from_dict(chosen), data_settings, plan)
+    return Experiment.default(
+        spec.key,
+        data.key,
+        settings=_preset(arguments.preset, spec.presets) | read_settings(arguments, spec.settings),
+        dataset_settings=read_settings(arguments, data.settings, "data."),
+        **read_settings(arguments, Plan),
+    )
 
 
 def _preset(name: str | None, presets: Mapping[str, Settings]) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from engines.datasets.base import Window
 from engines.errors import DataError
+from engines.noise import choice_rows, normal_rows
 from engines.tensors import check_points, exact_dtype, make_rng
 
 CHUNK = 1 << 22  # point-component pairs at a time: 32 MB of float64
@@ -74,7 +75,20 @@ class GaussianMixture:
         return GaussianMixture(*parts, modes=modes, mode_std=self.mode_std)
 
     def sample(self, n: int, *, rng: torch.Generator) -> Tensor:
-        """Exact draws.
+        """Exact draws: row i depends on the source and i alone.
+
+        Args:
+            n: How many.
+            rng: Random source.
+
+        Returns:
+            Points, shape (n, 2), float32.
+        """
+        component = choice_rows(self.weights, n, rng=rng)
+        return self._place(component, normal_rows(n, 2, rng=rng, like=self.means))
+
+    def batch(self, n: int, *, rng: torch.Generator) -> Tensor:
+        """Exact draws for a training, made where the mixture lives; each depends on how many are drawn with it.
 
         Args:
             n: How many.
@@ -84,7 +98,10 @@ class GaussianMixture:
             Points, shape (n, 2), float32.
         """
         component = torch.multinomial(self.weights, n, replacement=True, generator=rng)
-        noise = torch.randn(n, 2, generator=rng, device=self.device, dtype=self.means.dtype)
+        return self._place(component, torch.randn(n, 2, generator=rng, device=self.device, dtype=self.means.dtype))
+
+    def _place(self, component: Tensor, noise: Tensor) -> Tensor:
+        """Points of chosen components (n,) and standard-normal noise (n, 2): (n, 2), float32."""
         offset = (self.scale_tril[component] @ noise[:, :, None])[:, :, 0]
         return (self.means[component] + offset).float()
 
@@ -161,7 +178,7 @@ class GaussianMixture:
 
     @cached_property
     def _entropy(self) -> tuple[float, float]:
-        surprise = -self.log_prob(self.sample(ENTROPY_POINTS, rng=make_rng(0, self.device)).to(self.means.dtype))
+        surprise = -self.log_prob(self.sample(ENTROPY_POINTS, rng=make_rng(0)).to(self.means.dtype))
         return float(surprise.mean()), float(surprise.std()) / math.sqrt(ENTROPY_POINTS)
 
     @cached_property

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from engines.datasets.base import DatasetSpec, Examples
 from engines.errors import ShapeError
+from engines.noise import choice_rows, normal_rows
 from engines.settings import Settings, setting
 from engines.tensors import make_rng
 
@@ -67,11 +68,20 @@ class ToneDensity:
         self._factors = torch.linalg.cholesky(covariances)  # (K, T, T)
 
     def sample(self, n: int, *, rng: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Tones (n, 64), float32, and which pitch each has (n,), int64."""
+        """Tones (n, 64), float32, and which pitch each has (n,), int64: row i depends on the source and i alone."""
+        pitch = choice_rows(torch.ones(len(CYCLES)), n, rng=rng)
+        weights, noise = (normal_rows(n, size, rng=rng, like=self._waves) for size in (self._waves.shape[1], LENGTH))
+        return self._sound(pitch, weights[:, None], noise)
+
+    def examples(self, n: int, *, rng: torch.Generator) -> tuple[Tensor, Tensor]:
+        """As `sample`, but each tone depends on how many are drawn with it: so the data set has been drawn."""
         pitch = torch.randint(len(CYCLES), (n,), generator=rng)
         weights = torch.randn(n, 1, self._waves.shape[1], generator=rng, dtype=torch.float64)
+        return self._sound(pitch, weights, torch.randn(n, LENGTH, generator=rng, dtype=torch.float64))
+
+    def _sound(self, pitch: Tensor, weights: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
+        """Tones of pitches (n,), weights of their waves (n, 1, 2H) and noise (n, 64)."""
         tones = (weights @ self._waves[pitch])[:, 0]
-        noise = torch.randn(n, LENGTH, generator=rng, dtype=torch.float64)
         return (tones + self.settings.noise * noise).float(), pitch
 
     def log_prob(self, x: Tensor) -> Tensor:
@@ -113,7 +123,7 @@ def tone_density(settings: ToneSettings) -> ToneDensity:
 
 def load_tones(settings: ToneSettings) -> Examples:
     """20,000 tones to train on, 2,000 to test, with their pitches as classes."""
-    tones, pitches = tone_density(settings).sample(N_TRAIN + N_TEST, rng=make_rng(_SEED))
+    tones, pitches = tone_density(settings).examples(N_TRAIN + N_TEST, rng=make_rng(_SEED))
     return Examples(
         train=tones[:N_TRAIN],
         test=tones[N_TRAIN:],

@@ -172,7 +172,7 @@ class PlaneCycle(CycleGame):
         if key not in self._moved:  # once for each device: moving a mixture factorises its covariances anew
             density = self._densities[which]
             self._moved[key] = density if density.device == rng.device else density.to(rng.device)
-        return self._moved[key].sample(n, rng=rng).to(self.means)
+        return self._moved[key].batch(n, rng=rng).to(self.means)
 
 
 def shown_points(density: GaussianMixture, n: int) -> Tensor:

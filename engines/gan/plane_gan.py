@@ -275,7 +275,7 @@ class PlaneGan(nn.Module):
         batch = batch[: len(batch) - len(batch) % self.settings.pack]
         n_more = self.settings.n_models - 1
         if n_more:
-            more = self._density.sample(n_more * len(batch), rng=rng).to(batch)
+            more = self._density.batch(n_more * len(batch), rng=rng).to(batch)
             batch = torch.cat([batch[None], more.view(n_more, -1, 2)])
         return (batch.expand(self.settings.n_models, -1, 2) - self.mean) / self.scale
 

@@ -71,7 +71,7 @@ class PlaneSource:
     def next_batch(self, rng: torch.Generator) -> Tensor:
         """Fresh points (B, 2)."""
         if not self._batches:
-            points = self.density.sample(CHUNK_OF_BATCHES * self._size, rng=rng)
+            points = self.density.batch(CHUNK_OF_BATCHES * self._size, rng=rng)
             self._batches = list(points.split(self._size))
         return self._batches.pop()
 

@@ -38,10 +38,10 @@ def train_and_store(
     try:
         _follow(trainer, writer, on_step, rounds_weights)
     except TrainingDiverged as trouble:
-        writer.end("diverged", trainer.last_good, trouble.reason)
+        writer.end("diverged", trainer.last_good, trouble.reason, step=trainer.last_good_step)
         raise
     except KeyboardInterrupt:
-        writer.end("stopped", trainer.last_good, "Stopped at the keyboard.")
+        writer.end("stopped", trainer.last_good, "Stopped at the keyboard.", step=trainer.last_good_step)
         raise
     weights = trainer.weights()
     return writer.end("finished", half_precision(weights) if rounds_weights else weights)

@@ -10,9 +10,9 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
 from engines.errors import ShapeError
+from engines.noise import gumbel_rows
 
 Past = tuple[Tensor, Tensor]  # keys and values of the positions so far, each (B, heads, t, F)
-_SMALLEST_UNIFORM = 1e-30
 
 
 class CodePrior(nn.Module):
@@ -114,7 +114,7 @@ class CodePrior(nn.Module):
             Codes (n, length), int64.
         """
         device = self.start.device
-        noise = gumbel_noise((n, self.n_positions, self.n_codes), rng).to(device) * temperature
+        noise = gumbel_rows(n, self.n_positions, self.n_codes, rng=rng, like=self.start) * temperature
         codes, past = torch.zeros(n, 0, dtype=torch.long, device=device) if prefix is None else prefix, None
         for t in range(codes.shape[1], self.n_positions if length is None else length):
             known = past if is_cached else None
@@ -180,12 +180,6 @@ class _Block(nn.Module):
         """(B, S, 3 * heads * F) -> queries, keys and values, each (B, heads, S, F)."""
         b, s, _ = features.shape
         return features.view(b, s, 3, self.n_heads, -1).permute(2, 0, 3, 1, 4).unbind(0)
-
-
-def gumbel_noise(shape: tuple[int, ...], rng: torch.Generator) -> Tensor:
-    """Standard Gumbel noise: argmax of logits plus it is a draw from their softmax."""
-    uniform = torch.rand(shape, generator=rng, device=rng.device).clamp_min(_SMALLEST_UNIFORM)
-    return -torch.log(-torch.log(uniform))
 
 
 def _embedding(n: int, width: int) -> nn.Embedding:

@@ -13,6 +13,7 @@ import torch.nn.functional as F  # noqa: N812  (the name that everyone uses)
 from torch import Tensor, nn
 
 from engines.errors import SettingError
+from engines.noise import normal_rows, uniform_rows
 
 LIKELIHOODS = ("bernoulli", "binomial", "gaussian", "logistic")
 
@@ -46,7 +47,7 @@ class Likelihood(nn.Module):
         return (self.levels - 1) * outputs.sigmoid()
 
     def sample(self, outputs: Tensor, rng: torch.Generator) -> Tensor:
-        """Pixels drawn for each output: (..., B, D) -> (..., B, D), 0 ... levels - 1."""
+        """Pixels drawn for each output, by rows: (..., B, D) -> (..., B, D), 0 ... levels - 1."""
         raise NotImplementedError
 
 
@@ -63,7 +64,7 @@ class Bernoulli(Likelihood):
 
     def sample(self, outputs: Tensor, rng: torch.Generator) -> Tensor:
         """See the base; black or white."""
-        return (self.levels - 1) * torch.bernoulli(outputs.sigmoid(), generator=rng)
+        return (self.levels - 1) * (uniform_like(outputs, rng) < outputs.sigmoid()).to(outputs.dtype)
 
 
 class Binomial(Likelihood):
@@ -77,7 +78,14 @@ class Binomial(Likelihood):
 
     def sample(self, outputs: Tensor, rng: torch.Generator) -> Tensor:
         """See the base."""
-        return torch.binomial(torch.full_like(outputs, self.levels - 1), outputs.sigmoid(), generator=rng)
+        n, u, drawn = self.levels - 1, uniform_like(outputs, rng).double(), torch.zeros_like(outputs)
+        log_inked, log_blank = F.logsigmoid(outputs.double()), F.logsigmoid(-outputs.double())
+        mass_below = torch.zeros_like(u)
+        for k in range(n):  # the smallest value at which the distribution function reaches u
+            log_ways = math.lgamma(n + 1) - math.lgamma(k + 1) - math.lgamma(n - k + 1)
+            mass_below += (log_ways + k * log_inked + (n - k) * log_blank).exp()
+            drawn += u >= mass_below
+        return drawn
 
 
 class _Located(Likelihood):
@@ -131,7 +139,7 @@ class DiscretisedLogistic(_Located):
 
     def sample(self, outputs: Tensor, rng: torch.Generator) -> Tensor:
         """See the base."""
-        u = torch.rand(outputs.shape, generator=rng, device=outputs.device).clamp(1e-6, 1 - 1e-6)
+        u = uniform_like(outputs, rng).clamp(1e-6, 1 - 1e-6)
         return self._round(self.middle(outputs) + self.scale() * torch.logit(u))
 
 
@@ -150,8 +158,7 @@ class DiscretisedGaussian(_Located):
 
     def sample(self, outputs: Tensor, rng: torch.Generator) -> Tensor:
         """See the base."""
-        noise = torch.randn(outputs.shape, generator=rng, device=outputs.device)
-        return self._round(self.middle(outputs) + self.scale() * noise)
+        return self._round(self.middle(outputs) + self.scale() * normal_like(outputs, rng))
 
 
 def build_likelihood(name: str, event_shape: tuple[int, ...], levels: int, n_models: int | None = None) -> Likelihood:
@@ -171,6 +178,18 @@ def build_likelihood(name: str, event_shape: tuple[int, ...], levels: int, n_mod
     if name not in kinds:
         raise SettingError(f"Expected a likelihood out of {', '.join(kinds)}, got {name[:40]!r}.")
     return kinds[name](event_shape, levels, n_models)
+
+
+def uniform_like(outputs: Tensor, rng: torch.Generator) -> Tensor:
+    """Uniform numbers whose row is the example, shape of the outputs (..., B, D)."""
+    shape = outputs.movedim(-2, 0).shape
+    return uniform_rows(*shape, rng=rng, like=outputs).movedim(0, -2)
+
+
+def normal_like(outputs: Tensor, rng: torch.Generator) -> Tensor:
+    """Standard-normal numbers whose row is the example, shape of the outputs (..., B, D)."""
+    shape = outputs.movedim(-2, 0).shape
+    return normal_rows(*shape, rng=rng, like=outputs).movedim(0, -2)
 
 
 def _fit(x: Tensor, outputs: Tensor) -> Tensor:

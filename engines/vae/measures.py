@@ -18,6 +18,7 @@ from engines.metrics.disentanglement import (
     mutual_information,
     sap,
 )
+from engines.noise import normal_rows
 from engines.tensors import make_rng, to_numpy
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ def measure_vae(vae: Vae, held_out: Part, seen: Part, *, is_last: bool) -> Measu
 def rates(vae: Vae, part: Part, n: int | None = None) -> tuple[Tensor, Tensor]:
     """Rate and distortion of each example of a part, nats, each (K, N)."""
     x, labels = part.x[:n], None if part.labels is None else part.labels[:n]
-    noise = torch.randn(len(x), vae.n_latents, generator=make_rng(_NOISE_SEED)).to(x.device)
+    noise = normal_rows(len(x), vae.n_latents, rng=make_rng(_NOISE_SEED), like=x)
     chunks = [slice(i, i + CHUNK) for i in range(0, len(x), CHUNK)]
     found = [vae.rate_and_distortion(x[at], noise[at], None if labels is None else labels[at]) for at in chunks]
     return torch.cat([kl.sum(-1) for kl, _ in found], 1), torch.cat([distortion for _, distortion in found], 1)

@@ -8,7 +8,8 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
-_SMALLEST_UNIFORM = 1e-30
+from engines.noise import gumbel_rows
+
 _CELL = ("weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0")
 END = 0  # the token that ends and fills up a text
 
@@ -104,7 +105,8 @@ class NameDecoder(nn.Module):
             temperature: 0 takes the likeliest letter, 1 draws from p(x given z).
             rng: Random source; None for temperature 0.
         """
-        noise = None if rng is None else temperature * gumbel_noise((len(z), self.length - 1, self.n_symbols), rng)
+        shape = len(z), self.length - 1, self.n_symbols
+        noise = None if rng is None else temperature * gumbel_rows(*shape, rng=rng, like=z)
         token, state = torch.full((len(z),), self.start, device=z.device), torch.tanh(self.first(z))
         weights: list[Tensor] = [getattr(self.gru, name) for name in _CELL]
         tokens, logits = [], []
@@ -144,9 +146,3 @@ def clean(tokens: Tensor) -> Tensor:
 def counted(tokens: Tensor) -> Tensor:
     """1 for each letter and for the first end, 0 after it: clean tokens (B, T) -> (B, T)."""
     return F.pad((tokens[:, :-1] != END).float(), (1, 0), value=1.0)
-
-
-def gumbel_noise(shape: tuple[int, ...], rng: torch.Generator) -> Tensor:
-    """Standard Gumbel noise: argmax of logits plus it is a draw from their softmax."""
-    uniform = torch.rand(shape, generator=rng, device=rng.device).clamp_min(_SMALLEST_UNIFORM)
-    return -torch.log(-torch.log(uniform))

@@ -15,6 +15,7 @@ from engines.datasets.base import Examples
 from engines.errors import DataError, ShapeError
 from engines.metrics.disentanglement import active_units
 from engines.model_spec import ModelSpec, Phase
+from engines.noise import normal_rows
 from engines.plan import Plan
 from engines.probes import ExampleProbe
 from engines.settings import Settings, setting
@@ -177,13 +178,14 @@ class NameVae(nn.Module):
 
         Args:
             n: How many.
-            rng: Random source on the model's device.
-            temperature: Of both: 1 samples the model itself, 0 writes the one name at z = 0.
+            rng: Random source.
+            temperature: Factor on the standard deviation of the prior, and p^(1/T) of each letter: 1 samples the
+                model itself, 0 writes the one name at z = 0.
 
         Returns:
             Tokens (n, T), zeros from the end on.
         """
-        z = temperature * torch.randn(n, self.n_latents, generator=rng, device=rng.device)
+        z = temperature * normal_rows(n, self.n_latents, rng=rng, like=next(self.parameters()))
         return self.decode(z, temperature=temperature, rng=rng)
 
     # ---- bounds ----
@@ -210,16 +212,15 @@ class NameVae(nn.Module):
         Source:
             Burda, Grosse, Salakhutdinov 2016, Importance weighted autoencoders, eq. 8, arXiv:1509.00519
         """
-        rng = rng or make_rng(_BOUND_SEED, x.device)
+        rng = rng or make_rng(_BOUND_SEED)
         if n_importance == 1:
-            kl, distortion = self.rate_and_distortion(
-                x, torch.randn(len(x), self.n_latents, generator=rng, device=x.device)
-            )
+            noise = normal_rows(len(x), self.n_latents, rng=rng, like=next(self.parameters()))
+            kl, distortion = self.rate_and_distortion(x, noise)
             return -distortion[0] - kl[0].sum(-1)
         posterior, tokens = self.encode(x), self._clean(x)
+        noise = normal_rows(len(x), n_importance, self.n_latents, rng=rng, like=posterior.mean).transpose(0, 1)
         at_once = max(1, MOST_READ // len(x))
-        sizes = [min(at_once, n_importance - start) for start in range(0, n_importance, at_once)]
-        weights = [self._log_weights(tokens, posterior, size, rng) for size in sizes]
+        weights = [self._log_weights(tokens, posterior, some) for some in noise.split(at_once)]
         return torch.cat(weights).logsumexp(0) - math.log(n_importance)
 
     def rate_and_distortion(self, x: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
@@ -295,18 +296,17 @@ class NameVae(nn.Module):
             return None
         return torch.rand(tokens.shape, generator=rng, device=tokens.device) < self.word_dropout
 
-    def _log_weights(self, tokens: Tensor, q: Posterior, n: int, rng: torch.Generator) -> Tensor:
-        """log p(x, z) / q(z given x) for n latents of each example: (n, B)."""
-        noise = torch.randn(n, *q.mean.shape, generator=rng, device=q.mean.device)
+    def _log_weights(self, tokens: Tensor, q: Posterior, noise: Tensor) -> Tensor:
+        """log p(x, z) / q(z given x) at n latents of each example, of noise (n, B, Z): (n, B)."""
         z = q.sample(noise)
         log_prior, log_q = -0.5 * z.square().sum(-1), -0.5 * noise.square().sum(-1) - q.std.log().sum(-1)
-        log_p = self.decoder.log_prob(tokens.repeat(n, 1), z.flatten(0, 1)).view(n, -1)
+        log_p = self.decoder.log_prob(tokens.repeat(len(z), 1), z.flatten(0, 1)).view(len(z), -1)
         return log_prior - log_q + log_p
 
     def _look(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Rate and distortion of each name, nats, each (B,), and the means of their codes (B, Z)."""
         posterior = self.encode(x)
-        noise = torch.randn(len(x), self.n_latents, generator=make_rng(_NOISE_SEED)).to(x.device)
+        noise = normal_rows(len(x), self.n_latents, rng=make_rng(_NOISE_SEED), like=posterior.mean)
         distortion = -self.decoder.log_prob(self._clean(x), posterior.sample(noise))
         return posterior.kl().sum(-1), distortion, posterior.mean
 

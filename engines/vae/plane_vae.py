@@ -14,6 +14,7 @@ from engines.errors import ShapeError
 from engines.metrics.disentanglement import active_units
 from engines.model_spec import ModelSpec, Phase
 from engines.nets.mlp import build_mlp
+from engines.noise import normal_rows
 from engines.plan import Plan
 from engines.probes import Probe
 from engines.settings import Settings, setting
@@ -157,13 +158,13 @@ class PlaneVae(nn.Module):
 
         Args:
             n: How many.
-            rng: Random source on the model's device.
-            temperature: Scale of the prior's noise; the decoder's own noise stays.
+            rng: Random source.
+            temperature: Factor on the standard deviation of the prior; the decoder's own noise stays.
 
         Returns:
             Shape (n, 2), data units.
         """
-        noise = torch.randn(n, self.n_latents + 2, generator=rng, device=rng.device, dtype=self.mean.dtype)
+        noise = normal_rows(n, self.n_latents + 2, rng=rng, like=self.mean)
         return self.decode(temperature * noise[:, :-2]) + self.noise * noise[:, -2:]
 
     def decode_noise(self, noise: Tensor, temperature: float = 1.0) -> Tensor:
@@ -194,9 +195,9 @@ class PlaneVae(nn.Module):
         Source:
             Burda, Grosse, Salakhutdinov 2016, Importance weighted autoencoders, eq. 8, arXiv:1509.00519
         """
-        rng = rng or make_rng(_BOUND_SEED, x.device)
+        rng = rng or make_rng(_BOUND_SEED)
         q = self.encode(x)
-        noise = torch.randn(n_importance, *q.mean.shape, generator=rng, device=x.device, dtype=x.dtype)
+        noise = normal_rows(len(x), n_importance, self.n_latents, rng=rng, like=x).transpose(0, 1)
         if n_importance == 1:
             return self._log_likelihood(x, q.sample(noise))[0] - q.kl().sum(-1)
         return self.log_weights(x, noise).logsumexp(0) - math.log(n_importance)

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from engines.batches import Labelled, Measures, Part
 from engines.errors import ShapeError
 from engines.model_spec import Phase
+from engines.noise import normal_rows
 from engines.probes import ExampleProbe
 from engines.tensors import make_rng, to_numpy
 from engines.vae.measures import measure_vae
@@ -132,13 +133,13 @@ class Vae(nn.Module):
 
         Args:
             n: How many.
-            rng: Random source on the model's device.
-            temperature: Scale of the prior's noise; 1 samples the model itself.
+            rng: Random source.
+            temperature: Factor on the standard deviation of the prior; 1 samples the model itself.
 
         Returns:
             Shape (n, *event), 0 ... levels - 1.
         """
-        z = temperature * torch.randn(n, self.n_latents, generator=rng, device=rng.device)
+        z = temperature * normal_rows(n, self.n_latents, rng=rng, like=next(self.parameters()))
         outputs = self.decoder(z, self._condition(self.spread_labels(n, z.device), z))
         return self.likelihood.sample(outputs, rng)[0].view(n, *self.event_shape)
 
@@ -173,15 +174,15 @@ class Vae(nn.Module):
         Source:
             Burda, Grosse, Salakhutdinov 2016, Importance weighted autoencoders, eq. 8, arXiv:1509.00519
         """
-        rng = rng or make_rng(_BOUND_SEED, x.device)
+        rng = rng or make_rng(_BOUND_SEED)
         posterior = self.encode(x, labels=labels)
         if n_importance == 1:
-            noise = torch.randn(posterior.mean.shape, generator=rng, device=x.device)
+            noise = normal_rows(*posterior.mean.shape, rng=rng, like=x)
             distortion = self._distortion(x, posterior.sample(noise)[None], labels)[0]
             return -distortion - posterior.kl().sum(-1)
+        noise = normal_rows(len(x), n_importance, self.n_latents, rng=rng, like=x).transpose(0, 1)
         at_once = max(1, LARGEST_CHUNK // (len(x) * math.prod(self.event_shape)))
-        sizes = [min(at_once, n_importance - start) for start in range(0, n_importance, at_once)]
-        weights = [self._log_weights(x, posterior, size, rng, labels) for size in sizes]
+        weights = [self._log_weights(x, posterior, some, labels) for some in noise.split(at_once)]
         return torch.cat(weights).logsumexp(0) - math.log(n_importance)
 
     def rate_and_distortion(self, x: Tensor, noise: Tensor, labels: Tensor | None = None) -> tuple[Tensor, Tensor]:
@@ -238,9 +239,8 @@ class Vae(nn.Module):
         outputs = self.decoder(z.flatten(0, 1), condition)  # (K, S * B, D)
         return -self.likelihood.log_prob(outputs, x.flatten(1).repeat(n, 1))[0].view(n, b)
 
-    def _log_weights(self, x: Tensor, q: Posterior, n: int, rng: torch.Generator, labels: Tensor | None) -> Tensor:
-        """log p(x, z) / q(z given x) for n latents of each example: (n, B)."""
-        noise = torch.randn(n, *q.mean.shape, generator=rng, device=x.device)
+    def _log_weights(self, x: Tensor, q: Posterior, noise: Tensor, labels: Tensor | None) -> Tensor:
+        """log p(x, z) / q(z given x) at n latents of each example, of noise (n, B, Z): (n, B)."""
         z = q.sample(noise)
         log_prior, log_q = -0.5 * z.square().sum(-1), -0.5 * noise.square().sum(-1) - q.std.log().sum(-1)
         return log_prior - log_q - self._distortion(x, z, labels)

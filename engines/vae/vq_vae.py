@@ -171,7 +171,7 @@ class VqVae(nn.Module):
 
         Args:
             n: How many.
-            rng: Random source on the model's device.
+            rng: Random source.
             temperature: Of the prior over codes; 0 takes the likeliest code each time.
 
         Returns:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,8 @@ import numpy as np
 import pytest
 import torch
 
-from engines.cli.main import main
+from engines.cli.main import build_parser, main
+from engines.cli.training import read_experiment
 from engines.datasets import DATASETS, datasets_of
 from engines.models import MODELS
 from engines.settings import setting_fields
@@ -84,7 +86,27 @@ def test_a_preset_is_where_settings_begin(tmp_path: Path, capsys: pytest.Capture
     assert Run.load(tmp_path).experiment.settings == {**preset.to_dict(), "width": 8}
 
 
-@pytest.mark.parametrize(("model", "dataset"), [(m, d) for m in MODELS for d in datasets_of(*MODELS[m].takes)])
+each_pair = pytest.mark.parametrize(
+    ("model", "dataset"), [(m, d) for m in MODELS for d in datasets_of(*MODELS[m].takes)]
+)
+
+
+@each_pair
+def test_without_options_it_trains_what_page_and_api_train(model: str, dataset: str) -> None:
+    words = ["train", model, "--dataset", dataset]
+    told = read_experiment(build_parser(words).parse_args(words))
+    assert told.digest == Experiment.default(model, dataset).digest
+
+
+def test_a_preset_changes_the_settings_and_an_option_one_of_them() -> None:
+    """The plan stays that of the data set."""
+    words = ["train", "realnvp", "--dataset", "moons", "--preset", "small", "--width", "24", "--seed", "7"]
+    told, usual = read_experiment(build_parser(words).parse_args(words)), MODELS["realnvp"].usual("moons")
+    assert told.settings == {**MODELS["realnvp"].presets["small"].to_dict(), "width": 24}
+    assert told.plan == replace(usual.plan, seed=7)
+
+
+@each_pair
 def test_every_setting_is_an_option(model: str, dataset: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         main(["train", model, "--dataset", dataset, "--help"])
@@ -111,6 +133,21 @@ def test_every_setting_is_an_option(model: str, dataset: str, capsys: pytest.Cap
         (["sample", "nowhere", "--out", "x.csv"], "Expected a run in 'nowhere'"),
         (["export", "nowhere"], "Expected a run in 'nowhere'"),
         (["sample", "nowhere", "--out", "x.pkl"], "ends in .csv or .safetensors"),
+        (
+            ["sample", "nowhere", "--out", "x.csv", "--temperature", "nan"],
+            "Temperature: expected a number from 0 to 10",
+        ),
+        (["sample", "nowhere", "--out", "x.csv", "--temperature", "inf"], "got 'inf'"),
+        (["sample", "nowhere", "--out", "x.csv", "--temperature", "-1"], "got '-1"),
+        (["sample", "nowhere", "--out", "x.csv", "--temperature", "1e300"], "got '1e+300'"),
+        (["sample", "nowhere", "--out", "x.csv", "--temperature", "warm"], "got 'warm'"),
+        (["sample", "nowhere", "--out", "x.csv", "--seed", "99999999999999999999"], "Seed: expected a whole number"),
+        (["sample", "nowhere", "--out", "x.csv", "--seed", "-5"], "Seed: expected a whole number from 0"),
+        (["sample", "nowhere", "--out", "x.csv", "--seed", "1.5"], "got '1.5'"),
+        (["sample", "nowhere", "--out", "x.csv", "-n", "0"], "Samples: expected a whole number from 1"),
+        (["sample", "nowhere", "--out", "x.csv", "-n", "nan"], "got 'nan'"),
+        (["sample", "nowhere", "--out", "nowhere/x.csv"], "there is no folder 'nowhere'"),
+        (["train", "realnvp", "--dataset", "moons", "--seed", "99999999999999999999"], "Seed: expected a whole number"),
     ],
 )
 def test_what_is_refused_is_told_in_one_sentence(
@@ -154,8 +191,12 @@ def test_a_folder_of_other_files_is_left_alone(tmp_path: Path, capsys: pytest.Ca
 def test_a_run_that_diverges_is_stored_and_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = ["--learning-rate", 1, "--n-couplings", 24, "--scale-cap", 5, "--steps", 50, "--device", "cpu"]
     code, out, err = call(capsys, "train", "realnvp", "--dataset", "moons", *words, "--out", tmp_path)
-    assert code == 2 and "diverged at step" in out and "learning rate" in err
     run = Run.load(tmp_path)
+    assert code == 2 and "learning rate" in err
+    assert f"diverged and keeps the weights of step {run.info.step}" in out
+    assert f"The last good snapshot, of step {run.info.step}, is kept." in run.info.reason
+    code, out, _ = call(capsys, "evaluate", tmp_path, "--device", "cpu")
+    assert code == 0 and f"weights            of step {run.info.step}: At step" in out
     assert run.info.state == "diverged" and run.info.reason in err
     assert run.model().log_prob(torch.zeros(1, 2)).isfinite().all()
 
@@ -208,11 +249,10 @@ def test_sample_at_temperature_zero(stored: Path, tmp_path: Path, capsys: pytest
     assert np.allclose(points, points[0], atol=1e-6)
 
 
-@pytest.mark.parametrize("n", ["0", "-1", "x", "1e3", "99999999"])
+@pytest.mark.parametrize("n", ["0", "-1", "x", "1e99", "99999999"])
 def test_an_impossible_count_is_refused(stored: Path, n: str, capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as caught:
-        main(["sample", str(stored), "-n", n, "--out", "x.csv"])
-    assert caught.value.code == 2 and "whole number" in capsys.readouterr().err
+    code, _, err = call(capsys, "sample", stored, "-n", n, "--out", "x.csv")
+    assert code == 2 and "Samples: expected a whole number from 1" in err
 
 
 ASK = """

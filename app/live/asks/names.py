@@ -14,6 +14,7 @@ from app.live.asks.base import Arrays, read_int, read_member, read_place, read_r
 from engines.datasets import DATASETS
 from engines.datasets.names import encode_name, fold_name
 from engines.errors import SettingError
+from engines.noise import normal_rows
 from engines.tensors import make_rng, to_numpy
 from engines.training.run import Run
 from engines.training.snapshot import as_picture
@@ -195,7 +196,7 @@ def draw(model: NameVae, ask: NameDrawAsk) -> np.ndarray:
         _check_latents(model, ask.z)
         z = torch.tensor([ask.z]).expand(ask.n, -1)
     else:
-        z = torch.randn(ask.n, model.n_latents, generator=rng)
+        z = normal_rows(ask.n, model.n_latents, rng=rng)
     return to_numpy(model.decode(z, temperature=ask.temperature, rng=rng).to(torch.uint8))
 
 
