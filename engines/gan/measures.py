@@ -12,6 +12,7 @@ from torch import Tensor
 from engines.datasets.gaussian_mixture import GaussianMixture
 from engines.gan.alarm import ALARMS, Signs, raise_alarm
 from engines.gan.optimal import blur_of, estimate_log_density, jensen_shannon
+from engines.metrics.distances import squared_distances
 from engines.metrics.modes import count_modes, mode_shares, reverse_kl, true_mode_shares
 from engines.metrics.two_samples import energy_distance, median_distance, sliced_wasserstein, squared_mmd
 from engines.probes import cell_centres
@@ -44,7 +45,7 @@ class Trace:
         if self._modes is None:
             return
         self._modes = self._modes.to(fakes.device)
-        nearest = torch.cdist(fakes, self._modes).argmin(1)
+        nearest = squared_distances(fakes, self._modes).argmin(1)
         counts = torch.bincount(nearest, minlength=len(self._modes)).float() / len(fakes)
         self._sum = counts if self._sum is None else self._sum + counts
         self._waiting += 1
