@@ -1,4 +1,4 @@
-"""What must not change a measure of two sets, and what must: moved, scaled, turned, shuffled, doubled, a set with itself.
+"""What must not change a measure of two sets, and what must: moved, scaled, turned, shuffled, doubled, with itself.
 
 No closed form is needed for these laws. Far from the origin, float32 rounds the points themselves; so the reference is
 the same rounded points moved back in double precision.
