@@ -124,8 +124,11 @@ def likelihood() -> dict[str, Any]:
 
     found = {}
     for n_steps in (5, 10, 20, 50, 100):
-        value, error = checked_log_prob(score, x, LEVELS, base, n_steps=n_steps)
-        found[str(n_steps)] = {"off": float((value - truth).mean()), "check": float(error.mean())}
+        estimate = checked_log_prob(score, x, LEVELS, base, n_steps=n_steps)
+        found[str(n_steps)] = {
+            "off": float((estimate.value - truth).mean()),
+            "check": float(estimate.error.mean()),
+        }
     return found
 
 

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from engines.datasets.base import Window
 from engines.errors import DataError
+from engines.noise import choice_rows, normal_rows
 from engines.tensors import check_points, exact_dtype, make_rng
 
 CHUNK = 1 << 22  # point-component pairs at a time: 32 MB of float64
@@ -85,6 +86,23 @@ class GaussianMixture:
         """
         component = torch.multinomial(self.weights, n, replacement=True, generator=rng)
         noise = torch.randn(n, 2, generator=rng, device=self.device, dtype=self.means.dtype)
+        offset = (self.scale_tril[component] @ noise[:, :, None])[:, :, 0]
+        return (self.means[component] + offset).float()
+
+    def sample_rows(self, n: int, *, rng: torch.Generator) -> Tensor:
+        """Exact draws of which row i depends on the seed and on i alone, for whatever is shown or measured.
+
+        Batches of a training come from `sample`, in one draw, so that stored runs stay what they are.
+
+        Args:
+            n: How many.
+            rng: Random source; one on the CPU gives the same rows on every device.
+
+        Returns:
+            Points, shape (n, 2), float32.
+        """
+        component = choice_rows(self.weights, n, rng=rng)
+        noise = normal_rows(n, 2, rng=rng, like=self.means)
         offset = (self.scale_tril[component] @ noise[:, :, None])[:, :, 0]
         return (self.means[component] + offset).float()
 

@@ -95,3 +95,11 @@ def raise_alarm(signs: Signs) -> Alarm | None:
     if signs.n_modes > 1 and signs.high_quality < POOR:
         return ALARMS["scattered"]
     return None
+
+
+class Watch:
+    """Looks at a game again and again."""
+
+    def look(self, signs: Signs) -> Alarm | None:
+        """What it says now."""
+        return raise_alarm(signs)

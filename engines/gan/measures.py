@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cached_property
 from typing import Any
 
@@ -11,12 +12,12 @@ from torch import Tensor
 
 from engines.datasets.gaussian_mixture import GaussianMixture
 from engines.gan.alarm import ALARMS, Signs, raise_alarm
-from engines.gan.optimal import blur_of, estimate_log_density, jensen_shannon
+from engines.gan.optimal import told_apart
+from engines.metrics.bands import Band, band_of, reference_points
 from engines.metrics.distances import squared_distances
 from engines.metrics.modes import count_modes, mode_shares, reverse_kl, true_mode_shares
 from engines.metrics.two_samples import energy_distance, median_distance, sliced_wasserstein, squared_mmd
-from engines.probes import cell_centres
-from engines.tensors import make_rng, to_numpy
+from engines.tensors import to_numpy
 
 N_SAMPLES = 2500  # as in VEEGAN and PacGAN
 N_COMPARED = 1000  # points of each set whose distance is computed
@@ -24,7 +25,6 @@ FAIR = 0.2  # of its true share: a mode with less is all but lost
 MAP_SIDE = 64
 TRACE_ROWS = 100
 DOMINANT = 0.5  # share of the samples in one mode that is called holding it
-_SEED = 2_718_281  # apart from every training seed
 
 
 class Trace:
@@ -92,19 +92,12 @@ class GameMeasures:
     @cached_property
     def reference(self) -> Tensor:
         """Fixed true points, shape (N_SAMPLES, 2)."""
-        return self._density.sample(N_SAMPLES, rng=make_rng(_SEED))
+        return reference_points(self._density, N_SAMPLES)
 
     @cached_property
     def kernel_width(self) -> float:
         """Width of the kernel of the discrepancy: the median distance of two true points."""
         return median_distance(self.reference[:N_COMPARED])
-
-    @cached_property
-    def _log_data(self) -> Tensor:
-        """Exact log density of the blurred data on the cells of the map."""
-        window = self._density.window
-        blurred = self._density.noised(blur_of(window))
-        return blurred.log_prob(cell_centres(window, MAP_SIDE).double()).float().view(MAP_SIDE, MAP_SIDE)
 
     @cached_property
     def _mode_shares(self) -> Tensor:
@@ -119,8 +112,9 @@ class GameMeasures:
 
         modes: with at least one sample of high quality, as published; modes_fair: with more than FAIR of their share
         of these; high_quality; reverse_kl in nats over the modes; mode_shares; squared_mmd, sliced_wasserstein,
-        energy: distances to true samples; js: of the blurred distributions, at most the true one; accuracy of the
-        discriminator; pull: mean length of the arrows; alarm: place in ALARMS, -1 for none.
+        energy: distances to true samples; squared_mmd and energy are 0 in the mean for true samples, and so may be
+        negative; js and js_error: see `told_apart`; accuracy of the discriminator; pull: mean length of the arrows;
+        alarm: place in ALARMS, -1 for none.
 
         Args:
             model: The game.
@@ -129,7 +123,7 @@ class GameMeasures:
             is_last: Whether the training has ended.
         """
         first = samples[0]
-        found = self.of_modes(first) | self.of_distances(first[:N_COMPARED])
+        found = self.of_modes(first) | self.of_distances(first)
         found |= self._of_discriminator(model, first)
         found["alarm"] = self._alarm(found, trace, model.progress)
         if len(samples) > 1 and self._density.modes is not None:
@@ -162,19 +156,43 @@ class GameMeasures:
         return max(int(found.get("modes_fair", 0)), sum(share >= FAIR * truth for share, truth in shares))
 
     def of_distances(self, samples: Tensor) -> dict[str, float]:
-        """Distances between samples (N, 2) and as many true ones."""
-        truth = self.reference[: len(samples)].to(samples.device)
-        return {
-            "squared_mmd": squared_mmd(samples, truth, self.kernel_width),
-            "sliced_wasserstein": sliced_wasserstein(samples, truth),
-            "energy": energy_distance(samples, truth),
-            "js": self._js(samples),
-        }
+        """Distances between N_COMPARED of some samples (N, 2) and as many true ones, and the divergence of all."""
+        apart = told_apart(self._density, samples.cpu(), self.reference[: len(samples)], MAP_SIDE)
+        compared = samples[:N_COMPARED].cpu()
+        distances = {name: distance(compared) for name, distance in self._distances.items()}
+        return distances | {"js": apart.js, "js_error": apart.js_error}
 
-    def _js(self, samples: Tensor) -> float:
-        window = self._density.window
-        area = ((window[1] - window[0]) / MAP_SIDE) ** 2
-        return jensen_shannon(self._log_data, estimate_log_density(samples.cpu(), window, MAP_SIDE), area)
+    def bands(self) -> dict[str, Band]:
+        """What true samples score in the two distances that are drawn, and in modes and quality where there are any."""
+        found = {
+            name: band_of(self._density, name, N_COMPARED, self._distances[name])
+            for name in ("squared_mmd", "sliced_wasserstein")
+        }
+        if self._density.modes is None:
+            return found
+        scores: dict[str, Callable[[Tensor], float]] = {
+            name: lambda samples, name=name: self.of_modes(samples)[name]
+            for name in ("high_quality", "reverse_kl", "modes")
+        }
+        return found | {name: band_of(self._density, name, N_SAMPLES, score) for name, score in scores.items()}
+
+    @staticmethod
+    def band_key(name: str) -> str:
+        """Under which a band of `bands` is stored."""
+        return f"{name}/{N_COMPARED if name in ('squared_mmd', 'sliced_wasserstein') else N_SAMPLES}"
+
+    @cached_property
+    def _distances(self) -> dict[str, Callable[[Tensor], float]]:
+        """Of samples (N, 2) from as many of the reference."""
+
+        def truth(samples: Tensor) -> Tensor:
+            return self.reference[: len(samples)]
+
+        return {
+            "squared_mmd": lambda samples: squared_mmd(samples, truth(samples), self.kernel_width),
+            "sliced_wasserstein": lambda samples: sliced_wasserstein(samples, truth(samples)),
+            "energy": lambda samples: energy_distance(samples, truth(samples)),
+        }
 
     def _of_discriminator(self, model: Any, samples: Tensor) -> dict[str, float]:
         samples = samples[:N_COMPARED]

@@ -1,17 +1,12 @@
-"""Are two sets of points from the same distribution? Three distances, and the band that equal ones give."""
+"""Are two sets of points from the same distribution? Three distances; what true ones have is in `bands`."""
 
 from __future__ import annotations
-
-from collections.abc import Callable
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from engines.metrics.distances import check_sets, mean_between, mean_within
 from engines.tensors import check_points
-
-N_REPEATS = 20  # pairs of true samples for a band
 
 
 def energy_distance(x: Tensor, y: Tensor) -> float:
@@ -105,26 +100,3 @@ def _coupling(n: int, m: int) -> tuple[Tensor, Tensor, Tensor]:
     ends = torch.cat([torch.arange(1, n + 1) * m, torch.arange(1, m + 1) * n]).unique()  # in units of 1 / (n m)
     widths = torch.diff(ends, prepend=ends.new_zeros(1)).double() / (n * m)
     return (ends - 1) // m, (ends - 1) // n, widths
-
-
-@dataclass(frozen=True)
-class Band:
-    """What distances true samples have among each other, at the same number of points.
-
-    Attributes:
-        middle: Median.
-        high: Highest of N_REPEATS: one true sample in about 21 lies above.
-    """
-
-    middle: float
-    high: float
-
-
-def true_band(
-    draw: Callable[[], Tensor],
-    n_repeats: int = N_REPEATS,
-    distance: Callable[[Tensor, Tensor], float] = energy_distance,
-) -> Band:
-    """The band of distances between pairs of sets that `draw` makes."""
-    found = sorted(distance(draw(), draw()) for _ in range(n_repeats))
-    return Band(found[len(found) // 2], found[-1])

@@ -15,7 +15,7 @@ from engines.gan.alarm import ALARMS, Signs, raise_alarm
 from engines.gan.measures import TRACE_ROWS, GameMeasures, Trace
 from engines.gan.plane_settings import PlaneGanSettings
 from engines.metrics.modes import count_modes, reverse_kl
-from engines.metrics.two_samples import median_distance, sliced_wasserstein, squared_mmd, true_band
+from engines.metrics.two_samples import median_distance, sliced_wasserstein, squared_mmd
 from engines.settings import setting_fields
 from engines.tensors import make_rng
 
@@ -58,21 +58,16 @@ def test_a_collapsed_sampler_is_measured_as_such() -> None:
     assert (found["modes"], found["modes_fair"]) == (1, 1)
     assert found["reverse_kl"] == pytest.approx(math.log(8))
     assert found["mode_shares"][2] == 1
-    bands = {
-        "squared_mmd": lambda x, y: squared_mmd(x, y, measures.kernel_width),
-        "sliced_wasserstein": sliced_wasserstein,
-    }
-    for name, distance in bands.items():
-        band = true_band(lambda: RING.sample(1000, rng=rng), 5, distance)
-        assert found[name] > 10 * band.high, name
+    for name in ("squared_mmd", "sliced_wasserstein"):
+        assert found[name] > 10 * measures.bands()[name].high, name
 
 
 def test_js_of_true_samples_is_near_its_zero_and_of_others_near_log_2() -> None:
     measures = GameMeasures(RING)
-    assert measures.of_distances(RING.sample(1000, rng=make_rng(4)))["js"] < 0.1
-    assert measures.of_distances(torch.randn(1000, 2, generator=make_rng(0)) * 0.1)["js"] == pytest.approx(
-        math.log(2), abs=0.01
-    )
+    found = measures.of_distances(RING.sample(1000, rng=make_rng(4)))
+    assert abs(found["js"]) < 3 * found["js_error"] + 0.005
+    apart = measures.of_distances(torch.randn(1000, 2, generator=make_rng(0)) * 0.1)
+    assert math.log(2) - 0.03 < apart["js"] < math.log(2)  # a lower limit, from 500 points of each half
 
 
 def test_mmd_against_the_closed_form_of_gaussians() -> None:
