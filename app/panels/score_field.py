@@ -159,8 +159,8 @@ def _draw_quality(run: Run, last: dict[str, Any], key: str) -> None:
         show_drawing(st.container(), draw_quality(curves, band), f"{key}/quality")
         st.caption(
             "Energy distance of 2,000 samples from 2,000 true ones; one true sample in twenty lies above the band. It "
-            "is an estimate (a U-statistic): that of good samples scatters around 0 and may be negative; values below an "
-            "eighth of the band are drawn there."
+            "is a U-statistic: that of good samples scatters around 0 and may be negative. Values below an eighth of "
+            "the band are drawn there."
         )
     info = run.info
     st.caption(

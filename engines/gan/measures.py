@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from engines.datasets.gaussian_mixture import GaussianMixture
-from engines.gan.alarm import ALARMS, Signs, raise_alarm
+from engines.gan.alarm import ALARMS, Signs, Watch
 from engines.gan.optimal import told_apart
 from engines.metrics.bands import Band, band_of, reference_points
 from engines.metrics.distances import squared_distances
@@ -39,6 +39,13 @@ class Trace:
         self._rows: list[Tensor] = []
         self._sum: Tensor | None = None
         self._waiting, self._stride = 0, 1
+
+    @classmethod
+    def from_bytes(cls, density: GaussianMixture, rows: np.ndarray | None) -> Trace:
+        """The trace of a stored snapshot, as `arrays` made it."""
+        trace = cls(density)
+        trace._rows = [] if rows is None else list(torch.from_numpy(rows.astype(np.float32)) / 255)
+        return trace
 
     def add(self, fakes: Tensor) -> None:
         """Take up the fakes (B, 2) of one step."""
@@ -87,7 +94,7 @@ class GameMeasures:
 
     def __init__(self, density: GaussianMixture) -> None:
         self._density = density
-        self._most_pull = 0.0
+        self._most_pull, self._watch = 0.0, Watch()
 
     @cached_property
     def reference(self) -> Tensor:
@@ -208,7 +215,7 @@ class GameMeasures:
 
     def _alarm(self, found: dict[str, Any], trace: Trace, share: float) -> float:
         self._most_pull = max(self._most_pull, found["pull"])
-        alarm = raise_alarm(
+        alarm = self._watch.look(
             Signs(
                 share=share,
                 n_modes=0 if self._density.modes is None else len(self._density.modes),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from dataclasses import replace
 from typing import Any
@@ -11,7 +12,9 @@ import torch
 from torch import Tensor
 
 from engines.datasets import DATASETS
-from engines.gan.alarm import ALARMS, Signs, raise_alarm
+from engines.gan.alarm import AGREEING, ALARMS, PATIENCE, Signs, Watch, raise_alarm
+from engines.gan.cures import SWEEP, supported_cures
+from engines.gan.losses import LOSSES
 from engines.gan.measures import TRACE_ROWS, GameMeasures, Trace
 from engines.gan.plane_settings import PlaneGanSettings
 from engines.metrics.modes import count_modes, reverse_kl
@@ -175,9 +178,31 @@ def test_each_trouble_raises_its_alarm(changes: dict[str, Any], key: str) -> Non
     assert alarm is not None and alarm.key == key
 
 
+def test_the_alarm_waits_for_looks_that_agree() -> None:
+    trouble = replace(HEALTHY, n_found=2)
+    watch = Watch()
+    said = [watch.look(signs) for signs in (trouble, HEALTHY, trouble, trouble, HEALTHY)]
+    assert [each and each.key for each in said] == [None, None, None, "collapsed", None] and AGREEING == 2
+    assert raise_alarm(replace(trouble, share=PATIENCE - 0.01)) is None
+
+
+@pytest.mark.parametrize("key", ["collapsed", "rotating"])
+@pytest.mark.parametrize("loss", LOSSES)
+def test_only_cures_that_the_sweep_supports_are_offered(key: str, loss: str) -> None:
+    """Counted here from the file anew: at least seven of eight seeds ended with all eight modes."""
+    offered = {cure.name for cure in supported_cures(key, loss)}
+    sweep = json.loads(SWEEP.read_text(encoding="utf-8"))
+    rows = {row["cure"]: row["modes_fair"] for row in sweep["rows"] if row["loss"] == loss}
+    good = [cure for cure, modes in rows.items() if modes.count(8) >= 7]
+    assert offered == {name for cure in good for name in sweep["protocol"]["cures"][cure]}
+    assert "r1" not in offered and {"pack", "unroll"} <= offered
+    assert not supported_cures("saturated", loss)
+
+
 @pytest.mark.parametrize("key", ALARMS)
 def test_each_cure_is_a_possible_setting(key: str) -> None:
     fields = {field.name: field for field in setting_fields(PlaneGanSettings)}
-    for name, value in ALARMS[key].cures:
-        assert fields[name].check(value) == value
+    for loss in LOSSES:
+        for cure in supported_cures(key, loss):
+            assert fields[cure.name].check(cure.value) == cure.value and cure.support
     assert ALARMS[key].sentence.format(found=1, modes=8, quality=3, accuracy=99).endswith(".")
