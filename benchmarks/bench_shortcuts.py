@@ -16,7 +16,7 @@ import torch
 from app.live.asks.ways import WAYS
 from benchmarks.machine import ROOT, keep, machine
 from engines.datasets import DATASETS
-from engines.metrics.two_samples import energy_distance, true_band
+from engines.metrics.bands import energy_band, energy_from_truth
 from engines.samplers import last_state
 from engines.score.likelihood import ode_log_prob
 from engines.score.score_field import ScoreField
@@ -57,12 +57,10 @@ def microseconds(way: str, model: Any) -> float:
 def ways_on(target: str) -> dict[str, dict[str, float]]:
     """Calls, time, ratio to Langevin, energy distance (mean and spread over seeds) and band of each way."""
     density: Any = DATASETS[target].density
-    truths = [density.sample(N, rng=make_rng(1000 + seed)).float() for seed in range(SEEDS)]
-    rng, found = make_rng(5), {}
-    band = true_band(lambda: density.sample(N, rng=rng).float())
+    found, band = {}, energy_band(density, N)
     for way, n_calls in CALLS.items():
         model = stored(WAYS[way].model, target)
-        energies = [energy_distance(carry(way, model, seed), truth) for seed, truth in enumerate(truths)]
+        energies = [energy_from_truth(carry(way, model, seed), density) for seed in range(SEEDS)]
         found[way] = {
             "calls": n_calls,
             "microseconds": microseconds(way, model),

@@ -35,7 +35,7 @@ export class Tools {
     const settled = () => this.settled(), turn = (name) => (value) => this.turn({ [name]: value });
     this.callsKnob = slider("network calls", "How often the denoiser is asked on the way", { min: 0, max: CALLS.length - 1, step: 1, format: (i) => String(CALLS[i]) }, (i) => this.turn({ calls: CALLS[i] }), settled);
     this.guidanceKnob = slider("guidance", "1: as the class says; more: more typical of it; 0: as if it were not told", { min: 0, max: 8, step: 0.5, format: (v) => v.toFixed(1) }, turn("guidance"), settled);
-    this.warmthKnob = slider("temperature", "Variance of the noise that is drawn on the way", { min: 0, max: 1.5, step: 0.05, format: (v) => v.toFixed(2) }, turn("temperature"), settled);
+    this.warmthKnob = slider("temperature", "A factor on the variance of the noise that is drawn on the way: T of p^(1/T)", { min: 0, max: 1.5, step: 0.05, format: (v) => v.toFixed(2) }, turn("temperature"), settled);
     this.again = element("button", { type: "button", className: "quiet", title: "The same, from another noise", onclick: () => this.turn({ seed: (this.seed % 999) + 1 }) }, "other noise");
     this.chips = element("div", { className: "classes" });
     this.idea = element("div", { className: "soft small idea" });

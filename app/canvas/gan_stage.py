@@ -15,6 +15,7 @@ from app.canvas.told import told, told_moment
 from engines.errors import SettingError
 from engines.gan.alarm import ALARMS
 from engines.gan.bout import check_moves
+from engines.gan.cures import supported_cures
 from engines.gan.losses import LOSSES
 from engines.gan.plane_settings import PlaneGanSettings
 from engines.settings import Value, setting_fields
@@ -102,16 +103,16 @@ class GanStageView(StageView):
 
 
 def alarms(settings: PlaneGanSettings) -> list[dict[str, Any]]:
-    """Every alarm with the cures that are not in use yet."""
+    """Every alarm with the cures that the stored sweep supports in this game and that are not in use yet."""
     held = settings.to_dict()
     return [
         {
             "key": alarm.key,
             "sentence": alarm.sentence,
             "cures": [
-                {"name": name, "value": value, "text": said(name, value)}
-                for name, value in alarm.cures
-                if held[name] != value and not is_weaker(held[name], value)
+                {"name": cure.name, "value": cure.value, "text": said(cure.name, cure.value), "support": cure.support}
+                for cure in supported_cures(alarm.key, settings.loss)
+                if held[cure.name] != cure.value and not is_weaker(held[cure.name], cure.value)
             ],
         }
         for alarm in ALARMS.values()

@@ -28,11 +28,11 @@ export class AlarmCard {
     const key = alarm ? `${alarm.key} ${step} ${step === shownStep} ${canFork} ${alarm.cures.map((c) => c.text).join()}` : "";
     if (key === this.key) return;
     this.key = key;
-    this.cures.replaceChildren(...(alarm && canFork ? [element("span", {}, `Fork at step ${(step ?? 0).toLocaleString("en")}${step === shownStep ? "" : ", whose weights are kept,"} with `), ...alarm.cures.map((cure) => this.button(cure))] : []));
+    this.cures.replaceChildren(...(alarm && canFork && alarm.cures.length ? [element("span", {}, `Fork at step ${(step ?? 0).toLocaleString("en")}${step === shownStep ? "" : ", whose weights are kept,"} with `), ...alarm.cures.map((cure) => this.button(cure))] : []));
   }
 
-  button({ name, value, text }) {
-    return element("button", { type: "button", className: "chip", title: `Start a fork of this run with ${text}, and watch both futures`, onclick: () => this.handlers.cure(name, value) }, text);
+  button({ name, value, text, support }) {
+    return element("button", { type: "button", className: "chip", title: `Start a fork of this run with ${text}, and watch both futures. In the stored sweep, from a collapsing game: ${support}`, onclick: () => this.handlers.cure(name, value) }, text, element("small", {}, ` (${support})`));
   }
 }
 

@@ -107,7 +107,7 @@ export class WeightsCard extends SideCard {
 
   words(energy, band, truth, n) {
     if (!n || energy === null) return [];
-    const verdict = energy <= band[1] ? "as true samples are" : `true samples: up to ${band[1].toFixed(4)}`;
+    const verdict = energy <= band[1] ? "as true samples are" : `19 of 20 true samples: up to ${band[1].toFixed(4)}`;
     return [element("span", {}, `energy distance ${minus(energy.toFixed(4))}, ${verdict}`)];
   }
 
@@ -229,13 +229,13 @@ export class LikelihoodCard {
     this.input.style.setProperty("--share", `${(100 * (this.steps - 5)) / 95}%`);
   }
 
-  /** answer: [value, change, exact] in nats; or words where there is none */
+  /** answer: [value, change by half the steps, exact, error of the Gaussian at the largest σ] in nats; or words where there is none */
   show(answer, x, words = "") {
     this.tag.textContent = x ? minus(`x = (${x[0].toFixed(2)}, `) + minus(`${x[1].toFixed(2)})`) : "";
     if (!answer) { this.words.replaceChildren(element("p", {}, words || "Click into the plane to choose a point.")); return; }
-    const [value, change, exact] = answer, row = (name, text, extra = "") => element("div", {}, element("small", {}, name), element("b", { className: "num" }, text), element("small", { className: "num" }, extra));
+    const [value, change, exact, base] = answer, row = (name, text, extra = "") => element("div", {}, element("small", {}, name), element("b", { className: "num" }, text), element("small", { className: "num" }, extra));
     const isSure = change <= MOST_ODE_ERROR;
-    const ours = isSure ? row("learned, by the ODE", nats(value), `± ${change.toFixed(3)}`) : element("p", { className: "unsure" }, `Halving the steps changes it by ${change < 100 ? change.toFixed(2) : "over 100"} nats: too few steps to say anything. More steps.`);
+    const ours = isSure ? row("learned, by the ODE", nats(value), `± ${change.toFixed(3)} (steps) ± ${base.toFixed(3)} (σ max)`) : element("p", { className: "unsure" }, `Halving the steps changes it by ${change < 100 ? change.toFixed(2) : "over 100"} nats: too few steps to say anything. More steps.`);
     this.words.replaceChildren(element("div", { className: "pair" }, ours, row("exact", nats(exact), "nats")));
   }
 }

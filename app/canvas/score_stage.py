@@ -30,7 +30,7 @@ class ScoreStageView(StageView):
         exact: The exact field: field, log_prob, sigmas and boxes as `exact_field` gives them.
         modes: Centres of the modes, shape (M, 2); M = 0 where there are none.
         mode_shares: Their true shares, shape (M,).
-        band: Middle and high of the energy distances of true samples among each other.
+        band: Median and 95th percentile of the energy distances of true samples from those that are shown.
         spread: Mean and standard deviation of the target along each axis, and the largest variance of a component.
         trained: Least and largest noise level that the network knows.
         walk: The walk, at first and whenever `place` changes.

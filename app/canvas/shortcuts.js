@@ -221,7 +221,7 @@ class Shortcuts {
   showAbout() {
     const band = Object.values(this.looks).find(({ way }) => way?.high)?.way.high;
     this.about.textContent = "Colour: where a particle began. Lines: whole ways, as a flow sees them. " +
-      (band ? `Distance: energy distance from as many true samples; among each other those reach ${distanceText(band)}, the band.` : "");
+      (band ? `Distance: energy distance from as many true samples; one true sample in twenty has more than ${distanceText(band)}, the band. It is an estimate: for good samples it scatters around 0 and may be negative.` : "");
   }
 
   /** How each of the models stands. */

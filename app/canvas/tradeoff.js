@@ -156,6 +156,7 @@ export class Tradeoff {
     }
     const said = Object.entries(lines).map(([key, values]) => `${SCORE_NAMES[key]} ${values[member].toFixed(2)}`);
     if (active) said.push(`${active[member]} active units`);
+    if (lines.sap) said.push("SAP hangs on the scale of the codes: a code that moves little counts for less");
     this.caption.replaceChildren(element("span", {}, `${members[member].name}: ${said.join(" · ")}`));
   }
 

@@ -140,7 +140,7 @@ export class WayPanel {
     this.energy.textContent = isMeasured ? distanceText(way.energy) : "–";
     this.verdict.className = `verdict ${isMeasured ? (isInside ? "inside" : "outside") : ""}`;
     this.verdict.textContent = !isMeasured ? "" : isInside ? "✓ inside the band" : `✗ outside, ${timesText(way.energy / way.high)} the band`;
-    this.verdict.title = isMeasured ? `Energy distances of true samples among each other reach ${distanceText(way.high)}` : "";
+    this.verdict.title = isMeasured ? `One true sample in twenty has an energy distance above ${distanceText(way.high)}; good ones scatter around 0 and may be negative` : "";
     const atMost = calls > most ? ", its most" : "", few = isMeasured && way.n < way.asked ? `, ${way.n} points` : "";
     this.cost.textContent = isMeasured ? `${way.made} call${way.made > 1 ? "s" : ""}${atMost} · ${microText((1000 * way.milliseconds) / way.asked)} a sample${few}` : "";
     const times = isMeasured && fastest ? fastest / way.milliseconds : 0;

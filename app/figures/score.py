@@ -103,7 +103,7 @@ def draw_quality(curves: Mapping[str, tuple[Sequence[int], Sequence[float]]], ba
 
     Args:
         curves: Name -> calls, energy distances (data units).
-        band: Middle and high of the energy distances of true samples among each other.
+        band: Median and 95th percentile of the energy distances of true samples from the same reference.
     """
     figure, floor = go.Figure(), max(LEAST, band[1] / 8)
     roles: tuple[Role, ...] = ("field", "model", "base", "data", "error")

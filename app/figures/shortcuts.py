@@ -32,7 +32,7 @@ def draw_quality_by_calls(
     Args:
         curves: Way -> calls, energy distances (data units).
         titles: Way -> its name.
-        band: Middle and high of the energy distances of true samples among each other.
+        band: Median and 95th percentile of the energy distances of true samples from the same reference.
     """
     figure, floor = go.Figure(), max(LEAST, band[1] / 8)
     blue = ROLES["data"]["light"]

@@ -16,7 +16,7 @@ from app.panels.experiment import described_experiment, start_fork
 from app.panels.numbers import script_of
 from app.state import PageKeys, store_settings
 from app.theme import ROLES
-from engines.gan.alarm import ALARMS
+from engines.gan.cures import tried_cures
 from engines.gan.losses import LOSSES
 from engines.gan.plane_gan import PlaneGan
 from engines.gan.plane_settings import PlaneGanSettings
@@ -34,13 +34,13 @@ NOTHING: Mapping[str, tuple[float, str]] = {
     "hinge": (2.0, "2"),
     "relativistic": (math.log(2), r"\log 2"),
 }
-FURTHER = {"spectral_norm": True, "r2": 0.1, "gradient_penalty": 0.1, "dragan": 0.1, "pack": 4, "pieces": 16}
+FURTHER = {"r2": 0.1, "n_discriminator": 1, "decays": True, "pack": 4, "pieces": 16}
 
 
 def changes_of(settings: Settings) -> dict[str, tuple[str, Value]]:
     """What a fork may change, as a visitor reads it: all cures, and back to none."""
     held = settings.to_dict()
-    wanted = [cure for alarm in ALARMS.values() for cure in alarm.cures] + list(FURTHER.items())
+    wanted = [*tried_cures(), *FURTHER.items()]
     wanted += [("loss", key) for key in LOSSES]
     return {said(name, value): (name, value) for name, value in wanted if held[name] != value}
 

@@ -18,7 +18,7 @@ from app.figures.score import (
     draw_quality,
 )
 from app.house import house
-from app.live.asks.score import N_LEVELS, SIDE, target_of
+from app.live.asks.score import N_LEVELS, SIDE, band_of, target_of
 from app.panels.charts import show_drawing
 from app.panels.numbers import script_of
 from engines.datasets.gaussian_mixture import GaussianMixture
@@ -28,6 +28,7 @@ from engines.samplers import SAMPLERS, Range, diffusion, langevin
 from engines.samplers.levels import langevin_share, largest_level, level_ratio
 from engines.samplers.walks import WALKS, WalkSettings, count_calls
 from engines.score import objectives
+from engines.score.measures import N_SAMPLES
 from engines.tensors import make_rng
 from engines.training import Experiment
 from engines.training.run import Run
@@ -153,11 +154,13 @@ def _draw_quality(run: Run, last: dict[str, Any], key: str) -> None:
     """Quality against network calls, and where all of it comes from."""
     names = [name for name in SAMPLERS if f"energies_{name}" in last]
     if names:
+        band = band_of(run.experiment.dataset, tuple(sorted(run.experiment.dataset_settings.items())), N_SAMPLES)
         curves = {SAMPLERS[name].title: (last[f"calls_{name}"], last[f"energies_{name}"]) for name in names}
-        show_drawing(st.container(), draw_quality(curves, (last["band_middle"], last["band_high"])), f"{key}/quality")
+        show_drawing(st.container(), draw_quality(curves, band), f"{key}/quality")
         st.caption(
-            "Energy distance of 2,000 samples from 2,000 true ones; in the band, true samples among each other lie as "
-            "far apart. Values below an eighth of the band are drawn there."
+            "Energy distance of 2,000 samples from 2,000 true ones; one true sample in twenty lies above the band. It "
+            "is a U-statistic: that of good samples scatters around 0 and may be negative. Values below an eighth of "
+            "the band are drawn there."
         )
     info = run.info
     st.caption(

@@ -16,6 +16,7 @@ import streamlit as st
 from app.canvas.shortcuts import WaysPlace
 from app.figures.shortcuts import draw_likelihood_by_steps, draw_quality_by_calls, draw_straightness
 from app.house import house
+from app.live.asks.score import band_of
 from app.live.asks.ways import WAYS, WaysAsk
 from app.panels.charts import show_drawing
 from app.panels.numbers import script_of
@@ -23,7 +24,9 @@ from app.panels.shortcut_models import NAMES, Trained
 from engines.errors import GenLabError
 from engines.samplers.langevin import annealed_langevin
 from engines.score.consistency import ConsistencyStudent
+from engines.score.flow_matching import LIKELIHOOD_STEPS as FLOW_STEPS
 from engines.score.flow_matching import FlowMatching
+from engines.score.measures import LIKELIHOOD_STEPS, N_SAMPLES
 
 MEASURED = Path(__file__).resolve().parents[2] / "assets" / "measured" / "shortcuts.json"
 FORMULA = (
@@ -96,18 +99,18 @@ def _draw_quality(models: Mapping[str, Trained], key: str) -> None:
         for way, spec in WAYS.items()
         if f"energies_{way}" in metrics[spec.model]
     }
-    bands = [(m["band_middle"], m["band_high"]) for m in metrics.values() if "band_high" in m]
     if not curves:
         st.caption("The curves come when the models are trained; each is measured at the end of its run.")
         return
-    drawing = draw_quality_by_calls(
-        curves, {way: WAYS[way].title for way in curves}, max(bands, key=lambda band: band[1])
-    )
+    experiment = next(found.run.experiment for found in models.values() if found.run is not None)
+    band = band_of(experiment.dataset, tuple(sorted(experiment.dataset_settings.items())), N_SAMPLES)
+    drawing = draw_quality_by_calls(curves, {way: WAYS[way].title for way in curves}, band)
     show_drawing(st.container(), drawing, f"{key}/quality")
     sources = "; ".join(f"{NAMES[m]}: {f.shown().words}" for m, f in models.items() if f.run is not None)
     st.caption(
-        "Energy distance of 2,000 samples from 2,000 true ones, measured at the end of each run; values below an "
-        f"eighth of the band are drawn there. {sources}."
+        "Energy distance of 2,000 samples from 2,000 true ones, measured at the end of each run. One true sample in "
+        "twenty lies above the band. It is an estimate (a U-statistic): that of good samples scatters around 0 and may "
+        f"be negative; values below an eighth of the band are drawn there. {sources}."
     )
 
 
@@ -163,7 +166,9 @@ def _draw_likelihood(models: Mapping[str, Trained], key: str) -> None:
     said = " ".join(f"{title}: {kl_words(last_metrics(models[model]))}." for model, title in names.items())
     st.caption(
         f"The stored runs on the ring of eight, {facts['n']:,} held-out points, the exact trace: with few steps an ODE "
-        f"can look better than perfect. Here, by 50 steps checked against 25, KL from the data: {said}"
+        f"can look better than perfect. Here KL from the data, by {FLOW_STEPS} steps (flow) and {LIKELIHOOD_STEPS} "
+        "(score network); its error includes what half the steps change, and the Gaussian at the largest σ: "
+        f"{said}"
     )
 
 

@@ -15,7 +15,7 @@ from engines.datasets.toy2d import TOY_2D
 from engines.gan.cycle_game import CycleGame
 from engines.gan.cycle_measures import folded_share, kept_modes, mode_table
 from engines.gan.losses import LOSSES
-from engines.metrics.two_samples import energy_distance, true_band
+from engines.metrics.bands import energy_band, energy_from_truth
 from engines.model_spec import ModelSpec, Usual
 from engines.nets.mlp import build_mlp
 from engines.plan import Plan
@@ -26,7 +26,6 @@ from engines.tensors import make_rng, to_numpy
 TARGETS = tuple(spec.key for spec in TOY_2D)
 N_SHOWN = 400  # points of each domain that are followed there and back
 N_COMPARED = 800  # points of each set whose distance is computed
-BAND_REPEATS = 8
 _SHOWN_SEED, _MEASURED_SEED = 31_415, 27_182  # apart from every training seed
 
 
@@ -131,7 +130,7 @@ class PlaneCycle(CycleGame):
         """Both ways: distance from the other domain with the band of true samples, error of the cycle, folds, modes."""
         found: dict[str, Any] = {}
         rng = make_rng(_MEASURED_SEED)
-        points = [self._points(which, N_COMPARED, rng) for which in (0, 1)]
+        points = [density.sample_rows(N_COMPARED, rng=rng).to(self.means) for density in self._densities]
         for which, way in ((0, "to_b"), (1, "to_a")):
             made = self.translate(points[which], backwards=which == 1)
             back = self.translate(made, backwards=which == 0)
@@ -142,7 +141,7 @@ class PlaneCycle(CycleGame):
         """Of one way; the error of the cycle is the median, in widths of the domain that it starts from."""
         start, width = points[which], float(self.scales[which])
         facts = {
-            "energy": energy_distance(made, points[1 - which]),
+            "energy": energy_from_truth(made, self._densities[1 - which]),
             "band": self._bands[1 - which],
             "cycle": float((back - start).norm(dim=1).median()) / width,
             "folded": folded_share(start, made, width),
@@ -155,10 +154,9 @@ class PlaneCycle(CycleGame):
 
     @cached_property
     def _bands(self) -> tuple[float, float]:
-        """Highest energy distance that true samples of each domain have among each other."""
-        rng = make_rng(_MEASURED_SEED + 1)
-        highs = [true_band(lambda d=d: d.sample(N_COMPARED, rng=rng), BAND_REPEATS).high for d in self._densities]
-        return highs[0], highs[1]
+        """The energy distance from the reference of each domain that one true sample in twenty exceeds."""
+        first, second = (energy_band(density, N_COMPARED).high for density in self._densities)
+        return first, second
 
     # ---- inside ----
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cached_property
 from typing import Any
 
@@ -10,12 +11,13 @@ import torch
 from torch import Tensor
 
 from engines.datasets.gaussian_mixture import GaussianMixture
-from engines.gan.alarm import ALARMS, Signs, raise_alarm
-from engines.gan.optimal import blur_of, estimate_log_density, jensen_shannon
+from engines.gan.alarm import ALARMS, Signs, Watch
+from engines.gan.optimal import told_apart
+from engines.metrics.bands import Band, band_of, reference_points
+from engines.metrics.distances import squared_distances
 from engines.metrics.modes import count_modes, mode_shares, reverse_kl, true_mode_shares
 from engines.metrics.two_samples import energy_distance, median_distance, sliced_wasserstein, squared_mmd
-from engines.probes import cell_centres
-from engines.tensors import make_rng, to_numpy
+from engines.tensors import to_numpy
 
 N_SAMPLES = 2500  # as in VEEGAN and PacGAN
 N_COMPARED = 1000  # points of each set whose distance is computed
@@ -23,7 +25,6 @@ FAIR = 0.2  # of its true share: a mode with less is all but lost
 MAP_SIDE = 64
 TRACE_ROWS = 100
 DOMINANT = 0.5  # share of the samples in one mode that is called holding it
-_SEED = 2_718_281  # apart from every training seed
 
 
 class Trace:
@@ -39,12 +40,19 @@ class Trace:
         self._sum: Tensor | None = None
         self._waiting, self._stride = 0, 1
 
+    @classmethod
+    def from_bytes(cls, density: GaussianMixture, rows: np.ndarray | None) -> Trace:
+        """The trace of a stored snapshot, as `arrays` made it."""
+        trace = cls(density)
+        trace._rows = [] if rows is None else list(torch.from_numpy(rows.astype(np.float32)) / 255)
+        return trace
+
     def add(self, fakes: Tensor) -> None:
         """Take up the fakes (B, 2) of one step."""
         if self._modes is None:
             return
         self._modes = self._modes.to(fakes.device)
-        nearest = torch.cdist(fakes, self._modes).argmin(1)
+        nearest = squared_distances(fakes, self._modes).argmin(1)
         counts = torch.bincount(nearest, minlength=len(self._modes)).float() / len(fakes)
         self._sum = counts if self._sum is None else self._sum + counts
         self._waiting += 1
@@ -86,24 +94,17 @@ class GameMeasures:
 
     def __init__(self, density: GaussianMixture) -> None:
         self._density = density
-        self._most_pull = 0.0
+        self._most_pull, self._watch = 0.0, Watch()
 
     @cached_property
     def reference(self) -> Tensor:
         """Fixed true points, shape (N_SAMPLES, 2)."""
-        return self._density.sample(N_SAMPLES, rng=make_rng(_SEED))
+        return reference_points(self._density, N_SAMPLES)
 
     @cached_property
     def kernel_width(self) -> float:
         """Width of the kernel of the discrepancy: the median distance of two true points."""
         return median_distance(self.reference[:N_COMPARED])
-
-    @cached_property
-    def _log_data(self) -> Tensor:
-        """Exact log density of the blurred data on the cells of the map."""
-        window = self._density.window
-        blurred = self._density.noised(blur_of(window))
-        return blurred.log_prob(cell_centres(window, MAP_SIDE).double()).float().view(MAP_SIDE, MAP_SIDE)
 
     @cached_property
     def _mode_shares(self) -> Tensor:
@@ -118,8 +119,9 @@ class GameMeasures:
 
         modes: with at least one sample of high quality, as published; modes_fair: with more than FAIR of their share
         of these; high_quality; reverse_kl in nats over the modes; mode_shares; squared_mmd, sliced_wasserstein,
-        energy: distances to true samples; js: of the blurred distributions, at most the true one; accuracy of the
-        discriminator; pull: mean length of the arrows; alarm: place in ALARMS, -1 for none.
+        energy: distances to true samples; squared_mmd and energy are 0 in the mean for true samples, and so may be
+        negative; js and js_error: see `told_apart`; accuracy of the discriminator; pull: mean length of the arrows;
+        alarm: place in ALARMS, -1 for none.
 
         Args:
             model: The game.
@@ -128,7 +130,7 @@ class GameMeasures:
             is_last: Whether the training has ended.
         """
         first = samples[0]
-        found = self.of_modes(first) | self.of_distances(first[:N_COMPARED])
+        found = self.of_modes(first) | self.of_distances(first)
         found |= self._of_discriminator(model, first)
         found["alarm"] = self._alarm(found, trace, model.progress)
         if len(samples) > 1 and self._density.modes is not None:
@@ -161,19 +163,43 @@ class GameMeasures:
         return max(int(found.get("modes_fair", 0)), sum(share >= FAIR * truth for share, truth in shares))
 
     def of_distances(self, samples: Tensor) -> dict[str, float]:
-        """Distances between samples (N, 2) and as many true ones."""
-        truth = self.reference[: len(samples)].to(samples.device)
-        return {
-            "squared_mmd": squared_mmd(samples, truth, self.kernel_width),
-            "sliced_wasserstein": sliced_wasserstein(samples, truth),
-            "energy": energy_distance(samples, truth),
-            "js": self._js(samples),
-        }
+        """Distances between N_COMPARED of some samples (N, 2) and as many true ones, and the divergence of all."""
+        apart = told_apart(self._density, samples.cpu(), self.reference[: len(samples)], MAP_SIDE)
+        compared = samples[:N_COMPARED].cpu()
+        distances = {name: distance(compared) for name, distance in self._distances.items()}
+        return distances | {"js": apart.js, "js_error": apart.js_error}
 
-    def _js(self, samples: Tensor) -> float:
-        window = self._density.window
-        area = ((window[1] - window[0]) / MAP_SIDE) ** 2
-        return jensen_shannon(self._log_data, estimate_log_density(samples.cpu(), window, MAP_SIDE), area)
+    def bands(self) -> dict[str, Band]:
+        """What true samples score in the two distances that are drawn, and in modes and quality where there are any."""
+        found = {
+            name: band_of(self._density, name, N_COMPARED, self._distances[name])
+            for name in ("squared_mmd", "sliced_wasserstein")
+        }
+        if self._density.modes is None:
+            return found
+        scores: dict[str, Callable[[Tensor], float]] = {
+            name: lambda samples, name=name: self.of_modes(samples)[name]
+            for name in ("high_quality", "reverse_kl", "modes")
+        }
+        return found | {name: band_of(self._density, name, N_SAMPLES, score) for name, score in scores.items()}
+
+    @staticmethod
+    def band_key(name: str) -> str:
+        """Under which a band of `bands` is stored."""
+        return f"{name}/{N_COMPARED if name in ('squared_mmd', 'sliced_wasserstein') else N_SAMPLES}"
+
+    @cached_property
+    def _distances(self) -> dict[str, Callable[[Tensor], float]]:
+        """Of samples (N, 2) from as many of the reference."""
+
+        def truth(samples: Tensor) -> Tensor:
+            return self.reference[: len(samples)]
+
+        return {
+            "squared_mmd": lambda samples: squared_mmd(samples, truth(samples), self.kernel_width),
+            "sliced_wasserstein": lambda samples: sliced_wasserstein(samples, truth(samples)),
+            "energy": lambda samples: energy_distance(samples, truth(samples)),
+        }
 
     def _of_discriminator(self, model: Any, samples: Tensor) -> dict[str, float]:
         samples = samples[:N_COMPARED]
@@ -189,7 +215,7 @@ class GameMeasures:
 
     def _alarm(self, found: dict[str, Any], trace: Trace, share: float) -> float:
         self._most_pull = max(self._most_pull, found["pull"])
-        alarm = raise_alarm(
+        alarm = self._watch.look(
             Signs(
                 share=share,
                 n_modes=0 if self._density.modes is None else len(self._density.modes),

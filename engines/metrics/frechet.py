@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from engines.errors import ShapeError
+from engines.metrics.distances import check_sets
 
 
 def frechet_distance(x: Tensor, y: Tensor) -> float:
@@ -24,14 +24,12 @@ def frechet_distance(x: Tensor, y: Tensor) -> float:
 
     Raises:
         ShapeError: If they have different features, or fewer than two points each.
+        DataError: If a number is not finite.
 
     Source:
         Dowson and Landau 1982, The Fréchet distance between multivariate normal distributions, eq. 16
     """
-    if x.ndim != 2 or y.ndim != 2 or x.shape[1] != y.shape[1] or min(len(x), len(y)) < 2:
-        raise ShapeError(
-            f"Expected two sets of at least 2 points with the same features, got {tuple(x.shape)}, {tuple(y.shape)}."
-        )
+    check_sets(x, y, least=2)
     x, y = x.double(), y.double()
     apart = (x.mean(0) - y.mean(0)).square().sum()
     first, second = x.T.cov(), y.T.cov()

@@ -5,6 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from engines.metrics.distances import check_sets, squared_distances
+from engines.tensors import exact_dtype
+
 
 def mode_shares(x: Tensor, modes: Tensor, weights: Tensor | None = None) -> Tensor:
     """Share of the points that is nearest to each mode.
@@ -17,7 +20,7 @@ def mode_shares(x: Tensor, modes: Tensor, weights: Tensor | None = None) -> Tens
     Returns:
         Shape (M,), sum 1.
     """
-    nearest = torch.cdist(x.double(), modes.double()).argmin(1)
+    nearest = _squared(x, modes).argmin(1)
     counts = torch.bincount(nearest, weights, minlength=len(modes)).double()
     return counts / counts.sum()
 
@@ -33,7 +36,7 @@ def high_quality_share(x: Tensor, modes: Tensor, mode_std: float, n_std: float =
     Source:
         Srivastava et al. 2017, VEEGAN, section 5.1, arXiv:1705.07761
     """
-    near = torch.cdist(x.double(), modes.double()).amin(1)
+    near = _squared(x, modes).amin(1).sqrt()
     return float((near <= n_std * mode_std).double().mean())
 
 
@@ -52,8 +55,8 @@ def count_modes(x: Tensor, modes: Tensor, mode_std: float, n_std: float = 3.0) -
     Source:
         Lin et al. 2018, PacGAN, section 4.1, arXiv:1712.04086
     """
-    near = torch.cdist(x.double(), modes.double()).min(1)
-    return torch.bincount(near.indices[near.values < n_std * mode_std], minlength=len(modes))
+    near = _squared(x, modes).min(1)
+    return torch.bincount(near.indices[near.values.sqrt() < n_std * mode_std], minlength=len(modes))
 
 
 def reverse_kl(counts: Tensor, shares: Tensor) -> float:
@@ -69,3 +72,10 @@ def reverse_kl(counts: Tensor, shares: Tensor) -> float:
         return float(-shares.min().log())
     found = counts.double() / counts.sum()
     return float(torch.xlogy(found, found / shares).sum())
+
+
+def _squared(x: Tensor, modes: Tensor) -> Tensor:
+    """Squared distances (N, M) of points from modes, once both are known to be something to measure."""
+    check_sets(x, modes)
+    exact = exact_dtype(x.device)
+    return squared_distances(x.to(exact), modes.to(exact))

@@ -68,9 +68,10 @@ class SamplerSpec:
             score: What to follow.
             x: Points at `levels.sigma_max`, shape (N, *event).
             levels: The levels that the score knows.
-            n_calls: Calls of the score; never more are made, and fewer only where they do not divide.
+            n_calls: Calls of the score, the number of function evaluations (NFE); never more are made, and fewer only
+                where they do not divide.
             rng: Random source on the device of x, where the sampler draws noise.
-            temperature: Scales the variance of noise drawn on the way.
+            temperature: T of p^(1/T), a factor on the variance of noise drawn on the way.
 
         Raises:
             SettingError: If there are too few calls, or a random source is missing.

@@ -39,7 +39,7 @@ def ddim(
         sigmas: The levels, falling; one call for each but the last.
         rng: Random source on the device of x.
         eta: Share of fresh noise, 0 to 1.
-        temperature: Scales the variance of the fresh noise.
+        temperature: A factor on the variance of the fresh noise.
 
     Source:
         Song, Meng, Ermon 2021, DDIM, eq. 12 and 16, arXiv:2010.02502; Ho, Jain, Abbeel 2020, DDPM, arXiv:2006.11239

@@ -38,7 +38,7 @@ def langevin(
         n_steps: How many; each costs one call.
         rng: Random source on the device of x.
         sigma: Noise level at which the score is asked.
-        temperature: T; 1 samples the density itself.
+        temperature: T, a factor on the variance of the noise; 1 samples the density itself.
 
     Raises:
         SettingError: If the step is not positive, or so large that particles leave all bounds.
@@ -64,7 +64,9 @@ def metropolis_langevin(
     sigma: float = 0.0,
     temperature: float = 1.0,
 ) -> Iterator[tuple[State, Tensor]]:
-    """Langevin dynamics whose steps are accepted or refused so that p^(1/T) is left exactly as it is.
+    """MALA, Metropolis-adjusted Langevin: steps are accepted or refused so that p^(1/T) is left exactly as it is.
+
+    Particles that do not start there reach it in the long run. n steps cost n + 1 calls of the score.
 
     A proposal y from x is accepted with probability min(1, p(y)^(1/T) q(x | y) / (p(x)^(1/T) q(y | x))).
 

@@ -20,7 +20,7 @@ class State(NamedTuple):
     Attributes:
         x: Particles, shape (N, *event), data units.
         sigma: Noise level that they have reached, data units.
-        n_calls: Calls of the score so far, each for all particles.
+        n_calls: Calls of the score so far (the number of function evaluations, NFE), each for all particles.
     """
 
     x: Tensor

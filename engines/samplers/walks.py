@@ -49,7 +49,10 @@ WALKS = {
     **{key: WalkKind(SAMPLERS[key].title, SAMPLERS[key].idea) for key in ("annealed", "predictor_corrector")},
     **{key: WalkKind(SAMPLERS[key].title, SAMPLERS[key].idea) for key in ("ancestral", "ddim", "heun")},
     "metropolis": WalkKind(
-        "Metropolis", "Langevin steps that are taken back now and then, so that the density is met exactly.", True
+        "Metropolis",
+        "MALA, Metropolis-adjusted Langevin: steps are taken back now and then, so that the density is met in the long "
+        "run, whatever the step.",
+        True,
     ),
 }
 STARTS = ("noise", "window", "point", "handful")
@@ -84,7 +87,12 @@ class WalkSettings(Settings):
         is_log=True,
     )
     temperature: float = setting(
-        1.0, "Temperature", "Scales the variance of the noise in each step.", low=0.0, high=2.0, step=0.01
+        1.0,
+        "Temperature",
+        "T of p^(1/T): a factor on the variance of the noise in each step, so that 0.25 halves its width.",
+        low=0.0,
+        high=2.0,
+        step=0.01,
     )
     level_steps: int = setting(30, "Steps a level", "Langevin steps at each noise level.", low=1, high=200, step=1)
     n_levels: int = setting(10, "Levels", "Noise levels from the largest to the least.", low=1, high=60, step=1)
@@ -143,9 +151,9 @@ def walk(
 
 
 def count_calls(settings: WalkSettings) -> int:
-    """How often a walk calls its score."""
+    """How often a walk calls its score (NFE); Metropolis asks at the start as well."""
     if WALKS[settings.kind].is_held:
-        return settings.steps
+        return settings.steps + (settings.kind == "metropolis")
     if settings.kind == "annealed":
         return settings.n_levels * settings.level_steps + 1
     return settings.n_levels * 2 - 1 if settings.kind in ("predictor_corrector", "heun") else settings.n_levels

@@ -110,7 +110,7 @@ class ConsistencyStudent(nn.Module):
             x: Points at the largest level, shape (N, 2).
             n_calls: Jumps.
             rng: Draws the noise between jumps.
-            temperature: Scales the variance of that noise.
+            temperature: A factor on the variance of that noise.
 
         Yields:
             The state after each jump, and after the noise before each further one.

@@ -11,7 +11,8 @@ import torch
 from torch import Tensor
 
 from engines.datasets.gaussian_mixture import GaussianMixture
-from engines.metrics.two_samples import energy_distance, true_band
+from engines.metrics.bands import energy_band, energy_from_truth
+from engines.noise import normal_rows
 from engines.samplers import SAMPLERS, Range, SamplerSpec, last_state
 from engines.samplers.levels import geometric_levels
 from engines.tensors import make_rng
@@ -53,7 +54,7 @@ class FieldMeasures:
 
     @torch.no_grad()
     def __call__(self, model: Any, held_out: Tensor, held_out_log_prob: Tensor, *, is_last: bool) -> dict[str, Any]:
-        """The measures of a model with `score`, `levels`, `start` and `log_prob_estimate`.
+        """The measures of a model with `score`, `levels`, `start` and `checked_log_prob`.
 
         score_error: mean over levels of sigma² E|s - s*|² over the noised data, 0 for the exact field and about 2 for
         none; sigmas, score_errors, losses, least_losses: by level, the last two of denoising score matching, of which
@@ -73,11 +74,11 @@ class FieldMeasures:
     def score_errors(self, model: Any, sigmas: list[float], n: int) -> dict[str, Any]:
         """How far the field is from the exact one at each of these levels, at n points of the noised data."""
         self._follow(model.mean.device)
-        rng = make_rng(_SEED, model.mean.device)
+        rng = make_rng(_SEED)
         errors, losses, least = [], [], []
         for sigma in sigmas:
-            clean = self._density.sample(n, rng=rng)
-            noise = torch.randn(n, 2, generator=rng, device=rng.device)
+            clean = self._density.sample_rows(n, rng=rng)
+            noise = normal_rows(n, 2, rng=rng, like=clean)
             x = clean + sigma * noise
             exact, learned = sigma * self.exact_score(x, sigma), sigma * model.score(x, sigma)
             errors.append(_mean_square(learned - exact))
@@ -86,45 +87,54 @@ class FieldMeasures:
         by_level = {"sigmas": sigmas, "score_errors": errors, "losses": losses, "least_losses": least}
         return {"score_error": sum(errors) / len(errors)} | by_level
 
-    def likelihood(self, model: Any, held_out: Tensor, held_out_log_prob: Tensor) -> dict[str, float]:
-        """KL from the data, if halving the steps changes the log density by little; else by how much it does."""
-        value, error = model.log_prob_estimate(held_out, LIKELIHOOD_STEPS)
-        off = float(error.mean())
+    def likelihood(
+        self, model: Any, held_out: Tensor, held_out_log_prob: Tensor, n_steps: int | None = None
+    ) -> dict[str, float]:
+        """KL from the data, if halving the steps changes the log density by little; else by how much it does.
+
+        Returns:
+            kl; kl_error: its standard error over the points, and what steps and base add to the mean; likelihood_error:
+            what half the steps change at a point, in the mean by size.
+        """
+        found = model.checked_log_prob(held_out, n_steps or LIKELIHOOD_STEPS)
+        off = float(found.by_steps.abs().mean())
         if not off <= MOST_LIKELIHOOD_ERROR:
             return {"likelihood_error": off}
-        gap = held_out_log_prob - value.to(held_out_log_prob.dtype)
+        gap = held_out_log_prob - found.value.to(held_out_log_prob.dtype)
+        by_both = abs(float(found.by_steps.mean())) + abs(float(found.by_base.mean()))
         return {
             "kl": float(gap.mean()),
-            "kl_error": float(gap.std()) / math.sqrt(len(gap)) + off,
+            "kl_error": float(gap.std()) / math.sqrt(len(gap)) + by_both,
             "likelihood_error": off,
         }
+
+    def noised_log_prob(self, sigma: float) -> Callable[[Tensor], Tensor]:
+        """The exact log density of the target noised by sigma, (B, 2) -> (B,)."""
+
+        def exact(x: Tensor) -> Tensor:
+            self._follow(x.device)
+            return self._noised(sigma).log_prob(x)
+
+        return exact
 
     @torch.no_grad()
     def sample_qualities(self, ways: Mapping[str, Way], calls: Mapping[str, Sequence[int]]) -> dict[str, Any]:
         """Energy distance from the data by way of sampling and number of network calls, and the band of true samples.
 
+        An energy distance is a U-statistic: of true samples it scatters around 0, so that it may be negative.
+
         Args:
             ways: Name -> (standard-normal noise (N, 2), calls, random source) -> samples (N, 2).
             calls: Name -> numbers of calls.
         """
-        rng = make_rng(_SEED, self._density.device)
-        truth = self.draw(rng)
-        found: dict[str, Any] = self.band(rng)
+        rng, band = make_rng(_SEED), energy_band(self._density, N_SAMPLES)
+        found: dict[str, Any] = {"band_middle": band.middle, "band_high": band.high}
         for name, way in ways.items():
-            noises = [torch.randn(N_SAMPLES, 2, generator=rng, device=rng.device) for _ in calls[name]]
+            noises = [normal_rows(N_SAMPLES, 2, rng=rng, like=self._density.means).float() for _ in calls[name]]
             ends = [way(noise, n_calls, rng) for noise, n_calls in zip(noises, calls[name], strict=True)]
             found[f"calls_{name}"] = list(calls[name])
-            found[f"energies_{name}"] = [energy_distance(end, truth) for end in ends]
+            found[f"energies_{name}"] = [energy_from_truth(end, self._density) for end in ends]
         return found
-
-    def band(self, rng: torch.Generator) -> dict[str, float]:
-        """The energy distances of true samples among each other."""
-        band = true_band(lambda: self.draw(rng))
-        return {"band_middle": band.middle, "band_high": band.high}
-
-    def draw(self, rng: torch.Generator) -> Tensor:
-        """True samples, as many as are measured."""
-        return self._density.sample(N_SAMPLES, rng=rng)
 
     def _follow(self, device: torch.device) -> None:
         """Bring the density to the model's device."""

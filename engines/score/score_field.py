@@ -19,7 +19,7 @@ from engines.probes import Probe, cell_centres
 from engines.samplers import SAMPLERS, Range, State, last_state
 from engines.samplers.levels import geometric_levels
 from engines.score import objectives
-from engines.score.likelihood import N_STEPS, checked_log_prob, normal_log_prob
+from engines.score.likelihood import N_STEPS, Estimate, checked_log_prob, normal_log_prob
 from engines.score.measures import FieldMeasures
 from engines.settings import Settings, setting
 from engines.tensors import check_points, to_numpy
@@ -121,8 +121,8 @@ class ScoreField(nn.Module):
 
         Args:
             x: Points in data units, shape (B, 2).
-            sigma: Noise level, one for all or shape (B,). A level that was not trained gives the field of the nearest
-                one that was, see `levels`.
+            sigma: Noise level, one for all or shape (B,). Beyond `levels` the field is that of the nearer end; between
+                levels that were trained one by one the network interpolates.
 
         Returns:
             Shape (B, 2), nats per data unit.
@@ -146,7 +146,7 @@ class ScoreField(nn.Module):
         Args:
             n: How many.
             rng: Random source on the model's device.
-            temperature: Scales the variance of the noise in each step.
+            temperature: T of p^(1/T), a factor on the variance of the noise in each step.
 
         Returns:
             Shape (n, 2), data units.
@@ -183,17 +183,24 @@ class ScoreField(nn.Module):
         return last_state(SAMPLERS["heun"].run(self.score, start, self.levels, n_calls=SHOWN_CALLS)).x
 
     def log_prob_estimate(self, x: Tensor, n_steps: int = N_STEPS) -> tuple[Tensor, Tensor]:
-        """Log density of the data with the least noise, by the probability-flow ODE, with its error.
+        """Log density of the data with the least noise, by the probability-flow ODE, with its error: see `Estimate`.
 
         Args:
             x: Points (B, 2).
             n_steps: Of Heun's method.
 
         Returns:
-            Nats (B,), and (B,) by how much half the steps change it: where that is large, the value means nothing.
+            Nats (B,), and (B,) what finite steps and the Gaussian at the largest level may add to it: where that is
+            large, the value means nothing.
         """
+        found = self.checked_log_prob(x, n_steps)
+        return found.value, found.error
+
+    def checked_log_prob(self, x: Tensor, n_steps: int = N_STEPS) -> Estimate:
+        """The same with both errors apart."""
         check_points(x)
-        return checked_log_prob(self.score, x, self.levels, self.base_log_prob, n_steps=n_steps)
+        exact = self.measures.noised_log_prob(self.levels.sigma_max)
+        return checked_log_prob(self.score, x, self.levels, self.base_log_prob, n_steps=n_steps, exact_base=exact)
 
     def base_log_prob(self, x: Tensor) -> Tensor:
         """Log density of where `start` puts standard-normal noise: (B, 2) -> (B,) nats."""
@@ -236,7 +243,7 @@ class ScoreField(nn.Module):
     # ---- inside ----
 
     def _known(self, sigma: float | Tensor, x: Tensor) -> Tensor:
-        """The nearest trained levels: (1,) for all points or (B,)."""
+        """Levels cut to the range that was trained: (1,) for all points or (B,)."""
         return torch.as_tensor(sigma, dtype=x.dtype, device=x.device).view(-1).clamp(*self.levels)
 
     def _wide(self) -> Tensor:

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from engines.errors import SettingError
 from engines.noise import normal_rows, uniform_rows
 
+WIDE = 2.0  # pixel values: a bell as wide as that or wider has a mean in closed form, to within 1e-5 of a value
 LIKELIHOODS = ("bernoulli", "binomial", "gaussian", "logistic")
 
 
@@ -43,7 +44,7 @@ class Likelihood(nn.Module):
         raise NotImplementedError
 
     def mean(self, outputs: Tensor) -> Tensor:
-        """Expected pixel in 0 ... levels - 1: (..., B, D) -> (..., B, D)."""
+        """Expected pixel, the sum of value times mass, in 0 ... levels - 1: (..., B, D) -> (..., B, D)."""
         return (self.levels - 1) * outputs.sigmoid()
 
     def sample(self, outputs: Tensor, rng: torch.Generator) -> Tensor:
@@ -94,6 +95,8 @@ class _Located(Likelihood):
     P(x) = F(x + 1/2) - F(x - 1/2); the lowest and the highest value take all that lies beyond them.
     """
 
+    reach: float
+
     def __init__(self, event_shape: tuple[int, ...], levels: int, n_models: int | None = None) -> None:
         super().__init__(event_shape, levels, n_models)
         # In tenths, so that Adam moves it ten times as fast: it has a long way to go from where all widths begin.
@@ -106,8 +109,52 @@ class _Located(Likelihood):
         return per_channel.repeat_interleave(math.prod(self.event_shape[1:]), dim=-1)
 
     def mean(self, outputs: Tensor) -> Tensor:
-        """The middle of the bell, cut to 0 ... levels - 1."""
-        return self.middle(outputs).clamp(0, self.levels - 1)
+        """See the base: sum over values v of v P(v) = sum of P(x > v), with all that the two ends take.
+
+        A bell much wider than a value makes that sum an integral, by Euler's and Maclaurin's formula to within 1e-5 of
+        a value; else only values near the middle have anything to add up.
+        """
+        middle, scale = self.middle(outputs), self.scale()
+        wide = self._wide_mean(middle, scale)
+        narrowest = float(scale.detach().min())
+        if narrowest >= WIDE:
+            return wide
+        return torch.where(scale >= WIDE, wide, self._narrow_mean(middle, scale.clamp(max=WIDE)))
+
+    def _wide_mean(self, middle: Tensor, scale: Tensor) -> Tensor:
+        """∫ F((middle - t) / scale) dt over 0 ... levels - 1, with two corrections for the sum at t + 1/2."""
+        first, last = middle / scale, (middle - (self.levels - 1)) / scale
+        area = scale * (self.ramp(first) - self.ramp(last))
+        slopes = (self.bell(last) - self.bell(first)) / (24 * scale)
+        bends = 7 * (self.bend(last) - self.bend(first)) / (5760 * scale**3)
+        return (area + slopes - bends).clamp(0, self.levels - 1)
+
+    def _narrow_mean(self, middle: Tensor, scale: Tensor) -> Tensor:
+        """All values surely passed, and the chance to pass each value near the middle."""
+        reach = math.ceil(self.reach * float(scale.detach().max()))
+        place = middle.floor()
+        total = (place - reach).clamp(0, self.levels - 1)
+        for offset in range(-reach, reach + 1):
+            value = place + offset
+            is_value = (value >= 0) & (value <= self.levels - 2)
+            total = total + torch.where(is_value, self.share_below((middle - value - 0.5) / scale), 0.0)
+        return total
+
+    def share_below(self, t: Tensor) -> Tensor:
+        """F, the share of the bell below t widths."""
+        raise NotImplementedError
+
+    def ramp(self, t: Tensor) -> Tensor:
+        """The integral of F up to t."""
+        raise NotImplementedError
+
+    def bell(self, t: Tensor) -> Tensor:
+        """The slope of F."""
+        raise NotImplementedError
+
+    def bend(self, t: Tensor) -> Tensor:
+        """The third derivative of F."""
+        raise NotImplementedError
 
     def middle(self, outputs: Tensor) -> Tensor:
         """Where the bell stands, in pixel values; it may lie outside of 0 ... levels - 1."""
@@ -130,6 +177,25 @@ class DiscretisedLogistic(_Located):
         Salimans et al. 2017, PixelCNN++, section 2.1, arXiv:1701.05517
     """
 
+    reach = 17.0  # widths beyond which F is 0 or 1 in single precision
+
+    def share_below(self, t: Tensor) -> Tensor:
+        """See the base."""
+        return t.sigmoid()
+
+    def ramp(self, t: Tensor) -> Tensor:
+        """See the base."""
+        return F.softplus(t)
+
+    def bell(self, t: Tensor) -> Tensor:
+        """See the base."""
+        return t.sigmoid() * (-t).sigmoid()
+
+    def bend(self, t: Tensor) -> Tensor:
+        """See the base."""
+        bell = self.bell(t)
+        return bell * (1 - 6 * bell)
+
     def pixel_log_prob(self, outputs: Tensor, x: Tensor) -> Tensor:
         """See the base; s(b) - s(a) = s(b) s(-a) (1 - exp(a - b)) loses no digits anywhere."""
         low, high, width = self.edges(outputs, x)
@@ -145,6 +211,24 @@ class DiscretisedLogistic(_Located):
 
 class DiscretisedGaussian(_Located):
     """F is the normal distribution function."""
+
+    reach = 6.0
+
+    def share_below(self, t: Tensor) -> Tensor:
+        """See the base."""
+        return torch.special.ndtr(t)
+
+    def ramp(self, t: Tensor) -> Tensor:
+        """See the base."""
+        return t * torch.special.ndtr(t) + self.bell(t)
+
+    def bell(self, t: Tensor) -> Tensor:
+        """See the base."""
+        return torch.exp(-0.5 * t.square()) / math.sqrt(2 * math.pi)
+
+    def bend(self, t: Tensor) -> Tensor:
+        """See the base."""
+        return (t.square() - 1) * self.bell(t)
 
     def pixel_log_prob(self, outputs: Tensor, x: Tensor) -> Tensor:
         """See the base; the tail away from which the bin lies is the one that is computed."""

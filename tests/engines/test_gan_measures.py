@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from dataclasses import replace
 from typing import Any
@@ -11,11 +12,13 @@ import torch
 from torch import Tensor
 
 from engines.datasets import DATASETS
-from engines.gan.alarm import ALARMS, Signs, raise_alarm
+from engines.gan.alarm import AGREEING, ALARMS, PATIENCE, Signs, Watch, raise_alarm
+from engines.gan.cures import SWEEP, supported_cures
+from engines.gan.losses import LOSSES
 from engines.gan.measures import TRACE_ROWS, GameMeasures, Trace
 from engines.gan.plane_settings import PlaneGanSettings
 from engines.metrics.modes import count_modes, reverse_kl
-from engines.metrics.two_samples import median_distance, sliced_wasserstein, squared_mmd, true_band
+from engines.metrics.two_samples import median_distance, sliced_wasserstein, squared_mmd
 from engines.settings import setting_fields
 from engines.tensors import make_rng
 
@@ -58,21 +61,16 @@ def test_a_collapsed_sampler_is_measured_as_such() -> None:
     assert (found["modes"], found["modes_fair"]) == (1, 1)
     assert found["reverse_kl"] == pytest.approx(math.log(8))
     assert found["mode_shares"][2] == 1
-    bands = {
-        "squared_mmd": lambda x, y: squared_mmd(x, y, measures.kernel_width),
-        "sliced_wasserstein": sliced_wasserstein,
-    }
-    for name, distance in bands.items():
-        band = true_band(lambda: RING.sample(1000, rng=rng), 5, distance)
-        assert found[name] > 10 * band.high, name
+    for name in ("squared_mmd", "sliced_wasserstein"):
+        assert found[name] > 10 * measures.bands()[name].high, name
 
 
 def test_js_of_true_samples_is_near_its_zero_and_of_others_near_log_2() -> None:
     measures = GameMeasures(RING)
-    assert measures.of_distances(RING.sample(1000, rng=make_rng(4)))["js"] < 0.1
-    assert measures.of_distances(torch.randn(1000, 2, generator=make_rng(0)) * 0.1)["js"] == pytest.approx(
-        math.log(2), abs=0.01
-    )
+    found = measures.of_distances(RING.sample(1000, rng=make_rng(4)))
+    assert abs(found["js"]) < 3 * found["js_error"] + 0.005
+    apart = measures.of_distances(torch.randn(1000, 2, generator=make_rng(0)) * 0.1)
+    assert math.log(2) - 0.03 < apart["js"] < math.log(2)  # a lower limit, from 500 points of each half
 
 
 def test_mmd_against_the_closed_form_of_gaussians() -> None:
@@ -180,9 +178,31 @@ def test_each_trouble_raises_its_alarm(changes: dict[str, Any], key: str) -> Non
     assert alarm is not None and alarm.key == key
 
 
+def test_the_alarm_waits_for_looks_that_agree() -> None:
+    trouble = replace(HEALTHY, n_found=2)
+    watch = Watch()
+    said = [watch.look(signs) for signs in (trouble, HEALTHY, trouble, trouble, HEALTHY)]
+    assert [each and each.key for each in said] == [None, None, None, "collapsed", None] and AGREEING == 2
+    assert raise_alarm(replace(trouble, share=PATIENCE - 0.01)) is None
+
+
+@pytest.mark.parametrize("key", ["collapsed", "rotating"])
+@pytest.mark.parametrize("loss", LOSSES)
+def test_only_cures_that_the_sweep_supports_are_offered(key: str, loss: str) -> None:
+    """Counted here from the file anew: at least seven of eight seeds ended with all eight modes."""
+    offered = {cure.name for cure in supported_cures(key, loss)}
+    sweep = json.loads(SWEEP.read_text(encoding="utf-8"))
+    rows = {row["cure"]: row["modes_fair"] for row in sweep["rows"] if row["loss"] == loss}
+    good = [cure for cure, modes in rows.items() if modes.count(8) >= 7]
+    assert offered == {name for cure in good for name in sweep["protocol"]["cures"][cure]}
+    assert "r1" not in offered and {"pack", "unroll"} <= offered
+    assert not supported_cures("saturated", loss)
+
+
 @pytest.mark.parametrize("key", ALARMS)
 def test_each_cure_is_a_possible_setting(key: str) -> None:
     fields = {field.name: field for field in setting_fields(PlaneGanSettings)}
-    for name, value in ALARMS[key].cures:
-        assert fields[name].check(value) == value
+    for loss in LOSSES:
+        for cure in supported_cures(key, loss):
+            assert fields[cure.name].check(cure.value) == cure.value and cure.support
     assert ALARMS[key].sentence.format(found=1, modes=8, quality=3, accuracy=99).endswith(".")

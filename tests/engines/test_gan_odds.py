@@ -46,7 +46,7 @@ def alarms_of(name: str) -> list[str]:
     return [keys[place] if place >= 0 else "" for place in said]
 
 
-@pytest.mark.parametrize("name", ["plane_gan-ring", "plane_gan-ring-equal_rates"])
+@pytest.mark.parametrize("name", sorted({path.name for path in ROOT.glob("plane_gan-*")} - {"plane_gan-ring-collapse"}))
 def test_the_alarm_is_silent_on_a_healthy_stored_run(name: str) -> None:
     assert set(alarms_of(name)) == {""}
 
@@ -64,12 +64,6 @@ def test_the_stored_runs_of_the_published_sets_reach_their_rows(
     found = model._measures.of_modes(model.sample(2500, rng=make_rng(77)))
     assert found["modes"] == modes and found["high_quality"] >= quality and found["reverse_kl"] <= kl
     assert set(alarms_of(name)[-5:]) == {""}
-
-
-def test_the_alarm_falls_silent_when_a_cure_has_worked() -> None:
-    """Packs or not, a slow discriminator begins by chasing modes."""
-    said = alarms_of("plane_gan-ring-packing")
-    assert set(said[2 * len(said) // 3 :]) == {""}
 
 
 def test_the_alarm_sounds_on_the_collapsed_stored_run() -> None:

@@ -16,7 +16,7 @@ from engines.errors import ShapeError
 from engines.metrics.two_samples import energy_distance
 from engines.samplers import Range
 from engines.score import measures, objectives
-from engines.score.likelihood import checked_log_prob, ode_log_prob
+from engines.score.likelihood import Estimate, checked_log_prob, normal_log_prob, ode_log_prob
 from engines.score.measures import FieldMeasures
 from engines.score.score_field import FORMS, OBJECTIVES, ScoreFieldSettings, build_score_field
 from engines.tensors import make_rng
@@ -184,12 +184,28 @@ def test_few_steps_report_impossible_values_and_the_check_sees_it() -> None:
     narrow: Any = DATASETS["ring_narrow"].density
     x = narrow.noised(levels.sigma_min).sample(300, rng=make_rng(1)).double()
     arguments = (Exact(narrow, levels).score, x, levels, base_of(narrow, levels.sigma_max))
-    value, error = checked_log_prob(*arguments, n_steps=5)
+    few = checked_log_prob(*arguments, n_steps=5)
+    value, error = few.value, few.error
     exact = narrow.noised(levels.sigma_min).log_prob(x)
     assert float(value.mean() - exact.mean()) > 0.05  # better than perfect
     assert float(error.mean()) > 0.05
-    _, error = checked_log_prob(*arguments, n_steps=100)
-    assert float(error.mean()) < 0.02
+    assert float(checked_log_prob(*arguments, n_steps=100).error.mean()) < 0.02
+
+
+@pytest.mark.parametrize("key", ["ring", "moons", "two_modes"])
+def test_the_stated_error_covers_what_the_exact_score_errs_by(key: str) -> None:
+    """Steps and the Gaussian at the largest level: with the exact score nothing else is wrong."""
+    density: Any = DATASETS[key].density
+    levels = Range(0.05, 20.0) if key == "two_modes" else Range(0.02, 5.0)
+    x = density.noised(levels.sigma_min).sample(150, rng=make_rng(3)).double()
+    wide = (levels.sigma_max**2 + density.covariance().diagonal()).sqrt()
+    found = checked_log_prob(
+        Exact(density, levels).score, x, levels, lambda at: normal_log_prob(at, density.mean(), wide),
+        n_steps=100, exact_base=base_of(density, levels.sigma_max),
+    )  # fmt: skip
+    off = (found.value - density.noised(levels.sigma_min).log_prob(x)).abs()
+    assert float((off <= found.error + 1e-4).double().mean()) > 0.95
+    assert float(found.by_steps.abs().mean()) < float(off.mean()) or key == "ring"  # the steps alone did not cover it
 
 
 def test_likelihood_of_one_gaussian_is_closed_form() -> None:
@@ -207,8 +223,8 @@ def test_a_likelihood_that_cannot_be_trusted_is_not_a_measure() -> None:
     assert {"kl", "kl_error", "likelihood_error"} == model.measures.likelihood(model, x, log_prob).keys()
 
     class Rough:
-        def log_prob_estimate(self, x: Tensor, n_steps: int) -> tuple[Tensor, Tensor]:
-            return model.log_prob_estimate(x, 3)
+        def checked_log_prob(self, x: Tensor, n_steps: int) -> Estimate:
+            return model.checked_log_prob(x, 3)
 
     assert {"likelihood_error"} == model.measures.likelihood(Rough(), x, log_prob).keys()
 

@@ -14,10 +14,10 @@ import torch
 from torch import Tensor
 
 from app.live.asks.base import Arrays, read_int, read_place
-from app.live.asks.score import band_of, density_of, target_of
+from app.live.asks.score import band_of, target_of
 from engines.datasets.gaussian_mixture import GaussianMixture
 from engines.errors import SettingError
-from engines.metrics.two_samples import energy_distance
+from engines.metrics.bands import energy_from_truth
 from engines.probes import fixed_noise
 from engines.samplers import SAMPLERS, State
 from engines.tensors import make_rng, to_numpy
@@ -173,7 +173,7 @@ def take_way(model: Any, experiment: Experiment, ask: WaysAsk) -> Arrays:
     at = np.unique(np.linspace(0, len(shown) - 1, MOST_STATES).round().astype(int))
     per_call = _milliseconds(ask.run, way, model)
     arrays = as_picture({"states": to_numpy(torch.stack([shown[i] for i in at]))})
-    facts = [*distance_of(experiment, path[-1].x, ask.seed), per_call * calls[-1], per_call * OWN_CALLS]
+    facts = [*distance_of(experiment, path[-1].x), per_call * calls[-1], per_call * OWN_CALLS]
     return arrays | {"calls": np.array([calls[i] for i in at], np.int32), "facts": np.array(facts, np.float32)}
 
 
@@ -187,16 +187,11 @@ def frame_of(density: GaussianMixture) -> tuple[Tensor, float]:
     return density.mean().float(), float(density.covariance().diagonal().mean().sqrt())
 
 
-def distance_of(experiment: Experiment, end: Tensor, seed: int) -> tuple[float, float, float]:
-    """Energy distance of points from as many true ones, with the band of true ones among each other."""
+def distance_of(experiment: Experiment, end: Tensor) -> tuple[float, float, float]:
+    """Energy distance of points from as many true ones, with the band of true samples from the same."""
     settings = tuple(sorted(experiment.dataset_settings.items()))
     band = band_of(experiment.dataset, settings, len(end))
-    return (energy_distance(end, _truth(experiment.dataset, settings, seed)[: len(end)]), *band)
-
-
-@lru_cache(maxsize=32)
-def _truth(dataset: str, settings: tuple[tuple[str, Any], ...], seed: int) -> Tensor:
-    return density_of(dataset, settings).sample(N_POINTS, rng=make_rng(_SEED + 2 * MOST_SEED + seed)).float()
+    return energy_from_truth(end, target_of(experiment)), *band
 
 
 def _seen(state: State, way: Way, mean: Tensor, scale: float) -> Tensor:

@@ -1,0 +1,46 @@
+"""What true samples of every target score against the fixed reference, so that no page has to draw hundreds of them.
+
+python -m benchmarks.bench_bands        assets/measured/bands.json
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from benchmarks.machine import machine
+from engines.datasets import DATASETS, datasets_of
+from engines.gan.cycle_plane import N_COMPARED as CYCLE_POINTS
+from engines.gan.measures import GameMeasures
+from engines.metrics import bands
+from engines.score.measures import N_SAMPLES as SCORE_POINTS
+from engines.tensors import use_threads
+
+WALK_POINTS = 1000  # of the canvas of score networks
+
+
+def bands_of(density: Any) -> dict[str, list[float]]:
+    """name/points -> 5th percentile, median and 95th percentile of N_TRUE samples."""
+    found = {f"energy/{n}": bands.energy_band(density, n) for n in (CYCLE_POINTS, WALK_POINTS, SCORE_POINTS)}
+    games = GameMeasures(density)
+    found |= {games.band_key(name): band for name, band in games.bands().items()}
+    return {name: [float(f"{value:.6g}") for value in (b.low, b.middle, b.high)] for name, b in found.items()}
+
+
+def main() -> None:
+    """Measure every target as it stands."""
+    use_threads(1)
+    bands.stored_bands = dict  # pyright: ignore[reportAttributeAccessIssue]  (nothing is known: measure)
+    found = {}
+    for key in datasets_of("plane"):
+        spec: Any = DATASETS[key]
+        if spec.density is None:
+            continue
+        found[bands.fingerprint(spec.density)] = bands_of(spec.density)
+        print(key, found[bands.fingerprint(spec.density)], flush=True)
+    text = json.dumps({"machine": machine(), "n_true": bands.N_TRUE, "bands": found}, indent=1)
+    bands.STORED.write_text(text + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
