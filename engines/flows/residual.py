@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn.functional import linear
 
 from engines.flows.layers import CONDITIONER_LIMIT, Bijection
+from engines.tensors import check_points
 
 MOST_STEPS = 4000  # some six are usual; a contraction of 0.99 alone would need as many to get to double precision
 FASTEST = 5.0  # pace of the quickest unit, radians for each unit of its input; the slowest has 1
@@ -51,10 +52,12 @@ class Residual(Bijection):
         self.paces: Tensor
 
     def to_latent(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        check_points(x)
         moved, jacobian = self._bend(x)
         return x + moved, _log_det_plus_one(jacobian)
 
     def to_data(self, z: Tensor) -> tuple[Tensor, Tensor]:
+        check_points(z, "z")
         with torch.no_grad():
             x = self._solve(z)
         moved, jacobian = self._bend(x)
