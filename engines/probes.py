@@ -18,7 +18,6 @@ N_PICTURES = 6
 LARGE_EVENT, N_LARGE_PICTURES = 1000, 4  # of more values than that, fewer are shown
 MOST_LATENTS = 64
 _NOISE_SEED = 20_240_229
-_WHOLE = 8  # rows of two numbers that make a block
 
 
 @dataclass(frozen=True)
@@ -53,9 +52,11 @@ def cell_centres(window: Window, resolution: int, device: torch.device | str = "
 
 
 def fixed_noise(n: int, device: torch.device | str = "cpu") -> Tensor:
-    """The same standard-normal noise each time, shape (n, 2), its first rows whatever n; drawn on the CPU."""
-    n_whole = max(1, math.ceil(n / _WHOLE)) * _WHOLE  # torch draws in blocks: a part of one would come out otherwise
-    return torch.randn(n_whole, 2, generator=make_rng(_NOISE_SEED))[:n].to(device)
+    """The same standard-normal noise each time, shape (n, 2), the same rows for any n; drawn on the CPU.
+
+    torch draws 16 numbers at a time, and those of a part of that otherwise: so whole blocks are drawn, and cut off.
+    """
+    return torch.randn(-(-n // 8) * 8, 2, generator=make_rng(_NOISE_SEED))[:n].to(device)
 
 
 def build_probe(

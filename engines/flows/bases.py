@@ -7,6 +7,8 @@ import math
 import torch
 from torch import Tensor, nn
 
+from engines.noise import choice_rows, normal_rows
+
 _GOLDEN = (math.sqrt(5) - 1) / 2
 _SPACING = 2.0  # of the grid on which the centres of a mixture begin, in standard deviations
 
@@ -21,6 +23,10 @@ class Gaussian(nn.Module):
     def place(self, noise: Tensor, temperature: float = 1.0) -> Tensor:
         """The latents that standard-normal noise (B, D) stands for, at a temperature: (B, D)."""
         return temperature * noise
+
+    def draw(self, n: int, *shape: int, rng: torch.Generator, like: Tensor, temperature: float = 1.0) -> Tensor:
+        """Latents by rows, shape (n, *shape), on the device of a tensor and of its kind."""
+        return temperature * normal_rows(n, *shape, rng=rng, like=like)
 
 
 class Mixture(nn.Module):
@@ -54,11 +60,41 @@ class Mixture(nn.Module):
     def place(self, noise: Tensor, temperature: float = 1.0) -> Tensor:
         """The latents that noise (B, D) stands for: row i belongs to the centre of the share i times the golden ratio.
 
-        The shares fill the line evenly, so that each centre gets as many as its weight asks for, without a draw.
+        The shares fill the line evenly, so that each centre gets as many as its weight asks for, without a draw. That
+        is for fixed noise in pictures alone, which stay steady so; samples come from `draw`.
         """
         shares = (_GOLDEN * torch.arange(1, len(noise) + 1, device=noise.device, dtype=torch.float64)) % 1
         ends = self.logits.softmax(0).cumsum(0).double()
         centre = torch.searchsorted(ends, shares).clamp(max=len(ends) - 1)
+        return self._around(centre, noise, temperature)
+
+    def draw(self, n: int, *shape: int, rng: torch.Generator, like: Tensor, temperature: float = 1.0) -> Tensor:
+        """Latents by rows, shape (n, *shape): each draws its centre by the weights, and its place around it."""
+        centre = choice_rows(self.logits.softmax(0), n, rng=rng)
+        return self._around(centre, normal_rows(n, *shape, rng=rng, like=like), temperature)
+
+    def stratify(self, noise: Tensor) -> tuple[Tensor, Tensor]:
+        """Latents that come from each centre alike, and the weights that make up for it.
+
+        E f(z) = sum_k w_k E f(m_k + s_k noise): a centre that is drawn carries no gradient to the odds of its draw;
+        weights in a sum do.
+
+        Args:
+            noise: Standard-normal, shape (B, D); at least one row for each of K centres.
+
+        Returns:
+            z, shape (K * (B // K), D), and a weight for each of its rows; they sum to 1.
+
+        Source:
+            Owen 2013, Monte Carlo theory, methods and examples, section 8.4 (stratified sampling)
+        """
+        n_centres = len(self.logits)
+        n_each = len(noise) // n_centres
+        centre = torch.arange(n_centres, device=noise.device).repeat_interleave(n_each)
+        weights = self.logits.softmax(0)[centre] / n_each
+        return self._around(centre, noise[: len(centre)]), weights
+
+    def _around(self, centre: Tensor, noise: Tensor, temperature: float = 1.0) -> Tensor:
         return self.centres[centre] + temperature * self.log_stds.exp()[centre, None] * noise
 
 

@@ -21,7 +21,7 @@ class Coupling(Bijection):
     """What all couplings share: which half moves, and the net that the other half feeds.
 
     Args:
-        n_features: D, at least 2.
+        n_features: D; of one alone every other coupling has nothing to move.
         moves_last: Whether the last D - D // 2 coordinates move (else the first D // 2).
         width: Hidden units of the conditioner.
         n_hidden: Hidden layers of the conditioner.

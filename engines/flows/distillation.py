@@ -82,7 +82,10 @@ class Distillation(Flow):
 
     def own_samples(self, n: int, rng: torch.Generator) -> tuple[Tensor, Tensor]:
         """Samples of the student (n, D) with their own log densities (n,), in one pass of each net."""
-        z = torch.randn(n, *self.event_shape, generator=rng, device=rng.device, dtype=next(self.parameters()).dtype)
+        return self._carry(self.draw_latents(n, rng))
+
+    def _carry(self, z: Tensor) -> tuple[Tensor, Tensor]:
+        """Where the student carries latents, and its log density there."""
         x, log_det = self.to_data(z)
         return x, self.base_log_prob(z) - log_det
 
@@ -109,7 +112,8 @@ class Distillation(Flow):
 
     def _divergence(self, n: int, rng: torch.Generator) -> tuple[Tensor, Tensor]:
         """KL(student || teacher) on n own samples, and these."""
-        x, own = self.own_samples(n, rng)
+        like = next(self.parameters())
+        x, own = self._carry(torch.randn(n, *self.event_shape, generator=rng, device=like.device, dtype=like.dtype))
         with frozen(self.teacher):
             return (own - self.teacher.log_prob(x)).mean(), x
 
@@ -150,7 +154,7 @@ class Distillation(Flow):
         for name, flow in (("", self), ("teacher_", self.teacher)):
             kl, error = kl_from_data(flow, held_out_log_prob, held_out)
             found |= {f"{name}kl": kl, f"{name}kl_error": error}
-        rng = make_rng(_OWN_SEED, held_out.device)
+        rng = make_rng(_OWN_SEED)
         kl, error = self.distilled_kl(N_OWN_AT_END if is_last else N_OWN, rng=rng)
         return (
             found | {"distilled_kl": kl, "distilled_kl_error": error} | (clocks(self, self.teacher) if is_last else {})

@@ -133,15 +133,18 @@ class Flow(nn.Module):
 
         Args:
             n: How many.
-            rng: Random source on the model's device.
+            rng: Random source; row i of the samples depends on it and on i alone.
             temperature: Scale of the noise; 1 samples the model itself, less keeps to the middle of the base.
 
         Returns:
             Shape (n, D), data units.
         """
-        dtype = next(self.parameters()).dtype
-        noise = torch.randn(n, *self.event_shape, generator=rng, device=rng.device, dtype=dtype)
-        return self.decode_noise(noise, temperature)
+        return self.to_data(self.draw_latents(n, rng, temperature))[0]
+
+    def draw_latents(self, n: int, rng: torch.Generator, temperature: float = 1.0) -> Tensor:
+        """Latents drawn from the base by rows: (n, D)."""
+        like = next(self.parameters())
+        return self.base.draw(n, *self.event_shape, rng=rng, like=like, temperature=temperature)
 
     def decode_noise(self, noise: Tensor, temperature: float = 1.0) -> Tensor:
         """Points of given standard-normal noise (B, D) at a temperature: (B, D), data units."""
@@ -184,11 +187,15 @@ class Flow(nn.Module):
         return {"loss": -(self.fast_log_prob or self.log_prob)(batch).mean()}
 
     def _reverse_loss(self, batch: Tensor, rng: torch.Generator) -> dict[str, Tensor]:
-        """KL(model || target) on the model's own samples; the batch only says how many."""
+        """KL(model || target) on the model's own samples; the batch only says how many, but one for each centre."""
         assert self._target is not None  # noqa: S101  (else this is not the loss)
-        z = self.base.place(torch.randn(batch.shape, generator=rng, device=batch.device, dtype=batch.dtype))
+        base, n_centres = self.base, len(self.base.logits) if isinstance(self.base, Mixture) else 1
+        shape = (max(len(batch), n_centres), *self.event_shape)
+        noise = torch.randn(shape, generator=rng, device=batch.device, dtype=batch.dtype)
+        z, weights = base.stratify(noise) if isinstance(base, Mixture) else (noise, None)
         x, log_det = self.to_data(z)
-        return {"loss": (self.base.log_prob(z) - log_det - self._target.log_prob(x)).mean()}
+        gaps = base.log_prob(z) - log_det - self._target.log_prob(x)
+        return {"loss": gaps.mean() if weights is None else (weights * gaps).sum()}
 
     def _begin_with(self, batch: Tensor) -> None:
         """Let layers that begin from data do so: each sees the batch as the layers before it leave it."""

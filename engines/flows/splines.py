@@ -76,7 +76,8 @@ def spline_to_data(y: Tensor, raw: Tensor, bound: float) -> tuple[Tensor, Tensor
     b = piece.height * piece.slope - rise * piece.bend
     c = -piece.steepness * rise
     root = (b.square() - 4 * a * c).clamp(min=0).sqrt()  # rounding may make it slightly negative
-    share = (-2 * c / (b + root)).clamp(0, 1)
+    is_flat = b > 0  # of the two forms of the root the one whose sum does not cancel
+    share = (torch.where(is_flat, -2 * c, root - b) / torch.where(is_flat, b + root, 2 * a)).clamp(0, 1)
     x = piece.x + share * piece.width
     return x + (y - at), -piece.log_slope(share, share * (1 - share))
 

@@ -103,7 +103,7 @@ class ToneDistillation(Distillation):
 
         Its mean over waves is never negative but by chance, and adds up to KL(student || teacher).
         """
-        z = torch.randn(n, *self.event_shape, generator=rng, device=rng.device, dtype=next(self.parameters()).dtype)
+        z = self.draw_latents(n, rng)
         x, own = own_log_prob_by_sample(cast(Any, reversed(self._chain())), z)
         return own - log_prob_by_sample(self.teacher, x)
 
@@ -134,13 +134,13 @@ class ToneDistillation(Distillation):
         nll, teacher_nll, true_nll: nats per sample, exact; kl, teacher_kl: KL(data || model), nats per wave.
         distilled_kl: KL(student || teacher), nats per wave; distilled_by_sample: its part for each sample.
         """
-        rng = make_rng(_SEED, held_out.x.device)
+        rng = make_rng(_SEED)
         n = N_HEARD_AT_END if is_last else N_HEARD
         found = self._likelihoods(held_out.x[: N_LIKELY_AT_END if is_last else N_LIKELY])
         gaps = self.distilled_by_sample(10 * n, rng=rng)
         found["distilled_kl"], found["distilled_kl_error"] = mean_and_error(gaps.sum(1))
         found["distilled_by_sample"] = _short(gaps.mean(0))
-        noise = torch.randn(n, *self.event_shape, generator=rng, device=rng.device)
+        noise = self.draw_latents(n, rng)
         for who, waves in zip(("student", "teacher"), self.decode_both(noise), strict=True):
             found |= self._heard(who, waves)
         found |= self._heard("data", held_out.x[:n])

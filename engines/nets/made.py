@@ -8,6 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import linear
 
+from engines.errors import ShapeError
+
 
 class MaskedLinear(nn.Linear):
     """A linear layer some of whose weights are held at zero.
@@ -29,11 +31,14 @@ class MaskedMlp(nn.Module):
     """x (B, D) -> (B, D, n_out): row d depends on x_1 ... x_(d-1) alone; the first row is a constant.
 
     Args:
-        n_features: D, at least 2.
+        n_features: D, at least 2: a single coordinate has none before it to see.
         width: Hidden units, which are dealt out evenly over how far they may see.
         n_hidden: Hidden layers.
         n_out: Numbers for each coordinate; they begin at zero.
         spread: Range over which the bends of the first units begin, in units of the input; see `build_mlp`.
+
+    Raises:
+        ShapeError: If D is less than 2.
 
     Source:
         Germain et al. 2015, MADE: masked autoencoder for distribution estimation, eq. 8 to 10, arXiv:1502.03509
@@ -41,6 +46,11 @@ class MaskedMlp(nn.Module):
 
     def __init__(self, n_features: int, width: int, n_hidden: int, n_out: int, spread: float) -> None:
         super().__init__()
+        if n_features < 2:
+            raise ShapeError(
+                f"Expected at least 2 coordinates for a masked layer, got {n_features}: the first one sees none, and "
+                "with one alone there is nothing to learn. Take a spline or a scaling instead."
+            )
         inputs = torch.arange(1, n_features + 1)
         hidden = 1 + torch.arange(width) % (n_features - 1)
         outputs = inputs.repeat_interleave(n_out)

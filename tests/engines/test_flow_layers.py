@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -10,12 +11,12 @@ import torch
 from torch import Tensor, nn
 
 from engines.datasets import DATASETS
-from engines.errors import SettingError
+from engines.errors import SettingError, ShapeError
 from engines.flows.autoregressive import MaskedAffine, MaskedSpline
 from engines.flows.bases import Mixture
 from engines.flows.compiled import warm_up
 from engines.flows.continuous import Continuous
-from engines.flows.couplings import AdditiveCoupling
+from engines.flows.couplings import AdditiveCoupling, AffineCoupling, Scaling, SplineCoupling
 from engines.flows.glow import ActivationNorm, InvertibleLinear
 from engines.flows.layers import Bijection, Inverted
 from engines.flows.residual import Residual
@@ -23,6 +24,7 @@ from engines.flows.roots import solve_increasing
 from engines.flows.simple import Planar, Radial
 from engines.flows.splines import LEAST_SLOPE, n_spline_parameters, spline_to_data, spline_to_latent
 from engines.flows.stack import LAYERS, MOST_LAYERS, StackSettings, build_layer, parse_stack
+from engines.flows.tone_layers import TimeAffine
 from engines.models import MODELS, build_model
 from engines.tensors import make_rng
 from engines.training import Experiment, Trainer, train
@@ -143,6 +145,42 @@ def test_more_steps_of_the_solver_come_nearer_to_the_flow_of_time() -> None:
         with torch.no_grad():
             errors.append(float((coarse.to_latent(x)[0] - exact.to_latent(x)[0]).abs().max()))
     assert errors[0] > 6 * errors[1] > 36 * errors[2], errors  # fourth order: 16 a halving, in the end
+
+
+ALONE: dict[str, Callable[[], Bijection]] = {
+    "planar": lambda: Planar(1),
+    "radial": lambda: Radial(1),
+    "scaling": lambda: Scaling(1, 2.0),
+    "activation norm": lambda: ActivationNorm(1),
+    "linear": lambda: InvertibleLinear(1),
+    "continuous": lambda: Continuous(1, 8, 4),
+    **{f"affine {last}": lambda last=last: AffineCoupling(1, last, 8, 1, 2.0) for last in (False, True)},
+    **{f"spline {last}": lambda last=last: SplineCoupling(1, last, 8, 1, 4, BOUND) for last in (False, True)},
+}
+
+
+@pytest.mark.parametrize("name", ALONE)
+def test_one_coordinate_goes_both_ways(name: str) -> None:
+    torch.manual_seed(0)
+    layer, x = moved(ALONE[name]()), torch.linspace(-3, 3, 50).double()[:, None].requires_grad_()
+    z, log_det = layer.to_latent(x)
+    slope = torch.autograd.grad(z.sum(), x)[0][:, 0]
+    torch.testing.assert_close(log_det, slope.abs().log(), rtol=0, atol=max(1e-8, layer.tolerance))
+    torch.testing.assert_close(layer.to_data(z)[0], x, rtol=0, atol=max(1e-9, layer.tolerance))
+
+
+@pytest.mark.parametrize("kind", [MaskedAffine, MaskedSpline, TimeAffine])
+def test_a_masked_layer_of_one_coordinate_is_refused_in_words(kind: Any) -> None:
+    sizes = {MaskedAffine: (False, 8, 1, 2.0), MaskedSpline: (False, 8, 1, 4, BOUND), TimeAffine: (8, 1, 2.0)}
+    with pytest.raises(ShapeError, match="at least 2 coordinates .* got 1"):
+        kind(1, *sizes[kind])
+
+
+def test_a_residual_says_that_it_is_for_the_plane() -> None:
+    for x in (torch.zeros(3, 1), torch.zeros(3, 3)):
+        for way in (Residual(8, 1, 0.9).to_latent, Residual(8, 1, 0.9).to_data):
+            with pytest.raises(ShapeError, match=r"shape \(B, 2\)"):
+                way(x)
 
 
 @pytest.mark.parametrize("is_reversed", [False, True])

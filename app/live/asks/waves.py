@@ -10,6 +10,7 @@ import torch
 
 from app.live.asks.base import Arrays, read_int, read_place
 from engines.errors import SettingError
+from engines.noise import normal_rows
 from engines.tensors import make_rng, to_numpy
 from engines.training.run import Run
 from engines.training.snapshot import as_picture
@@ -46,7 +47,7 @@ class WavesAsk:
         """student, teacher: (n, T); all questions in one pass."""
         if not hasattr(model, "decode_both"):
             raise SettingError("Expected a run of a teacher and a student of sound.")
-        noise = torch.cat([torch.randn(ask.n, *model.event_shape, generator=make_rng(ask.seed)) for ask in asks])
+        noise = torch.cat([normal_rows(ask.n, *model.event_shape, rng=make_rng(ask.seed)) for ask in asks])
         with torch.inference_mode():
             both = [part.split([ask.n for ask in asks]) for part in model.decode_both(noise)]
         return {
