@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from torch import Tensor
@@ -33,6 +33,7 @@ class QuizAsk:
         seed: Of the questions.
     """
 
+    together: ClassVar[int] = 1
     run: str
     step: int | None
     seed: int
@@ -42,6 +43,9 @@ class QuizAsk:
     def from_message(cls, message: Mapping[str, Any]) -> Self:
         """See `read_ask`."""
         return cls(*read_place(message), read_int(message, "seed", 0, MOST_SEEDS - 1))
+
+    def check(self, model: Any, run: Run) -> None:
+        """See `Ask`."""
 
     @staticmethod
     def answer(model: Any, run: Run, asks: Sequence[QuizAsk]) -> dict[QuizAsk, Arrays]:
