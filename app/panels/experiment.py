@@ -9,6 +9,7 @@ import streamlit as st
 
 from app.canvas.stage import Moment
 from app.house import house
+from app.panels.own_runs import note_run
 from app.state import PageKeys, current_settings, load_settings, store_settings, texts_of
 from engines.datasets import DATASETS
 from engines.errors import GenLabError, UnknownKeyError
@@ -118,7 +119,7 @@ def find_run(keys: PageKeys, described: Experiment) -> ShownRun:
 def start_training(keys: PageKeys, experiment: Experiment) -> None:
     """Queue a training; what goes wrong is said on the page. Meant as a button's callback."""
     try:
-        house().workers.submit(experiment)
+        note_run(house().workers.submit(experiment))
     except GenLabError as error:
         st.session_state[keys.own("problems")] = [str(error)]
         return

@@ -209,6 +209,7 @@ class RunWriter:
         self.info = replace(self.info, state=state, reason=reason, step=self.info.step if step is None else step)
         self._write_info()
         self._stream.close()
+        os.utime(self.folder.parent)  # the store has changed: see `RunStore.stamp`
         return Run(self.folder, self.info)
 
     def _write_info(self) -> None:

@@ -50,6 +50,14 @@ class RunStore:
         runs = (self.get(digest) for digest in digests[:limit])
         return [run for run in runs if run is not None]
 
+    @property
+    def stamp(self) -> int:
+        """Another number when a run has come, ended or gone."""
+        try:
+            return self.root.stat().st_mtime_ns
+        except OSError:
+            return 0
+
     def open(self, experiment: Experiment, *, device: str, n_parameters: int) -> RunWriter:
         """A writer for a new run of this experiment; an earlier run of the same digest is replaced."""
         folder = self.root / experiment.digest

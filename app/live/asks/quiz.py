@@ -46,12 +46,12 @@ class QuizAsk:
 
     def check(self, model: Any, run: Run) -> None:
         """See `Ask`."""
+        if run.experiment.model not in JUDGED:
+            raise SettingError(f"Only generators of {', '.join(JUDGED)} can be judged here.")
 
     @staticmethod
     def answer(model: Any, run: Run, asks: Sequence[QuizAsk]) -> dict[QuizAsk, Arrays]:
         """One quiz after the other."""
-        if run.experiment.model not in JUDGED:
-            raise SettingError(f"Only generators of {', '.join(JUDGED)} can be judged here.")
         spec = DATASETS[run.experiment.dataset]
         data = spec.data(spec.settings.from_dict(run.experiment.dataset_settings))
         return {ask: _answer(model, data, ask.seed) for ask in asks}
