@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
@@ -113,7 +114,24 @@ def find_run(keys: PageKeys, described: Experiment) -> ShownRun:
     if house().workers.standing(digest) is not None:
         return ShownRun(experiment, digest, None)
     run = house().shelves.get(digest)
+    _turn_to_finished(keys, digest, run)
     return ShownRun(experiment, digest if run else "", run)
+
+
+def _turn_to_finished(keys: PageKeys, digest: str, run: Run | None) -> None:
+    """A training of this visitor has ended early, and a finished run of the same experiment is stored: show that one.
+
+    Canvas, formula and numbers are then of one run.
+    """
+    trained, pressed = st.session_state.get(keys.own("pressed"), ("", 0.0))
+    if trained != digest:
+        return
+    del st.session_state[keys.own("pressed")]
+    if run is not None and run.info.state == "finished" and run.info.started < pressed:
+        st.session_state[keys.own("attempt")] += 1  # the canvas opens the run anew
+        st.session_state[keys.own("problems")] = [
+            "The training has ended early. A finished run of the same experiment is stored, so that one is shown again."
+        ]
 
 
 def start_training(keys: PageKeys, experiment: Experiment) -> None:
@@ -124,6 +142,7 @@ def start_training(keys: PageKeys, experiment: Experiment) -> None:
         st.session_state[keys.own("problems")] = [str(error)]
         return
     st.session_state[keys.own("attempt")] = st.session_state.get(keys.own("attempt"), 0) + 1
+    st.session_state[keys.own("pressed")] = experiment.digest, time.time()
     st.session_state[keys.own("moment")] = None
 
 
