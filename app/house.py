@@ -40,5 +40,6 @@ def house() -> House:
     """The one house of this process; its workers start with the server."""
     runs = Path(os.environ.get("GENLAB_RUNS") or ROOT / "runs")
     shelves = Shelves([RunStore(runs), RunStore(ROOT / "checkpoints")])
-    workers = Workers(shelves)
-    return House(shelves, workers, Hub(shelves, workers), Decoder(shelves))
+    workers, decoder = Workers(shelves), Decoder(shelves)
+    workers.listen(lambda event: decoder.forget(event.digest) if event.standing.has_ended else None)
+    return House(shelves, workers, Hub(shelves, workers), decoder)

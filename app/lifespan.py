@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import itertools
+import logging
 import os
 import signal
 import sys
@@ -20,6 +21,7 @@ from app.house import house
 from app.live.routes import close_all
 from engines.tensors import use_threads
 
+LOGGER = logging.getLogger(__name__)
 MOST_SECONDS_TO_STOP = 2.5
 SWEEP_SECONDS = 5.0
 MOST_STORED_BYTES = int(os.environ.get("GENLAB_RUNS_MB", "2000")) * 1_000_000
@@ -32,6 +34,8 @@ async def lifespan(app: Any) -> AsyncIterator[None]:
     use_threads()
     home = house()
     home.hub.bind(asyncio.get_running_loop())
+    if trouble := home.shelves.own.check():
+        LOGGER.error("%s The folder is %s.", trouble, home.shelves.own.root)
     _stop_in_time()
     await asyncio.gather(asyncio.to_thread(home.workers.start), asyncio.to_thread(_preload))
     _freeze_heap()
@@ -77,7 +81,8 @@ async def _sweep() -> None:
     """Now and then: stop runs that are paused for too long, and delete the oldest runs of a full store."""
     for count in itertools.count():
         if count % SWEEPS_PER_PRUNE == 0:
-            await asyncio.to_thread(house().shelves.own.prune, MOST_STORED_BYTES)
+            for digest in await asyncio.to_thread(house().shelves.own.prune, MOST_STORED_BYTES):
+                house().decoder.forget(digest)
         await asyncio.sleep(SWEEP_SECONDS)
         await asyncio.to_thread(house().workers.sweep)
 

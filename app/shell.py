@@ -11,6 +11,7 @@ if str(ROOT) not in sys.path:  # when Streamlit runs this file by itself
 
 import streamlit as st  # noqa: E402
 
+from app.house import house  # noqa: E402
 from app.navigation import NAVIGATION  # noqa: E402
 from app.panels.visit import follow_to_top  # noqa: E402
 
@@ -23,5 +24,8 @@ for index, entry in enumerate(NAVIGATION):
     page = st.Page(f"views/{entry.file}", title=entry.title, icon=entry.icon, url_path=entry.path, default=index == 0)
     pages.setdefault(entry.section, []).append(page)
 
-st.navigation(pages).run()
+page = st.navigation(pages)
+if trouble := house().shelves.own.trouble:
+    st.warning(trouble, icon=":material/storage:")
+page.run()
 follow_to_top()

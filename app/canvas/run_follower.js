@@ -60,6 +60,7 @@ export class RunFollower {
 
   hear(message) {
     const before = this.standing;
+    if (message.type === "error") { this.say(message.text); return; }
     if (message.type === "shared") { this.say("Others watch this run, so it goes on."); return; }
     this.standing = message;
     if (message.ended && before && !before.ended && !message.stored) this.ended(`${this.digest}/${message.state}`);

@@ -197,6 +197,7 @@ export class Stage {
   }
 
   hear(message) {
+    if (message.type === "error") { this.say(message.text); return; }
     if (message.type === "shared") {
       const many = message.others === 1 ? "another visitor watches" : `${message.others} others watch`;
       this.say(`${many[0].toUpperCase() + many.slice(1)} this run, so it goes on; your picture is held. Press play to catch up.`);

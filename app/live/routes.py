@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -24,13 +25,17 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from app.house import house
 from app.live.asks import read_ask
+from app.live.decode import TROUBLE
 from app.live.hub import Watcher
 from engines.errors import GenLabError
 from engines.training.snapshot import pack
 
+LOGGER = logging.getLogger(__name__)
 MAX_MESSAGE = 40_000  # characters: 300 rows of latents, or a picture of 64 x 64 in colour
 MAX_PER_SECOND = 150  # messages of one socket
 MAX_SOCKETS = 400
+MAX_OPEN = 4  # questions of one socket, counted until the reply is sent; a canvas has at most two
+SEND_SECONDS = 10.0  # after which a browser that takes nothing is cut
 COMMANDS = ("pause", "resume", "step", "stop")
 UNKNOWN_RUN, TOO_MANY, FORBIDDEN, TOO_MUCH = 4404, 4429, 4403, 4413
 
@@ -85,33 +90,69 @@ async def decode(socket: WebSocket) -> None:
     if not await _admit(socket):
         return
     tasks: set[asyncio.Task[None]] = set()
+    is_cut = asyncio.Event()
 
     async def on_message(message: dict[str, Any]) -> None:
-        task = asyncio.create_task(_answer(socket, message))
+        if len(tasks) >= MAX_OPEN:
+            text = f"Expected at most {MAX_OPEN} open questions, got more: wait for an answer, then ask again."
+            await _send(socket, _error(text, message))
+            return
+        task = asyncio.create_task(_answer(socket, message, is_cut))
         tasks.add(task)
         task.add_done_callback(tasks.discard)
 
     try:
-        await _receive(socket, on_message)
+        await _both(_receive(socket, on_message), _until(is_cut))
     finally:
+        for task in tasks:  # nobody waits for these any more
+            task.cancel()
         _open.discard(socket)
 
 
-async def _answer(socket: WebSocket, message: dict[str, Any]) -> None:
-    identity = message.get("id")
+async def _answer(socket: WebSocket, message: dict[str, Any], is_cut: asyncio.Event) -> None:
+    """Answer a question, whatever happens, with arrays or a sentence."""
     try:
-        arrays = await house().decoder.answer(read_ask(message))
-        reply: bytes | str = pack(arrays, {"id": identity})
+        reply: bytes | str = pack(await house().decoder.answer(read_ask(message), id(socket)), {"id": _id_of(message)})
     except GenLabError as error:
-        reply = json.dumps({"type": "error", "id": identity, "text": str(error)})
-    with suppress(RuntimeError, WebSocketDisconnect):
+        reply = _error(str(error), message)
+    except Exception as error:
+        LOGGER.error("A question failed", exc_info=error)
+        reply = _error(TROUBLE, message)
+    try:
+        await _send(socket, reply)
+    except (RuntimeError, WebSocketDisconnect, TimeoutError):
+        is_cut.set()
+
+
+def _error(text: str, message: dict[str, Any] | None = None) -> str:
+    return json.dumps({"type": "error", "id": _id_of(message or {}), "text": text})
+
+
+def _id_of(message: dict[str, Any]) -> int | str | None:
+    """The name that a browser gave to its question; what no name is, is none."""
+    identity = message.get("id")
+    is_name = (type(identity) is int and abs(identity) < 2**53) or (isinstance(identity, str) and len(identity) <= 64)
+    return identity if is_name else None
+
+
+async def _send(socket: WebSocket, reply: bytes | str) -> None:
+    """Send, but wait no longer than SEND_SECONDS for a browser that does not read.
+
+    Raises:
+        TimeoutError: If it takes nothing.
+    """
+    async with asyncio.timeout(SEND_SECONDS):
         await (socket.send_text(reply) if isinstance(reply, str) else socket.send_bytes(reply))
+
+
+async def _until(event: asyncio.Event) -> None:
+    await event.wait()
 
 
 async def _send_news(socket: WebSocket, watcher: Watcher) -> None:
     while True:
         for message in await watcher.next():
-            await (socket.send_text(message) if isinstance(message, str) else socket.send_bytes(message))
+            await _send(socket, message)
 
 
 async def _obey(watcher: Watcher, message: dict[str, Any]) -> None:
@@ -127,7 +168,7 @@ async def _obey(watcher: Watcher, message: dict[str, Any]) -> None:
 
 
 async def _receive(socket: WebSocket, on_message: Callable[[dict[str, Any]], Awaitable[None]]) -> None:
-    """Read JSON objects until the browser goes; too long, too many or nonsense closes the socket."""
+    """Read JSON objects until the browser goes; too long or too many close the socket, nonsense gets a sentence."""
     second, count = 0, 0
     with suppress(WebSocketDisconnect):
         while True:
@@ -147,6 +188,8 @@ async def _receive(socket: WebSocket, on_message: Callable[[dict[str, Any]], Awa
                 message = None
             if isinstance(message, dict):
                 await on_message(message)
+            else:
+                await _send(socket, _error("Expected a JSON object, got something else."))
 
 
 async def _both(*jobs: Awaitable[None]) -> None:
@@ -158,7 +201,7 @@ async def _both(*jobs: Awaitable[None]) -> None:
         for task in tasks:
             task.cancel()
     for task in done:
-        with suppress(WebSocketDisconnect, RuntimeError):
+        with suppress(WebSocketDisconnect, RuntimeError, TimeoutError):
             task.result()
 
 

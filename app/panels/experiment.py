@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
@@ -9,6 +10,7 @@ import streamlit as st
 
 from app.canvas.stage import Moment
 from app.house import house
+from app.panels.own_runs import note_run
 from app.state import PageKeys, current_settings, load_settings, store_settings, texts_of
 from engines.datasets import DATASETS
 from engines.errors import GenLabError, UnknownKeyError
@@ -112,17 +114,35 @@ def find_run(keys: PageKeys, described: Experiment) -> ShownRun:
     if house().workers.standing(digest) is not None:
         return ShownRun(experiment, digest, None)
     run = house().shelves.get(digest)
+    _turn_to_finished(keys, digest, run)
     return ShownRun(experiment, digest if run else "", run)
+
+
+def _turn_to_finished(keys: PageKeys, digest: str, run: Run | None) -> None:
+    """A training of this visitor has ended early, and a finished run of the same experiment is stored: show that one.
+
+    Canvas, formula and numbers are then of one run.
+    """
+    trained, pressed = st.session_state.get(keys.own("pressed"), ("", 0.0))
+    if trained != digest:
+        return
+    del st.session_state[keys.own("pressed")]
+    if run is not None and run.info.state == "finished" and run.info.started < pressed:
+        st.session_state[keys.own("attempt")] += 1  # the canvas opens the run anew
+        st.session_state[keys.own("problems")] = [
+            "The training has ended early. A finished run of the same experiment is stored, so that one is shown again."
+        ]
 
 
 def start_training(keys: PageKeys, experiment: Experiment) -> None:
     """Queue a training; what goes wrong is said on the page. Meant as a button's callback."""
     try:
-        house().workers.submit(experiment)
+        note_run(house().workers.submit(experiment))
     except GenLabError as error:
         st.session_state[keys.own("problems")] = [str(error)]
         return
     st.session_state[keys.own("attempt")] = st.session_state.get(keys.own("attempt"), 0) + 1
+    st.session_state[keys.own("pressed")] = experiment.digest, time.time()
     st.session_state[keys.own("moment")] = None
 
 

@@ -13,6 +13,7 @@ import torch
 
 from app.canvas.picker import Tile, draw_picker
 from app.panels.experiment import open_link, use_usual
+from app.panels.own_runs import WHO_SEES
 from app.state import PageKeys, current_settings
 from engines.datasets import DATASETS, Examples, datasets_of
 from engines.datasets.own_images import MAX_UPLOAD, MIN_PICTURES, pack_pictures, read_square, uploads_folder
@@ -86,6 +87,7 @@ def draw_own_set(keys: PageKeys, dataset: str) -> None:
         max_upload_size=UPLOAD_MB,
         key=keys.own("upload_set"),
     )
+    st.caption(WHO_SEES)
     if not files:
         return
     seen = tuple(file.file_id for file in files)

@@ -51,7 +51,7 @@ def unusual_in(experiment: Experiment) -> list[str]:
 
 
 def _changed(kind: type[Settings], held: Mapping[str, Value], usual: Mapping[str, Value]) -> list[str]:
-    fields = [field for field in setting_fields(kind) if field.name in held]
+    fields = [field for field in setting_fields(kind) if field.name in held and not field.is_hidden]
     return [_said(field.label, held[field.name]) for field in fields if held[field.name] != usual.get(field.name)]
 
 

@@ -14,6 +14,7 @@ from app.canvas.shortcuts import ShownModel
 from app.controls import draw_settings
 from app.house import house
 from app.live.asks.ways import MODELS_OF_WAYS
+from app.panels.own_runs import note_run
 from app.panels.targets import draw_target_settings
 from app.panels.training import POPOVER_WIDTH
 from app.state import PageKeys, current_settings, load_settings, store_settings, texts_of
@@ -186,7 +187,7 @@ def train_missing(keys: PageKeys, target: str) -> None:
 def train_one(keys: PageKeys, model: str, target: str) -> bool:
     """Queue a model; what goes wrong is said on the page. Whether it went well."""
     try:
-        house().workers.submit(described(keys, model, target))
+        note_run(house().workers.submit(described(keys, model, target)))
     except GenLabError as error:
         st.session_state[keys.own("problems")] = [str(error)]
         return False

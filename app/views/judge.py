@@ -7,9 +7,9 @@ from typing import Any
 import streamlit as st
 
 from app.canvas.quiz import QuizView, draw_quiz, read_result
-from app.house import house
 from app.live.asks.quiz import JUDGED
 from app.panels.lessons import draw_experiments
+from app.panels.own_runs import listed_runs, note_run
 from app.panels.run_titles import titles_of
 from app.panels.visit import draw_problems, restart_with
 from app.state import PageKeys, keep_widgets, write_link
@@ -32,6 +32,7 @@ def draw_page() -> None:
         "For one minute you are the discriminator: real or generated? A trained net and, in the plane, the best judge "
         "that mathematics allows answer the same questions."
     )
+    note_run(st.query_params.get("run", ""))
     runs = judged_runs()
     if not runs:
         st.info("No generator is stored here yet: train a GAN first, then come back.", icon=":material/info:")
@@ -46,9 +47,8 @@ def draw_page() -> None:
 
 
 def judged_runs() -> dict[str, Run]:
-    """All stored runs whose generator can be judged, by digest: the usual one first, then what ships, by name."""
-    found = [run for store in reversed(house().shelves.stores) for run in store.list()]
-    judged = [run for run in found if run.experiment.model in JUDGED and run.info.step]
+    """The stored runs whose generator can be judged, by digest: the usual one first, then what ships, by name."""
+    judged = [run for run in listed_runs() if run.experiment.model in JUDGED and run.info.step]
     return {run.experiment.digest: run for run in sorted(judged, key=_place_of)}
 
 

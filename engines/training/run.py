@@ -11,8 +11,10 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -27,6 +29,7 @@ from engines.training.snapshot import Snapshot, pack, unpack
 State = Literal["queued", "running", "paused", "finished", "stopped", "diverged", "failed"]
 ENDED: frozenset[State] = frozenset({"finished", "stopped", "diverged", "failed"})
 MAX_BLOB = 64 << 20
+NEXT, GONE = ".next", ".gone"  # ends of folders' names beside a finished run: its successor, and itself in the end
 _FILES = ("snapshots.blobs", "weights*.safetensors", ".*.part")  # all that a run writes besides run.json
 
 
@@ -182,11 +185,14 @@ class RunWriter:
     Args:
         folder: The run's folder; made if missing. Snapshots of an earlier, unfinished try are dropped.
         info: The description to begin with.
+        successor_of: Folder of a finished run of the same experiment: this one takes its place when it has finished
+            too, and gives way if it ends otherwise.
     """
 
-    def __init__(self, folder: Path, info: RunInfo) -> None:
+    def __init__(self, folder: Path, info: RunInfo, *, successor_of: Path | None = None) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
+        self._successor_of = successor_of
         self.info = replace(info, started=time.time(), versions=_versions())
         self._write_info()
         for pattern in _FILES:
@@ -209,7 +215,28 @@ class RunWriter:
         self.info = replace(self.info, state=state, reason=reason, step=self.info.step if step is None else step)
         self._write_info()
         self._stream.close()
+        if self._successor_of is not None:
+            self._succeed(self._successor_of)
+        os.utime(self.folder.parent)  # the store has changed: see `RunStore.stamp`
         return Run(self.folder, self.info)
+
+    def discard(self) -> None:
+        """Give up a run that cannot be written, and the space that it took."""
+        with suppress(OSError):
+            self._stream.close()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _succeed(self, before: Path) -> None:
+        """Take the place of a finished run, or give way to it."""
+        if self.info.state == "finished":
+            gone = before.with_name(f".{before.name}{GONE}")
+            shutil.rmtree(gone, ignore_errors=True)
+            before.rename(gone)
+            self.folder.rename(before)
+            shutil.rmtree(gone, ignore_errors=True)
+        else:
+            shutil.rmtree(self.folder, ignore_errors=True)
+        self.folder = before
 
     def _write_info(self) -> None:
         write_atomically(self.folder / "run.json", self.info.to_json().encode())

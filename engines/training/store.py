@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from engines.errors import RunFormatError
 from engines.training.experiment import Experiment
-from engines.training.run import ENDED, Run, RunInfo, RunWriter
+from engines.training.run import ENDED, GONE, NEXT, Run, RunInfo, RunWriter
 
 CUT_OFF_SECONDS = 86_400
+PROBE_BYTES = 100_000  # that a store which can be written takes
 DIGEST = re.compile(r"[0-9a-f]{16}")
 
 
@@ -28,6 +31,7 @@ class RunStore:
 
     def __init__(self, root: Path | str) -> None:
         self.root = Path(root)
+        self.trouble = ""  # why nothing can be stored, as last seen
         self._places: dict[str, Path] = {}
         self._was_scanned = False
 
@@ -38,10 +42,10 @@ class RunStore:
         if not self._was_scanned:
             self._scan()
         folder = self._places.get(digest, self.root / digest)
-        try:
-            return Run.load(folder)
-        except RunFormatError:
-            return None
+        for place in (folder, folder.with_name(f".{folder.name}{GONE}"), folder):  # its successor may just move in
+            with suppress(RunFormatError):
+                return Run.load(place)
+        return None
 
     def list(self, *, after: str = "", limit: int | None = None) -> list[Run]:
         """Runs in order of their digest. To resume a listing, name the last digest seen; new runs never shift it."""
@@ -50,11 +54,50 @@ class RunStore:
         runs = (self.get(digest) for digest in digests[:limit])
         return [run for run in runs if run is not None]
 
+    @property
+    def stamp(self) -> int:
+        """Another number when a run has come, ended or gone."""
+        try:
+            return self.root.stat().st_mtime_ns
+        except OSError:
+            return 0
+
     def open(self, experiment: Experiment, *, device: str, n_parameters: int) -> RunWriter:
-        """A writer for a new run of this experiment; an earlier run of the same digest is replaced."""
+        """A writer for a new run of this experiment; an earlier run of the same digest is replaced.
+
+        A finished one stays until the new one has finished too.
+
+        Raises:
+            OSError: If the store cannot be written.
+        """
+        info = RunInfo(experiment, device, n_parameters=n_parameters)
+        self._move_back(experiment.digest)
+        before = self.get(experiment.digest)
+        if before is not None and before.info.state == "finished":
+            beside = before.folder.with_name(f".{experiment.digest}{NEXT}")
+            return RunWriter(beside, info, successor_of=before.folder)
         folder = self.root / experiment.digest
         self._places[experiment.digest] = folder
-        return RunWriter(folder, RunInfo(experiment, device, n_parameters=n_parameters))
+        return RunWriter(folder, info)
+
+    def check(self) -> str:
+        """Try whether the store can be written; a sentence if it cannot, which `trouble` then says as well."""
+        probe = self.root / f".probe.{os.getpid()}"
+        try:
+            self.root.mkdir(parents=True, exist_ok=True)
+            probe.write_bytes(bytes(PROBE_BYTES))
+            self.trouble = ""
+        except OSError as error:
+            self.note_trouble(error)
+        with suppress(OSError):
+            probe.unlink()
+        return self.trouble
+
+    def note_trouble(self, error: OSError) -> str:
+        """Remember that the store could not be written; returns why, in a few words."""
+        why = (error.strerror or type(error).__name__).lower()
+        self.trouble = f"Runs cannot be stored here ({why}): what is trained now is shown, but not kept."
+        return why
 
     def add(self, run: Run) -> Run:
         """Copy a run from elsewhere into this store, in one piece."""
@@ -72,6 +115,7 @@ class RunStore:
 
         A run that says that it is in training, but began more than a day ago, was cut off with its server.
         """
+        self._clear_remains()
         runs = sorted(self.list(), key=lambda run: run.info.started)
         total, gone = sum(run.n_bytes for run in runs), []
         for run in runs:
@@ -89,11 +133,27 @@ class RunStore:
         if folder is not None:
             shutil.rmtree(folder, ignore_errors=True)
 
+    def _clear_remains(self) -> None:
+        """Delete what servers that were killed left beside finished runs."""
+        for folder in [*self.root.glob(f".*{NEXT}"), *self.root.glob(f".*{GONE}")]:
+            with suppress(OSError):
+                is_old = time.time() - folder.stat().st_mtime > CUT_OFF_SECONDS
+                if is_old and not _is_last_of_its_kind(folder):
+                    shutil.rmtree(folder, ignore_errors=True)
+
+    def _move_back(self, digest: str) -> None:
+        """Put a finished run back into its place, if a server was killed just when its successor moved in."""
+        gone = self.root / f".{digest}{GONE}"
+        if _is_last_of_its_kind(gone):
+            gone.rename(self.root / digest)
+            self._places[digest] = self.root / digest
+
     def _scan(self) -> None:
         """Find the folders that hold a run; a folder that goes while we look is none."""
         self._was_scanned = True
         for path in self.root.glob("**/run.json"):
-            if any(part.startswith(".") for part in path.relative_to(self.root).parts):
+            is_hidden = any(part.startswith(".") for part in path.relative_to(self.root).parts)
+            if is_hidden and not _is_last_of_its_kind(path.parent):
                 continue
             try:
                 self._places[Run.load(path.parent).experiment.digest] = path.parent
@@ -101,8 +161,14 @@ class RunStore:
                 continue
 
 
+def _is_last_of_its_kind(folder: Path) -> bool:
+    """Whether a folder is a finished run that has left its place, and no successor has taken it."""
+    home = folder.with_name(folder.name.removeprefix(".").removesuffix(GONE))
+    return folder.name.endswith(GONE) and folder.is_dir() and not home.exists()
+
+
 class Shelves:
-    """Several stores read as one; the first that has a run answers.
+    """Several stores read as one; of several runs of the same experiment a finished one answers, else the newest.
 
     Args:
         stores: In the order in which they are asked; the first one is written to.
@@ -118,5 +184,5 @@ class Shelves:
 
     def get(self, digest: str) -> Run | None:
         """The run of that digest, or None."""
-        found = (store.get(digest) for store in self.stores)
-        return next((run for run in found if run is not None), None)
+        found = [run for store in self.stores if (run := store.get(digest)) is not None]
+        return max(found, key=lambda run: (run.info.state == "finished", run.info.started), default=None)

@@ -17,16 +17,16 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from engines.errors import RunFormatError, SettingError
-from engines.models import MODELS
 from engines.training import worker as inside
 from engines.training.experiment import Experiment
+from engines.training.origin import origin_weights
 from engines.training.run import RunWriter, State
-from engines.training.snapshot import Snapshot, pack, unpack
+from engines.training.snapshot import Snapshot, unpack
 from engines.training.standing import RunEvent, Standing
 from engines.training.store import Shelves
 
@@ -55,6 +55,7 @@ class _Job:
     tries: int = 1
     future: Any = None
     writer: RunWriter | None = None
+    unstored: str = ""  # why the run cannot be stored
     last_weights: Mapping[str, np.ndarray] = field(default_factory=dict)
     last_blob: bytes = b""
     blobs: list[bytes] = field(default_factory=list)
@@ -169,7 +170,7 @@ class Workers:
         """
         experiment.check()
         digest = experiment.digest
-        weights = self._origin_weights(experiment)
+        weights = origin_weights(self.shelves, experiment)
         with self._lock:
             if digest not in self._jobs:
                 self._jobs[digest] = _Job(experiment, weights, standing=Standing("queued", steps=experiment.steps))
@@ -282,8 +283,13 @@ class Workers:
             if job is None or job.attempt != message["attempt"]:
                 return
             handler = getattr(self, f"_on_{message['kind']}")
-            handler(job, message)
-        if message["kind"] == "ended":
+            try:
+                handler(job, message)
+            except Exception as error:  # distributed would pass over it in silence, and the worker's place stay taken
+                LOGGER.exception("Run %s: an event could not be taken in", message["digest"])
+                self._end(job, "failed", f"The server could not take in what was trained: {type(error).__name__}.")
+                self._send(message["worker"], message["digest"], "stop")
+        if job.standing.has_ended:
             self._ask_to_dispatch()
 
     def _on_started(self, job: _Job, message: Mapping[str, Any]) -> None:
@@ -293,9 +299,10 @@ class Workers:
             return
         job.address = message["worker"]
         job.standing = replace(job.standing, state="running", device=message["device"])
-        job.writer = self.shelves.own.open(
-            job.experiment, device=message["device"], n_parameters=message["n_parameters"]
+        open_run = partial(
+            self.shelves.own.open, job.experiment, device=message["device"], n_parameters=message["n_parameters"]
         )
+        job.writer = self._store(job, open_run)
         self._tell(job, "standing")
 
     def _on_snapshot(self, job: _Job, message: Mapping[str, Any]) -> None:
@@ -305,7 +312,7 @@ class Workers:
             job.last_weights = unpack(message["weights"])[0]
             snapshot = replace(snapshot, weights=job.last_weights)
         if job.writer is not None:
-            job.writer.add(snapshot, blob)
+            self._store(job, partial(job.writer.add, snapshot, blob))
         job.blobs.append(blob)
         job.frame = []
         job.standing = replace(job.standing, step=snapshot.step)
@@ -331,11 +338,14 @@ class Workers:
         self._end(job, message["state"], message["reason"])
 
     def _end(self, job: _Job, state: State, reason: str = "") -> None:
+        """The run is over: its place is free whatever becomes of it in the store."""
         digest = job.experiment.digest
-        self._finish_writing(job, state, reason)
-        job.standing = replace(job.standing, state=state, reason=reason)
         self._jobs.pop(digest, None)
         self._queue.pop(digest, None)
+        self._finish_writing(job, state, reason)
+        if job.unstored:
+            reason = f"{reason or state.capitalize() + '.'} It could not be stored: {job.unstored}."
+        job.standing = replace(job.standing, state=state, reason=reason)
         self._tell(job, "standing")
 
     def _end_or_retry(self, job: _Job, reason: str) -> None:
@@ -349,8 +359,20 @@ class Workers:
 
     def _finish_writing(self, job: _Job, state: State, reason: str) -> None:
         if job.writer is not None:
-            job.writer.end(state, job.last_weights, reason, step=job.standing.step)
+            self._store(job, partial(job.writer.end, state, job.last_weights, reason, step=job.standing.step))
             job.writer = None
+
+    def _store(self, job: _Job, write: Callable[[], Any]) -> Any:
+        """Write to the store; a disk that is full or read-only costs the run its place there, and nothing else."""
+        try:
+            return write()
+        except OSError as error:
+            job.unstored = self.shelves.own.note_trouble(error)
+            LOGGER.error("Run %s cannot be stored: %s", job.experiment.digest, error)
+            if job.writer is not None:
+                job.writer.discard()
+            job.writer = None
+            return None
 
     def _tell(self, job: _Job, kind: str, blob: bytes = b"") -> None:
         standing = self._placed(job.experiment.digest, job)
@@ -364,19 +386,3 @@ class Workers:
             return job.standing
         busy = sum(other.future is not None for other in self._jobs.values())
         return replace(job.standing, ahead=busy + list(self._queue).index(digest))
-
-    def _origin_weights(self, experiment: Experiment) -> bytes | None:
-        if not experiment.origin:
-            return None
-        digest, _, step = experiment.origin.partition("@")
-        run = self.shelves.get(digest)
-        if run is None or not step.isdigit():
-            raise RunFormatError(f"This run starts from run {digest[:16]!r}, which is not stored here.")
-        origin = run.experiment
-        is_alike = MODELS[experiment.model].adopts or dict(origin.settings) == dict(experiment.settings)
-        if origin.model != experiment.model or not is_alike:
-            raise SettingError("A fork keeps the model and its size: expected the settings of the run it starts from.")
-        kept = int(step) if int(step) in run.weight_steps else None
-        if kept is None and int(step) != run.info.step:
-            raise RunFormatError(f"Run {digest} keeps no weights of step {step[:9]}; kept: {run.weight_steps}.")
-        return pack(run.weights(kept), {})

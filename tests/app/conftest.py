@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from websockets.sync.client import connect
 
 import app.house
 from app.house import House, house
@@ -14,6 +16,7 @@ from engines.training.run import Run
 from engines.training.store import RunStore, Shelves
 from engines.training.storing import train_and_store
 from engines.training.workers import RunEvent, Standing
+from tests.app.lane import Lane, Sockets, running_lane
 from tests.app.pages import Open, opener
 
 
@@ -70,6 +73,22 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[House]:
 def workers(home: House) -> FakeWorkers:
     assert isinstance(home.workers, FakeWorkers)
     return home.workers
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[Lane]:
+    """A server of the live lane alone."""
+    with running_lane() as lane:
+        yield lane
+
+
+@pytest.fixture
+def lane(server: Lane, home: House) -> Iterator[Sockets]:
+    """Opens sockets to the house of this test."""
+    home.hub.bind(server.loop)
+    url = f"ws://127.0.0.1:{server.port}/lane/"
+    with ExitStack() as sockets:
+        yield lambda path, **options: sockets.enter_context(connect(url + path, **options))
 
 
 @pytest.fixture(scope="session")

@@ -230,4 +230,4 @@ def test_an_impossible_question_is_told(wrong: dict[str, Any]) -> None:
 def test_a_run_without_sound_is_told() -> None:
     ask: Any = read_ask({"what": "waves", "run": "r", "step": None, "seed": 1, "n": 3})
     with pytest.raises(SettingError, match="teacher and a student of sound"):
-        WavesAsk.answer(torch.nn.Linear(1, 1), None, [ask])  # pyright: ignore[reportArgumentType]
+        ask.check(torch.nn.Linear(1, 1), None)

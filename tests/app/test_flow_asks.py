@@ -184,4 +184,4 @@ def test_a_point_that_is_none_is_refused(x: object) -> None:
 
 def test_only_a_flow_has_layers() -> None:
     with pytest.raises(SettingError, match="flow"):
-        FlowLayersAsk.answer(object(), None, [FlowLayersAsk("r", None)])  # pyright: ignore[reportArgumentType]
+        FlowLayersAsk("r", None).check(object(), None)  # pyright: ignore[reportArgumentType]

@@ -109,7 +109,7 @@ def test_a_nonsense_seed_is_refused(seed: object) -> None:
 def test_other_models_cannot_be_judged(trained: Run) -> None:
     ask = read_ask({"what": "quiz", "run": trained.experiment.digest, "step": None, "seed": 3})
     with pytest.raises(SettingError, match="Only generators"):
-        type(ask).answer(trained.model(), trained, [ask])
+        ask.check(trained.model(), trained)
 
 
 @pytest.mark.parametrize("state", [None, {}, {"result": None}, {"result": {"seed": "4"}}, {"result": {"seed": 10_000}}])

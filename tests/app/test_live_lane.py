@@ -5,97 +5,32 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
-import time
-from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, asynccontextmanager, suppress
-from dataclasses import dataclass, replace
+from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-import uvicorn
-from starlette.applications import Starlette
 from websockets.exceptions import ConnectionClosed
-from websockets.sync.client import ClientConnection, connect
 
 from app.house import House
 from app.live.asks.plane import SamplesAsk
-from app.live.routes import MAX_MESSAGE, MAX_PER_SECOND, build_routes
+from app.live.routes import MAX_MESSAGE, MAX_PER_SECOND
 from engines.datasets import DATASETS
 from engines.errors import GenLabError
 from engines.flows.flow import Flow
 from engines.probes import cell_centres, fixed_noise
 from engines.training.run import Run
-from engines.training.snapshot import pack, unpack
+from engines.training.snapshot import pack
 from engines.training.workers import Standing
-
-Open = Callable[..., ClientConnection]
-
-
-@dataclass
-class Lane:
-    """A server of the lane's routes alone."""
-
-    port: int
-    loop: asyncio.AbstractEventLoop
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Lane]:
-    loops: list[asyncio.AbstractEventLoop] = []
-
-    @asynccontextmanager
-    async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        loops.append(asyncio.get_running_loop())
-        yield
-
-    application = Starlette(routes=build_routes(), lifespan=lifespan)
-    options: Any = {"port": 0, "ws": "websockets-sansio", "log_level": "critical", "timeout_graceful_shutdown": 1}
-    running = uvicorn.Server(uvicorn.Config(application, "127.0.0.1", **options))
-    thread = threading.Thread(target=running.run)
-    thread.start()
-    wait_until(lambda: running.started)
-    yield Lane(running.servers[0].sockets[0].getsockname()[1], loops[0])
-    running.should_exit = True
-    thread.join(10)
-
-
-@pytest.fixture
-def lane(server: Lane, home: House) -> Iterator[Open]:
-    """Opens sockets to the house of this test."""
-    home.hub.bind(server.loop)
-    url = f"ws://127.0.0.1:{server.port}/lane/"
-    with ExitStack() as sockets:
-        yield lambda path, **options: sockets.enter_context(connect(url + path, **options))
-
-
-def wait_until(holds: Callable[[], bool], seconds: float = 10.0) -> None:
-    end = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.005)
-
-
-def ask(socket: ClientConnection, **message: Any) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-    """Arrays and numbers of a decode request's answer; an error's text is among the numbers."""
-    socket.send(json.dumps(message))
-    answer = socket.recv(10)
-    return ({}, json.loads(answer)) if isinstance(answer, str) else unpack(answer)
-
-
-def closing_code(socket: ClientConnection) -> int | None:
-    with pytest.raises(ConnectionClosed) as closed:
-        for _ in range(10_000):
-            socket.recv(10)
-    return closed.value.rcvd.code if closed.value.rcvd else None
-
+from tests.app.lane import Sockets, ask, closing_code, wait_until
 
 # ---- watch ----
 
 
-def test_a_stored_run_is_sent_whole_then_how_it_stands(lane: Open, stored: Run) -> None:
+def test_a_stored_run_is_sent_whole_then_how_it_stands(lane: Sockets, stored: Run) -> None:
     socket = lane(f"watch?run={stored.experiment.digest}")
     snapshots = [socket.recv(10) for _ in stored.snapshots]
     assert snapshots == list(stored.blobs())
@@ -106,17 +41,17 @@ def test_a_stored_run_is_sent_whole_then_how_it_stands(lane: Open, stored: Run) 
 
 
 @pytest.mark.parametrize("run", ["", "deadbeefdeadbeef", "../../etc/passwd", "x" * 5000, "%00"])
-def test_an_unknown_run_is_refused(run: str, lane: Open) -> None:
+def test_an_unknown_run_is_refused(run: str, lane: Sockets) -> None:
     assert closing_code(lane(f"watch?run={run}")) == 4404
 
 
 @pytest.mark.parametrize("path", ["watch?run=deadbeefdeadbeef", "decode"])
 @pytest.mark.parametrize("origin", ["http://evil.example", "null", "http://127.0.0.1:1", "http://[::1"])
-def test_a_foreign_page_is_refused(path: str, origin: Any, lane: Open) -> None:
+def test_a_foreign_page_is_refused(path: str, origin: Any, lane: Sockets) -> None:
     assert closing_code(lane(path, origin=origin)) == 4403
 
 
-def test_our_own_page_is_not_refused(lane: Open, stored: Run) -> None:
+def test_our_own_page_is_not_refused(lane: Sockets, stored: Run) -> None:
     socket = lane("decode")
     host: Any = f"http://{socket.remote_address[0]}:{socket.remote_address[1]}"
     own = lane("decode", origin=host)
@@ -124,14 +59,14 @@ def test_our_own_page_is_not_refused(lane: Open, stored: Run) -> None:
 
 
 @pytest.mark.parametrize("path", ["watch?run={}", "decode"])
-def test_too_long_a_message_closes_the_socket(path: str, lane: Open, stored: Run) -> None:
+def test_too_long_a_message_closes_the_socket(path: str, lane: Sockets, stored: Run) -> None:
     socket = lane(path.format(stored.experiment.digest))
     socket.send("x" * (MAX_MESSAGE + 1))
     assert closing_code(socket) == 4413
 
 
 @pytest.mark.parametrize("path", ["watch?run={}", "decode"])
-def test_too_many_messages_close_the_socket(path: str, lane: Open, stored: Run) -> None:
+def test_too_many_messages_close_the_socket(path: str, lane: Sockets, stored: Run) -> None:
     socket = lane(path.format(stored.experiment.digest))
     with suppress(ConnectionClosed):
         for _ in range(4 * MAX_PER_SECOND):
@@ -139,24 +74,53 @@ def test_too_many_messages_close_the_socket(path: str, lane: Open, stored: Run) 
     assert closing_code(socket) == 4413
 
 
-@pytest.mark.parametrize("nonsense", ["", "nonsense", "[1]", "3", '{"do": "destroy"}', "[" * 1900, "\u2603"])
-def test_nonsense_is_passed_over(nonsense: str, lane: Open, stored: Run) -> None:
+NONSENSE = [
+    "",
+    "nonsense",
+    "[1]",
+    "3",
+    "null",
+    '{"do": "destroy"}',
+    "[" * 1900,
+    "\u2603",
+    '{"id": 1' + 5000 * "0" + "}",
+]
+
+
+@pytest.mark.parametrize("nonsense", NONSENSE, ids=lambda text: text[:12])
+def test_nonsense_gets_a_sentence(nonsense: str, lane: Sockets, stored: Run) -> None:
     socket = lane("decode")
     socket.send(nonsense)
-    numbers = {}
-    while numbers.get("id") != "after":  # an error's text may come before
-        numbers = ask(socket, id="after", run=stored.experiment.digest, step=None, what="samples", n=3)[1]
-    assert numbers == {"id": "after"}
+    told = json.loads(socket.recv(10))
+    assert (told["type"], told["id"]) == ("error", None)
+    assert "Expected" in told["text"]
+    assert ask(socket, id="after", run=stored.experiment.digest, step=None, what="samples", n=3)[1] == {"id": "after"}
+
+
+@pytest.mark.parametrize("nonsense", ["nonsense", "[1]"])
+def test_nonsense_to_a_watched_run_gets_a_sentence(nonsense: str, lane: Sockets, stored: Run) -> None:
+    socket = lane(f"watch?run={stored.experiment.digest}")
+    socket.send(nonsense)
+    texts = [
+        message for message in (socket.recv(10) for _ in range(len(stored.snapshots) + 2)) if isinstance(message, str)
+    ]
+    assert sorted(json.loads(text)["type"] for text in texts) == ["error", "standing"]
+
+
+@pytest.mark.parametrize("identity", [float("nan"), [1] * 50, {}, 10**30, "x" * 100])
+def test_what_is_no_name_of_a_question_is_not_sent_back(identity: Any, lane: Sockets, stored: Run) -> None:
+    socket = lane("decode")
+    assert ask(socket, id=identity, run=stored.experiment.digest, step=None, what="samples", n=3)[1] == {"id": None}
 
 
 @pytest.mark.parametrize("path", ["watch?run={}", "decode"])
-def test_bytes_close_the_socket_politely(path: str, lane: Open, stored: Run) -> None:
+def test_bytes_close_the_socket_politely(path: str, lane: Sockets, stored: Run) -> None:
     socket = lane(path.format(stored.experiment.digest))
     socket.send(b"\x00\x01")
     assert closing_code(socket) == 4413
 
 
-def test_a_command_goes_to_the_workers(lane: Open, stored: Run, workers: Any) -> None:
+def test_a_command_goes_to_the_workers(lane: Sockets, stored: Run, workers: Any) -> None:
     digest = stored.experiment.digest
     workers.standings[digest] = Standing("running", steps=40)
     socket = lane(f"watch?run={digest}")
@@ -168,7 +132,7 @@ def test_a_command_goes_to_the_workers(lane: Open, stored: Run, workers: Any) ->
 
 
 @pytest.mark.parametrize("word", ["pause", "stop"])
-def test_one_of_two_watchers_cannot_hold_the_run(word: str, lane: Open, stored: Run, workers: Any) -> None:
+def test_one_of_two_watchers_cannot_hold_the_run(word: str, lane: Sockets, stored: Run, workers: Any) -> None:
     digest = stored.experiment.digest
     workers.standings[digest] = Standing("running", steps=40)
     first, other = lane(f"watch?run={digest}"), lane(f"watch?run={digest}")
@@ -190,7 +154,7 @@ def test_one_of_two_watchers_cannot_hold_the_run(word: str, lane: Open, stored: 
 
 @pytest.mark.parametrize("temperature", [0.0, 0.37, 1.0, 1.5])
 @pytest.mark.parametrize("step", [None, 40, 0])
-def test_samples_are_the_models_own(temperature: float, step: int | None, lane: Open, stored: Run) -> None:
+def test_samples_are_the_models_own(temperature: float, step: int | None, lane: Sockets, stored: Run) -> None:
     run = stored.experiment.digest
     arrays, numbers = ask(lane("decode"), id=7, run=run, step=step, what="samples", temperature=temperature, n=500)
     expected = stored.model(step).decode_noise(fixed_noise(500), temperature)
@@ -198,7 +162,7 @@ def test_samples_are_the_models_own(temperature: float, step: int | None, lane: 
     np.testing.assert_allclose(arrays["samples"], expected, rtol=2e-3, atol=2e-3)
 
 
-def test_the_density_is_the_models_own(lane: Open, stored: Run) -> None:
+def test_the_density_is_the_models_own(lane: Sockets, stored: Run) -> None:
     arrays, _ = ask(lane("decode"), id=1, run=stored.experiment.digest, step=None, what="log_prob", n=32)
     density: Any = DATASETS["moons"].density
     expected = stored.model().log_prob(cell_centres(density.window, 32)).reshape(32, 32)
@@ -227,7 +191,7 @@ WRONG = [
 
 
 @pytest.mark.parametrize("wrong", WRONG, ids=lambda wrong: str(wrong)[:60])
-def test_a_wrong_request_is_answered_with_a_sentence(wrong: dict[str, Any], lane: Open, stored: Run) -> None:
+def test_a_wrong_request_is_answered_with_a_sentence(wrong: dict[str, Any], lane: Sockets, stored: Run) -> None:
     socket, request = lane("decode"), {"id": 3, "run": stored.experiment.digest, "step": None, **wrong}
     arrays, numbers = ask(socket, **request)
     assert not arrays
@@ -237,7 +201,7 @@ def test_a_wrong_request_is_answered_with_a_sentence(wrong: dict[str, Any], lane
 
 
 @pytest.mark.parametrize("content", [b"", b"not weights", pack({"layer": np.zeros(3, np.float32)}, {})])
-def test_damaged_weights_are_answered_with_a_sentence(content: bytes, lane: Open, stored: Run) -> None:
+def test_damaged_weights_are_answered_with_a_sentence(content: bytes, lane: Sockets, stored: Run) -> None:
     (stored.folder / "weights.safetensors").write_bytes(content)
     numbers = ask(lane("decode"), id=3, run=stored.experiment.digest, step=None, what="samples", n=1)[1]
     assert (numbers["type"], numbers["id"]) == ("error", 3)
@@ -296,7 +260,7 @@ def test_a_wrong_request_does_not_spoil_the_others(home: House, stored: Run) -> 
 
 
 def test_many_sockets_share_a_pass_while_the_model_is_busy(
-    lane: Open, home: House, stored: Run, monkeypatch: pytest.MonkeyPatch
+    lane: Sockets, home: House, stored: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     free, sizes, decode_noise = threading.Event(), [], Flow.decode_noise
 
@@ -305,8 +269,9 @@ def test_many_sockets_share_a_pass_while_the_model_is_busy(
         assert free.wait(10)
         return decode_noise(self, noise, temperature)
 
-    monkeypatch.setattr(Flow, "decode_noise", slow)
     sockets = [lane("decode") for _ in range(9)]
+    ask(sockets[0], id=9, run=stored.experiment.digest, step=None, what="samples", n=1)  # opens the model
+    monkeypatch.setattr(Flow, "decode_noise", slow)
     with ThreadPoolExecutor(9) as pool:
         one = {"run": stored.experiment.digest, "step": None, "what": "samples", "n": 10}
         first = pool.submit(ask, sockets[0], id=0, temperature=0.0, **one)

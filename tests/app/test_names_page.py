@@ -311,7 +311,7 @@ def test_nonsense_is_refused(message: dict[str, Any]) -> None:
 )
 def test_a_wrong_number_of_latents_is_told(asked: Any, trained_names: Run) -> None:
     with pytest.raises(SettingError, match="rows of 16 latents, got 3"):
-        type(asked).answer(trained_names.model(), trained_names, [asked])
+        asked.check(trained_names.model(), trained_names)
 
 
 @pytest.mark.parametrize("kind", [SpellAsk, NameCodeAsk, NameMapAsk])
@@ -319,7 +319,7 @@ def test_another_family_is_told(kind: Any, stored: Run) -> None:
     parts = {SpellAsk: (((0.0,),),), NameCodeAsk: (("oslo",),), NameMapAsk: (0,)}
     with pytest.raises(GenLabError, match="VAE of names"):
         asked = kind(stored.experiment.digest, None, 0, *parts[kind])
-        kind.answer(stored.model(), stored, [asked])
+        asked.check(stored.model(), stored)
 
 
 def test_symbols_are_what_the_canvas_is_told() -> None:

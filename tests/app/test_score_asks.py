@@ -294,7 +294,7 @@ def test_a_question_that_is_none_is_refused(message: dict[str, Any]) -> None:
 def test_only_a_score_network_is_asked(message: dict[str, Any], stored: Run) -> None:
     ask: Any = read_ask(PLACE | message)
     with pytest.raises(SettingError, match="score network"):
-        type(ask).answer(stored.model(), stored, [ask])
+        ask.check(stored.model(), stored)
 
 
 def test_a_band_is_made_once() -> None:

@@ -271,7 +271,7 @@ def test_a_point_far_away_is_cut_and_finite(small: Mapping[int, Run]) -> None:
 def test_only_a_vae_of_the_plane_is_asked(stored: Run) -> None:
     ask: Any = read_ask({"what": "posterior", "run": "r", "step": None, "x": [0, 0]})
     with pytest.raises(SettingError, match="VAE of the plane"):
-        PosteriorAsk.answer(stored.model(), stored, [ask])
+        ask.check(stored.model(), stored)
 
 
 def test_another_model_is_covered_anew(small: Mapping[int, Run]) -> None:

@@ -105,9 +105,9 @@ def test_an_unfinished_run_is_readable(store: RunStore) -> None:
 
 
 def test_a_run_that_is_made_again_replaces_the_old(store: RunStore) -> None:
-    write_run(store, n=6)
-    run = write_run(store, n=2, state="stopped")
-    assert len(run.snapshots) == 2 and run.weight_steps == (0,) and run.info.state == "stopped"
+    write_run(store, n=6, state="stopped")
+    run = write_run(store, n=2, state="diverged")
+    assert len(run.snapshots) == 2 and run.weight_steps == (0,) and run.info.state == "diverged"
 
 
 def test_files_of_others_in_the_folder_stay(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol, Self
+from typing import Any, ClassVar, Protocol, Self
 
 import numpy as np
 
@@ -12,10 +12,17 @@ from engines.errors import SettingError
 from engines.training.run import Run
 
 Arrays = dict[str, np.ndarray]
+MANY = 200  # questions that one pass through a model may answer
 
 
 class Ask(Protocol):
-    """A question: hashable, so that equal ones share an answer."""
+    """A question: hashable, so that equal ones share an answer.
+
+    Attributes:
+        together: How many questions one pass may answer; 1 where they are answered one after the other.
+    """
+
+    together: ClassVar[int]
 
     @property
     def run(self) -> str: ...
@@ -27,8 +34,18 @@ class Ask(Protocol):
 
     @classmethod
     def from_message(cls, message: Mapping[str, Any]) -> Self: ...
+    def check(self, model: Any, run: Run) -> None:
+        """Raise SettingError unless this model can answer: called for each question before it joins others."""
+        ...
+
     @staticmethod
     def answer(model: Any, run: Run, asks: Sequence[Any]) -> dict[Any, Arrays]: ...
+
+
+def need(model: Any, kind: type | tuple[type, ...], wanted: str) -> None:
+    """Raise SettingError unless a model is of some kind, or has a capability; `wanted` says which in words."""
+    if not isinstance(model, kind):
+        raise SettingError(f"Only {wanted} can be asked that, and this run is of another kind.")
 
 
 def read_place(message: Mapping[str, Any]) -> tuple[str, int | None]:

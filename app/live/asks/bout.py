@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
-from app.live.asks.base import Arrays, read_place
+from app.live.asks.base import Arrays, need, read_place
 from engines.gan.bout import check_moves, play
+from engines.gan.plane_gan import PlaneGan
 from engines.training.run import Run
 from engines.training.snapshot import as_picture
 
@@ -21,6 +22,7 @@ class BoutAsk:
         moves: Of D and G, one letter each.
     """
 
+    together: ClassVar[int] = 1
     run: str
     step: int | None
     moves: str
@@ -30,6 +32,10 @@ class BoutAsk:
     def from_message(cls, message: Mapping[str, Any]) -> Self:
         """See `read_ask`."""
         return cls(*read_place(message), check_moves(message.get("moves")))
+
+    def check(self, model: Any, run: Run) -> None:
+        """See `Ask`."""
+        need(model, PlaneGan, "a GAN of the plane")
 
     @staticmethod
     def answer(model: Any, run: Run, asks: Sequence[BoutAsk]) -> dict[BoutAsk, Arrays]:

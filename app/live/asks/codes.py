@@ -7,19 +7,20 @@ import binascii
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from app.live.asks.atlas import atlas, bytes_of
-from app.live.asks.base import Arrays, read_int, read_place
-from app.live.asks.latents import MAX_PIXELS
+from app.live.asks.base import MANY, Arrays, need, read_int, read_place
+from app.live.asks.latents import MAX_PIXELS, check_size
 from engines.datasets import DATASETS
 from engines.errors import SettingError
 from engines.tensors import make_rng, to_numpy
 from engines.training.run import Run
+from engines.vae.vq_vae import VqVae
 
 MAX_ROWS = 64  # pairs of maps in one question
 MAX_CELLS = 1024  # of a map
@@ -39,6 +40,7 @@ class CodesAsk:
         top, bottom: Rows of codes, each map flattened row by row.
     """
 
+    together: ClassVar[int] = MANY
     run: str
     step: int | None
     top: Maps
@@ -52,6 +54,11 @@ class CodesAsk:
         if len(top) != len(bottom):
             raise SettingError(f"Expected as many coarse maps as fine ones, got {len(top)} and {len(bottom)}.")
         return cls(*read_place(message), top, bottom)
+
+    def check(self, model: Any, run: Run) -> None:
+        """See `Ask`."""
+        need(model, VqVae, "a VQ-VAE")
+        maps_of(model, self.top, self.bottom)
 
     @staticmethod
     def answer(model: Any, run: Run, asks: Sequence[CodesAsk]) -> dict[CodesAsk, Arrays]:
@@ -75,6 +82,7 @@ class PaletteAsk:
         cell: Which cell of that map.
     """
 
+    together: ClassVar[int] = 1
     run: str
     step: int | None
     top: tuple[int, ...]
@@ -90,6 +98,10 @@ class PaletteAsk:
         place = read_int(message, "level", 0, 1), read_int(message, "cell", 0, MAX_CELLS - 1)
         return cls(*read_place(message), *maps, *place)
 
+    def check(self, model: Any, run: Run) -> None:
+        """See `Ask`."""
+        need(model, VqVae, "a VQ-VAE")
+
     @staticmethod
     def answer(model: Any, run: Run, asks: Sequence[PaletteAsk]) -> dict[PaletteAsk, Arrays]:
         """One palette after the other."""
@@ -100,6 +112,7 @@ class PaletteAsk:
 class CodeEncodeAsk:
     """The codes of a visitor's picture; `pixels`: bytes of C x H x W brightnesses, 0 ... 255."""
 
+    together: ClassVar[int] = MANY
     run: str
     step: int | None
     pixels: bytes
@@ -117,13 +130,14 @@ class CodeEncodeAsk:
             raise SettingError(f"Expected the pixels of a picture, at most {MAX_PIXELS} bytes in base64.")
         return cls(*read_place(message), pixels)
 
+    def check(self, model: Any, run: Run) -> None:
+        """See `Ask`."""
+        need(model, VqVae, "a VQ-VAE")
+        check_size(model, self.pixels)
+
     @staticmethod
     def answer(model: Any, run: Run, asks: Sequence[CodeEncodeAsk]) -> dict[CodeEncodeAsk, Arrays]:
         """Maps, reconstruction, rate and distortion of each picture."""
-        size = math.prod(model.event_shape)
-        for ask in asks:
-            if len(ask.pixels) != size:
-                raise SettingError(f"Expected a picture of {size} values, got one of {len(ask.pixels)}.")
         bright = torch.tensor(np.stack([np.frombuffer(ask.pixels, np.uint8) for ask in asks]).astype(np.float32))
         x = (bright / 255 * (model.levels - 1)).round().view(-1, *model.event_shape)
         top, bottom = model.codes(x)
@@ -142,6 +156,7 @@ class CodeEncodeAsk:
 class AtlasAsk:
     """Both codebooks as the held-out set uses them."""
 
+    together: ClassVar[int] = 1
     run: str
     step: int | None
     member: int = 0
@@ -150,6 +165,10 @@ class AtlasAsk:
     def from_message(cls, message: Mapping[str, Any]) -> Self:
         """See `read_ask`."""
         return cls(*read_place(message))
+
+    def check(self, model: Any, run: Run) -> None:
+        """See `Ask`."""
+        need(model, VqVae, "a VQ-VAE")
 
     @staticmethod
     def answer(model: Any, run: Run, asks: Sequence[AtlasAsk]) -> dict[AtlasAsk, Arrays]:
@@ -170,6 +189,7 @@ class CodeDrawAsk:
         top: A coarse map to keep; empty: they are drawn as well.
     """
 
+    together: ClassVar[int] = 1
     run: str
     step: int | None
     seed: int
@@ -189,6 +209,10 @@ class CodeDrawAsk:
         top = read_maps([message["top"]])[0] if message.get("top") else ()
         seed = read_int(message, "seed", 0, 10**6)
         return cls(*read_place(message), seed, float(temperature), *counts, top)
+
+    def check(self, model: Any, run: Run) -> None:
+        """See `Ask`."""
+        need(model, VqVae, "a VQ-VAE")
 
     @staticmethod
     def answer(model: Any, run: Run, asks: Sequence[CodeDrawAsk]) -> dict[CodeDrawAsk, Arrays]:

@@ -7,13 +7,14 @@ import binascii
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
 
-from app.live.asks.base import Arrays, read_int, read_place
+from app.live.asks.base import Arrays, need, read_int, read_place
 from engines.errors import SettingError
+from engines.gan.cycle_pictures import PictureCycle
 from engines.tensors import to_numpy
 from engines.training.run import Run
 
@@ -34,6 +35,7 @@ class TranslateAsk:
         pixels: A visitor's picture instead, C x H x W bytes; empty: held-out ones.
     """
 
+    together: ClassVar[int] = 1
     run: str
     step: int | None
     way: int
@@ -56,6 +58,10 @@ class TranslateAsk:
         way, first = read_int(message, "way", 0, 1), read_int(message, "first", 0, 99, default=0)
         return cls(*read_place(message), way, n, first, pixels)
 
+    def check(self, model: Any, run: Run) -> None:
+        """See `Ask`."""
+        need(model, PictureCycle, "a translator of pictures")
+
     @staticmethod
     def answer(model: Any, run: Run, asks: Sequence[TranslateAsk]) -> dict[TranslateAsk, Arrays]:
         """Bytes (N, C, H, W): x, made, back, and for held-out pictures truth."""
@@ -63,8 +69,6 @@ class TranslateAsk:
 
 
 def _translate(model: Any, ask: TranslateAsk) -> Arrays:
-    if not hasattr(model, "held_out"):
-        raise SettingError("Expected a run that translates pictures.")
     found = {}
     if ask.pixels:
         x = _own(model, ask.pixels)

@@ -8,13 +8,13 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from app.live.asks.base import Arrays, read_int, read_place
+from app.live.asks.base import Arrays, need, read_int, read_place
 from app.live.asks.latents import MAX_PIXELS
 from engines.datasets import DATASETS, Examples
 from engines.errors import SettingError
@@ -101,6 +101,7 @@ class PathAsk:
         mask: A bit for each place of the picture, row by row: 1 is to be drawn anew; empty: all.
     """
 
+    together: ClassVar[int] = 1
     run: str
     step: int | None
     condition: Condition
@@ -135,6 +136,11 @@ class PathAsk:
             read_bytes(message, "mask"),
         )
 
+    def check(self, model: Any, run: Run) -> None:
+        """See `Ask`."""
+        need(model, ImageDenoiser, "a denoiser of pictures")
+        check_work(model, self)
+
     @staticmethod
     def answer(model: Any, run: Run, asks: Sequence[PathAsk]) -> dict[PathAsk, Arrays]:
         """One set of chains after the other."""
@@ -152,6 +158,7 @@ class BeliefAsk:
         label, guidance: What the net is told.
     """
 
+    together: ClassVar[int] = 1
     run: str
     step: int | None
     condition: Condition
@@ -165,6 +172,10 @@ class BeliefAsk:
         """See `read_ask`."""
         sigma, seed = read_number(message, "sigma", 0, MAX_SIGMA), read_int(message, "seed", 0, 10**6)
         return cls(*read_place(message), Condition.from_message(message), read_bytes(message, "picture"), sigma, seed)
+
+    def check(self, model: Any, run: Run) -> None:
+        """See `Ask`."""
+        need(model, ImageDenoiser, "a denoiser of pictures")
 
     @staticmethod
     def answer(model: Any, run: Run, asks: Sequence[BeliefAsk]) -> dict[BeliefAsk, Arrays]:
@@ -187,7 +198,6 @@ def follow(model: ImageDenoiser, run: Run, ask: PathAsk) -> Arrays:
     Raises:
         SettingError: If it would take too long, or a picture is missing.
     """
-    check_work(model, ask)
     denoise = ask.condition.denoiser(model, run, ask.n, ask.first)
     sigma = ask.sigma or model.sigmas.sigma_max
     if sigma <= model.sigmas.sigma_min:

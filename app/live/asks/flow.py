@@ -7,14 +7,14 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from app.live.asks.base import Arrays, read_place, read_rows
+from app.live.asks.base import MANY, Arrays, need, read_place, read_rows
 from app.live.asks.plane import read_temperature
 from engines.datasets import DATASETS, Density
 from engines.errors import SettingError
@@ -45,6 +45,7 @@ class FlowLayersAsk:
         run, step: Whose weights.
     """
 
+    together: ClassVar[int] = 1
     run: str
     step: int | None
     member: int = 0
@@ -54,10 +55,15 @@ class FlowLayersAsk:
         """See `read_ask`."""
         return cls(*read_place(message))
 
+    def check(self, model: Any, run: Run) -> None:
+        """See `Ask`."""
+        need(model, Flow, "a flow of the plane")
+        target_of(run)
+
     @staticmethod
     def answer(model: Any, run: Run, asks: Sequence[FlowLayersAsk]) -> dict[FlowLayersAsk, Arrays]:
         """One film for all."""
-        return dict.fromkeys(asks, film_of(_flow(model), target_of(run)))
+        return dict.fromkeys(asks, film_of(model, target_of(run)))
 
 
 @dataclass(frozen=True)
@@ -69,6 +75,7 @@ class FlowParticlesAsk:
         temperature: Scale of the base's noise, in hundredths.
     """
 
+    together: ClassVar[int] = MANY
     run: str
     step: int | None
     temperature: float
@@ -79,10 +86,15 @@ class FlowParticlesAsk:
         """See `read_ask`."""
         return cls(*read_place(message), read_temperature(message))
 
+    def check(self, model: Any, run: Run) -> None:
+        """See `Ask`."""
+        need(model, Flow, "a flow of the plane")
+        target_of(run)
+
     @staticmethod
     def answer(model: Any, run: Run, asks: Sequence[FlowParticlesAsk]) -> dict[FlowParticlesAsk, Arrays]:
         """All temperatures in one pass."""
-        found = particles_of(_flow(model), target_of(run), [ask.temperature for ask in asks])
+        found = particles_of(model, target_of(run), [ask.temperature for ask in asks])
         return dict(zip(asks, found, strict=True))
 
 
@@ -95,6 +107,7 @@ class FlowLedgerAsk:
         x: The point, in data units.
     """
 
+    together: ClassVar[int] = MANY
     run: str
     step: int | None
     x: tuple[float, float]
@@ -108,11 +121,16 @@ class FlowLedgerAsk:
             raise SettingError("Expected a point of two numbers.")
         return cls(*read_place(message), (rows[0][0], rows[0][1]))
 
+    def check(self, model: Any, run: Run) -> None:
+        """See `Ask`."""
+        need(model, Flow, "a flow of the plane")
+        target_of(run)
+
     @staticmethod
     def answer(model: Any, run: Run, asks: Sequence[FlowLedgerAsk]) -> dict[FlowLedgerAsk, Arrays]:
         """All points in one pass."""
         x = torch.tensor([ask.x for ask in asks], dtype=torch.float64)
-        found = ledger_of(_in_double(_flow(model)), x)
+        found = ledger_of(_in_double(model), x)
         found["truth"] = to_numpy(target_of(run).log_prob(x))
         return {ask: {name: array[i] for name, array in found.items()} for i, ask in enumerate(asks)}
 
@@ -190,12 +208,6 @@ def _density(key: str, settings: Settings) -> Density:
     if density is None:
         raise SettingError(f"{DATASETS[key].title} has no density in the plane.")
     return density
-
-
-def _flow(model: Any) -> Flow:
-    if not isinstance(model, Flow):
-        raise SettingError("Only a flow of the plane can be asked for its layers.")
-    return model
 
 
 _doubles: WeakKeyDictionary[Flow, Flow] = WeakKeyDictionary()

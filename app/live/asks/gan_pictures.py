@@ -7,13 +7,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from app.live.asks.base import Arrays, read_int, read_place, read_rows
+from app.live.asks.base import MANY, Arrays, need, read_int, read_place, read_rows
 from engines.datasets import DATASETS, Examples
 from engines.errors import SettingError
 from engines.gan.picture_game import SHOWN_SEED, PictureGame, to_bytes
@@ -49,6 +49,7 @@ class GameDecodeAsk:
         seed: Of the noise.
     """
 
+    together: ClassVar[int] = MANY
     run: str
     step: int | None
     z: tuple[tuple[float, ...], ...]
@@ -76,12 +77,15 @@ class GameDecodeAsk:
             read_int(message, "seed", 0, 9999, default=0),
         )
 
+    def check(self, model: Any, run: Run) -> None:
+        """See `Ask`."""
+        need(model, PictureGame, "a GAN of pictures")
+        if len(self.z[0]) != model.n_latents or len(self.other) not in (0, model.n_latents):
+            raise SettingError(f"Expected rows of {model.n_latents} latents, got {len(self.z[0])}.")
+
     @staticmethod
     def answer(model: Any, run: Run, asks: Sequence[GameDecodeAsk]) -> dict[GameDecodeAsk, Arrays]:
         """Pictures (N, C, H, W) uint8, logits (N,), for digits chances (N, 10); all rows in one pass where they may."""
-        for ask in asks:
-            if len(ask.z[0]) != model.n_latents or len(ask.other) not in (0, model.n_latents):
-                raise SettingError(f"Expected rows of {model.n_latents} latents, got {len(ask.z[0])}.")
         if not isinstance(model, StyleGan):
             sizes = [len(ask.z) for ask in asks]
             parts = model.decode(torch.tensor([row for ask in asks for row in ask.z])).split(sizes)
@@ -98,6 +102,7 @@ class NearestAsk:
         decode: The question whose first picture is meant.
     """
 
+    together: ClassVar[int] = 1
     run: str
     step: int | None
     decode: GameDecodeAsk
@@ -107,6 +112,10 @@ class NearestAsk:
     def from_message(cls, message: Mapping[str, Any]) -> Self:
         """See `read_ask`."""
         return cls(*read_place(message), GameDecodeAsk.from_message(message))
+
+    def check(self, model: Any, run: Run) -> None:
+        """See `Ask`."""
+        self.decode.check(model, run)
 
     @staticmethod
     def answer(model: Any, run: Run, asks: Sequence[NearestAsk]) -> dict[NearestAsk, Arrays]:
@@ -133,6 +142,7 @@ class LatentsAsk:
         run, step: Whose weights.
     """
 
+    together: ClassVar[int] = 1
     run: str
     step: int | None
     member: int = 0
@@ -141,6 +151,10 @@ class LatentsAsk:
     def from_message(cls, message: Mapping[str, Any]) -> Self:
         """See `read_ask`."""
         return cls(*read_place(message))
+
+    def check(self, model: Any, run: Run) -> None:
+        """See `Ask`."""
+        need(model, PictureGame, "a GAN of pictures")
 
     @staticmethod
     def answer(model: Any, run: Run, asks: Sequence[LatentsAsk]) -> dict[LatentsAsk, Arrays]:

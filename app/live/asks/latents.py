@@ -7,13 +7,13 @@ import binascii
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from app.live.asks.base import Arrays, read_int, read_member, read_place, read_rows
+from app.live.asks.base import MANY, Arrays, need, read_int, read_member, read_place, read_rows
 from engines.datasets import DATASETS, Examples
 from engines.errors import SettingError
 from engines.metrics.disentanglement import factor_entropies, followed_factors, mutual_information
@@ -21,6 +21,7 @@ from engines.metrics.latents import log_aggregate
 from engines.tensors import to_numpy
 from engines.training.run import Run
 from engines.training.snapshot import as_picture
+from engines.vae.vae import Vae
 
 MAX_LATENTS = 64
 MAX_ROWS = 300
@@ -44,6 +45,7 @@ class DecodeAsk:
         label: Class for a conditional model; -1: none.
     """
 
+    together: ClassVar[int] = MANY
     run: str
     step: int | None
     member: int
@@ -57,12 +59,15 @@ class DecodeAsk:
         label = read_int(message, "label", -1, 1000, default=-1)
         return cls(*read_place(message), read_member(message), rows, label)
 
+    def check(self, model: Any, run: Run) -> None:
+        """See `Ask`."""
+        _need_vae(model)
+        if len(self.z[0]) != model.n_latents:
+            raise SettingError(f"Expected rows of {model.n_latents} latents, got {len(self.z[0])}.")
+
     @staticmethod
     def answer(model: Any, run: Run, asks: Sequence[DecodeAsk]) -> dict[DecodeAsk, Arrays]:
         """All rows in one pass."""
-        for ask in asks:
-            if len(ask.z[0]) != model.n_latents:
-                raise SettingError(f"Expected rows of {model.n_latents} latents, got {len(ask.z[0])}.")
         z = torch.tensor([row for ask in asks for row in ask.z])
         labels = _labels(model, [ask.label for ask in asks for _ in ask.z])
         pictures = _bytes(model, model.decode(z, labels=labels)).split([len(ask.z) for ask in asks])
@@ -73,6 +78,7 @@ class DecodeAsk:
 class EncodeAsk:
     """Where a visitor's picture lies in the latent space; `pixels`: bytes of C x H x W brightnesses, 0 ... 255."""
 
+    together: ClassVar[int] = MANY
     run: str
     step: int | None
     member: int
@@ -92,13 +98,14 @@ class EncodeAsk:
         label = read_int(message, "label", -1, 1000, default=-1)
         return cls(*read_place(message), read_member(message), pixels, label)
 
+    def check(self, model: Any, run: Run) -> None:
+        """See `Ask`."""
+        _need_vae(model)
+        check_size(model, self.pixels)
+
     @staticmethod
     def answer(model: Any, run: Run, asks: Sequence[EncodeAsk]) -> dict[EncodeAsk, Arrays]:
         """Posterior and reconstruction of each picture."""
-        size = math.prod(model.event_shape)
-        for ask in asks:
-            if len(ask.pixels) != size:
-                raise SettingError(f"Expected a picture of {size} values, got one of {len(ask.pixels)}.")
         bright = torch.tensor(np.stack([np.frombuffer(ask.pixels, np.uint8) for ask in asks]).astype(np.float32))
         x = (bright / 255 * (model.likelihood.levels - 1)).round().view(-1, *model.event_shape)
         found = _read_examples(model, x, _labels(model, [ask.label for ask in asks]))
@@ -109,6 +116,7 @@ class EncodeAsk:
 class PortraitAsk:
     """The latent space as held-out examples fill it."""
 
+    together: ClassVar[int] = 1
     run: str
     step: int | None
     member: int
@@ -117,6 +125,10 @@ class PortraitAsk:
     def from_message(cls, message: Mapping[str, Any]) -> Self:
         """See `read_ask`."""
         return cls(*read_place(message), read_member(message))
+
+    def check(self, model: Any, run: Run) -> None:
+        """See `Ask`."""
+        _need_vae(model)
 
     @staticmethod
     def answer(model: Any, run: Run, asks: Sequence[PortraitAsk]) -> dict[PortraitAsk, Arrays]:
@@ -133,6 +145,7 @@ class AggregateAsk:
         reach: The plane is shown from -reach to reach.
     """
 
+    together: ClassVar[int] = 1
     run: str
     step: int | None
     member: int
@@ -148,6 +161,12 @@ class AggregateAsk:
             raise SettingError("Expected two directions.")
         return cls(*read_place(message), read_member(message), *axes, read_int(message, "reach", 1, 12, default=3))
 
+    def check(self, model: Any, run: Run) -> None:
+        """See `Ask`."""
+        _need_vae(model)
+        if len(self.first) != model.n_latents:
+            raise SettingError(f"Expected directions of {model.n_latents} latents, got {len(self.first)}.")
+
     @staticmethod
     def answer(model: Any, run: Run, asks: Sequence[AggregateAsk]) -> dict[AggregateAsk, Arrays]:
         """One map after the other."""
@@ -157,6 +176,17 @@ class AggregateAsk:
         )
         posterior = model.encode(examples.train[:N_AGGREGATE].float(), labels=labels)
         return {ask: aggregate_map(posterior.mean, posterior.std, ask) for ask in asks}
+
+
+def check_size(model: Any, pixels: bytes) -> None:
+    """Raise SettingError unless a picture has as many values as those of a model."""
+    size = math.prod(model.event_shape)
+    if len(pixels) != size:
+        raise SettingError(f"Expected a picture of {size} values, got one of {len(pixels)}.")
+
+
+def _need_vae(model: Any) -> None:
+    need(model, Vae, "a VAE of pictures")
 
 
 def portrait(model: Any, examples: Examples) -> Arrays:

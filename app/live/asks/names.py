@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from app.live.asks.base import Arrays, read_int, read_member, read_place, read_rows
+from app.live.asks.base import MANY, Arrays, need, read_int, read_member, read_place, read_rows
 from engines.datasets import DATASETS
 from engines.datasets.names import encode_name, fold_name
 from engines.errors import SettingError
@@ -42,6 +42,7 @@ class SpellAsk:
         z: Rows of latents.
     """
 
+    together: ClassVar[int] = MANY
     run: str
     step: int | None
     member: int
@@ -53,13 +54,15 @@ class SpellAsk:
         rows = read_rows(message.get("z"), most_rows=MAX_ROWS, most_columns=MAX_LATENTS, limit=FARTHEST)
         return cls(*read_place(message), read_member(message), rows)
 
+    def check(self, model: Any, run: Run) -> None:
+        """See `Ask`."""
+        need(model, NameVae, "a VAE of names")
+        _check_latents(model, self.z[0])
+
     @staticmethod
     def answer(model: Any, run: Run, asks: Sequence[SpellAsk]) -> dict[SpellAsk, Arrays]:
         """All rows in one pass."""
-        writer = _name_model(model)
-        for ask in asks:
-            _check_latents(writer, ask.z[0])
-        spelt = spell(writer, torch.tensor([row for ask in asks for row in ask.z]))
+        spelt = spell(model, torch.tensor([row for ask in asks for row in ask.z]))
         ends = np.cumsum([len(ask.z) for ask in asks])
         parts = zip(asks, [0, *ends], ends, strict=False)
         return {ask: {name: array[low:high] for name, array in spelt.items()} for ask, low, high in parts}
@@ -69,6 +72,7 @@ class SpellAsk:
 class NameCodeAsk:
     """Where names lie in the latent space, and what is left of them after they went through it."""
 
+    together: ClassVar[int] = 1
     run: str
     step: int | None
     member: int
@@ -85,10 +89,14 @@ class NameCodeAsk:
             encode_name(text)
         return cls(*read_place(message), read_member(message), tuple(fold_name(text) for text in texts or ()))
 
+    def check(self, model: Any, run: Run) -> None:
+        """See `Ask`."""
+        need(model, NameVae, "a VAE of names")
+
     @staticmethod
     def answer(model: Any, run: Run, asks: Sequence[NameCodeAsk]) -> dict[NameCodeAsk, Arrays]:
         """One question after the other."""
-        return {ask: code_of(_name_model(model), ask.names) for ask in asks}
+        return {ask: code_of(model, ask.names) for ask in asks}
 
 
 @dataclass(frozen=True)
@@ -103,6 +111,7 @@ class NameDrawAsk:
         seed: Of the noise.
     """
 
+    together: ClassVar[int] = 1
     run: str
     step: int | None
     member: int
@@ -122,10 +131,16 @@ class NameDrawAsk:
         n, seed = read_int(message, "n", 1, MAX_DRAWS), read_int(message, "seed", 0, 9999, default=0)
         return cls(*read_place(message), read_member(message), z, round(float(temperature), 2), n, seed)
 
+    def check(self, model: Any, run: Run) -> None:
+        """See `Ask`."""
+        need(model, NameVae, "a VAE of names")
+        if self.z:
+            _check_latents(model, self.z)
+
     @staticmethod
     def answer(model: Any, run: Run, asks: Sequence[NameDrawAsk]) -> dict[NameDrawAsk, Arrays]:
         """One question after the other: each has noise of its own."""
-        return {ask: {"tokens": draw(_name_model(model), ask)} for ask in asks}
+        return {ask: {"tokens": draw(model, ask)} for ask in asks}
 
 
 @dataclass(frozen=True)
@@ -135,6 +150,7 @@ class NameMapAsk:
     In parts, for reading all of them at once would hold up other visitors.
     """
 
+    together: ClassVar[int] = 1
     run: str
     step: int | None
     member: int
@@ -145,10 +161,14 @@ class NameMapAsk:
         """See `read_ask`."""
         return cls(*read_place(message), read_member(message), read_int(message, "part", 0, 100))
 
+    def check(self, model: Any, run: Run) -> None:
+        """See `Ask`."""
+        need(model, NameVae, "a VAE of names")
+
     @staticmethod
     def answer(model: Any, run: Run, asks: Sequence[NameMapAsk]) -> dict[NameMapAsk, Arrays]:
         """One part after the other."""
-        return {ask: name_map(_name_model(model), run, ask.part) for ask in asks}
+        return {ask: name_map(model, run, ask.part) for ask in asks}
 
 
 def spell(model: NameVae, z: Tensor) -> Arrays:
@@ -192,11 +212,7 @@ def code_of(model: NameVae, names: Sequence[str]) -> Arrays:
 def draw(model: NameVae, ask: NameDrawAsk) -> np.ndarray:
     """Tokens (n, T), uint8."""
     rng = make_rng(ask.seed)
-    if ask.z:
-        _check_latents(model, ask.z)
-        z = torch.tensor([ask.z]).expand(ask.n, -1)
-    else:
-        z = normal_rows(ask.n, model.n_latents, rng=rng)
+    z = torch.tensor([ask.z]).expand(ask.n, -1) if ask.z else normal_rows(ask.n, model.n_latents, rng=rng)
     return to_numpy(model.decode(z, temperature=ask.temperature, rng=rng).to(torch.uint8))
 
 
@@ -221,12 +237,6 @@ def _principal(means: Tensor) -> np.ndarray:
     """The first two principal directions (2, Z); with one latent the second is nought."""
     directions = torch.linalg.svd(means - means.mean(0), full_matrices=False).Vh[:2]
     return np.vstack([to_numpy(directions), np.zeros((2 - len(directions), means.shape[1]), np.float32)])
-
-
-def _name_model(model: Any) -> NameVae:
-    if not isinstance(model, NameVae):
-        raise SettingError("Expected a run of the VAE of names.")
-    return model
 
 
 def _check_latents(model: NameVae, z: Sequence[float]) -> None:

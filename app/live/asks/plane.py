@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, ClassVar, Protocol, Self, runtime_checkable
 
 import torch
+from torch import Tensor
 
-from app.live.asks.base import Arrays, read_int, read_place
+from app.live.asks.base import MANY, Arrays, need, read_int, read_place
 from engines.datasets import DATASETS
+from engines.datasets.base import Window
 from engines.errors import SettingError
 from engines.probes import build_probe, fixed_noise
 from engines.tensors import to_numpy
@@ -44,6 +46,7 @@ class SamplesAsk:
         n: How many.
     """
 
+    together: ClassVar[int] = MANY
     run: str
     step: int | None
     temperature: float
@@ -55,6 +58,12 @@ class SamplesAsk:
         """See `read_ask`."""
         temperature = read_temperature(message)
         return cls(*read_place(message), temperature, read_int(message, "n", 1, MAX_SAMPLES))
+
+    def check(self, model: Any, run: Run) -> None:
+        """See `Ask`."""
+        need(model, _FromNoise, "a model that makes points of the plane from noise")
+        if tuple(model.event_shape) != (2,):
+            raise SettingError("Expected a model of the plane, and this run is of sounds or pictures.")
 
     @staticmethod
     def answer(model: Any, run: Run, asks: Sequence[SamplesAsk]) -> dict[SamplesAsk, Arrays]:
@@ -71,6 +80,7 @@ class SamplesAsk:
 class DensityAsk:
     """The log density on n x n cells of the target's window."""
 
+    together: ClassVar[int] = 1
     run: str
     step: int | None
     n: int
@@ -81,13 +91,30 @@ class DensityAsk:
         """See `read_ask`."""
         return cls(*read_place(message), read_int(message, "n", 1, MAX_RESOLUTION))
 
+    def check(self, model: Any, run: Run) -> None:
+        """See `Ask`."""
+        _window_of(run)
+
     @staticmethod
     def answer(model: Any, run: Run, asks: Sequence[DensityAsk]) -> dict[DensityAsk, Arrays]:
         """One grid after the other."""
-        spec = DATASETS[run.experiment.dataset]
-        density = spec.build(spec.settings.from_dict(run.experiment.dataset_settings))
-        if density is None:
-            raise SettingError(f"{spec.title} has no window in the plane.")
-        return {
-            ask: as_picture(model.observe(build_probe(density.window, resolution=ask.n, n_samples=0))) for ask in asks
-        }
+        window = _window_of(run)
+        found = {ask: model.observe(build_probe(window, resolution=ask.n, n_samples=0)) for ask in asks}
+        if not all(found.values()):
+            raise SettingError("This model makes points of the plane, but has nothing to show on a grid of it.")
+        return {ask: as_picture(arrays) for ask, arrays in found.items()}
+
+
+@runtime_checkable
+class _FromNoise(Protocol):
+    event_shape: tuple[int, ...]
+
+    def decode_noise(self, noise: Tensor, temperature: float = 1.0) -> Tensor: ...
+
+
+def _window_of(run: Run) -> Window:
+    spec = DATASETS[run.experiment.dataset]
+    density = spec.build(spec.settings.from_dict(run.experiment.dataset_settings))
+    if density is None:
+        raise SettingError(f"{spec.title} has no window in the plane.")
+    return density.window

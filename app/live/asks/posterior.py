@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor
 
-from app.live.asks.base import Arrays, read_place, read_rows
+from app.live.asks.base import MANY, Arrays, need, read_place, read_rows
 from engines.errors import SettingError
 from engines.tensors import make_rng, to_numpy
 from engines.training.run import Run
@@ -26,7 +26,7 @@ FINER = {1: 1, 2: 2}  # points along each side of a cell, whose mean the map sho
 AROUND = 4.0  # standard deviations of q that the map around it reaches
 AROUND_SIDE = {1: 161, 2: 48}
 N_DRAWS = 2000  # of q, for the importance-weighted bounds
-FEW, MANY = 10, 100
+FEWER, MORE = 10, 100
 OUTLINE = 49  # points of the outline of q
 _NOISE_SEED = 31
 
@@ -40,6 +40,7 @@ class PosteriorAsk:
         x: The point, in data units, to three decimals.
     """
 
+    together: ClassVar[int] = MANY
     run: str
     step: int | None
     x: tuple[float, float]
@@ -53,11 +54,13 @@ class PosteriorAsk:
             raise SettingError("Expected a point of two numbers.")
         return cls(*read_place(message), (round(rows[0][0], 3), round(rows[0][1], 3)))
 
+    def check(self, model: Any, run: Run) -> None:
+        """See `Ask`."""
+        need(model, PlaneVae, "a VAE of the plane")
+
     @staticmethod
     def answer(model: Any, run: Run, asks: Sequence[PosteriorAsk]) -> dict[PosteriorAsk, Arrays]:
         """All points in one pass."""
-        if not isinstance(model, PlaneVae):
-            raise SettingError("Only a VAE of the plane can be asked for the posterior of a point.")
         found = look_at(model, torch.tensor([ask.x for ask in asks]))
         return {ask: {name: array[i] for name, array in found.items()} for i, ask in enumerate(asks)}
 
@@ -88,7 +91,7 @@ def look_at(model: PlaneVae, x: Tensor) -> Arrays:
     precision; around, likewise: the same density around q, in standard deviations of q, -AROUND ... AROUND; mean,
     std (B, Z) of q; reconstruction (B, 2): f of the mean; outline (B, OUTLINE, 2): f of the ellipse
     at one standard deviation of q; nats (B, 9): log p(x), its error, the bound, rate, distortion, and the
-    bounds of FEW and of MANY samples with the standard error of each.
+    bounds of FEWER and of MORE samples with the standard error of each.
     """
     if model not in _covered:
         _covered[model] = _cover(model)
@@ -138,11 +141,11 @@ def _map_around(model: PlaneVae, x: Tensor, q: Posterior, log_prob: Tensor) -> T
 
 
 def _importance_bounds(model: PlaneVae, x: Tensor) -> list[Tensor]:
-    """The bounds of FEW and of MANY samples, each as a mean over groups of the same draws and its standard error."""
+    """The bounds of FEWER and of MORE samples, each as a mean over groups of the same draws and its standard error."""
     noise = torch.randn(N_DRAWS, 1, model.n_latents, generator=make_rng(_NOISE_SEED))
     weights = model.log_weights(x, noise)  # (N_DRAWS, B)
     found = []
-    for n in (FEW, MANY):
+    for n in (FEWER, MORE):
         groups = weights.view(-1, n, len(x)).logsumexp(1) - math.log(n)
         found += [groups.mean(0), groups.std(0) / math.sqrt(len(groups))]
     return found

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from torch import Tensor
@@ -33,6 +33,7 @@ class QuizAsk:
         seed: Of the questions.
     """
 
+    together: ClassVar[int] = 1
     run: str
     step: int | None
     seed: int
@@ -43,11 +44,14 @@ class QuizAsk:
         """See `read_ask`."""
         return cls(*read_place(message), read_int(message, "seed", 0, MOST_SEEDS - 1))
 
+    def check(self, model: Any, run: Run) -> None:
+        """See `Ask`."""
+        if run.experiment.model not in JUDGED:
+            raise SettingError(f"Only generators of {', '.join(JUDGED)} can be judged here.")
+
     @staticmethod
     def answer(model: Any, run: Run, asks: Sequence[QuizAsk]) -> dict[QuizAsk, Arrays]:
         """One quiz after the other."""
-        if run.experiment.model not in JUDGED:
-            raise SettingError(f"Only generators of {', '.join(JUDGED)} can be judged here.")
         spec = DATASETS[run.experiment.dataset]
         data = spec.data(spec.settings.from_dict(run.experiment.dataset_settings))
         return {ask: _answer(model, data, ask.seed) for ask in asks}

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Self, cast
+from typing import Any, ClassVar, Self, cast
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from app.live.asks.base import Arrays, read_int, read_place, read_rows
+from app.live.asks.base import MANY, Arrays, need, read_int, read_place, read_rows
 from engines.datasets import DATASETS
 from engines.datasets.base import Window
 from engines.datasets.gaussian_mixture import GaussianMixture
@@ -77,6 +77,7 @@ def dial_of(experiment: Experiment) -> Range:
 class FieldAsk:
     """The scaled score sigma s of the network, on cells over every level's box."""
 
+    together: ClassVar[int] = 1
     run: str
     step: int | None
     member: int = 0
@@ -86,10 +87,14 @@ class FieldAsk:
         """See `read_ask`."""
         return cls(*read_place(message))
 
+    def check(self, model: Any, run: Run) -> None:
+        """See `Ask`."""
+        need(model, ScoreField, "a score network of the plane")
+
     @staticmethod
     def answer(model: Any, run: Run, asks: Sequence[FieldAsk]) -> dict[FieldAsk, Arrays]:
         """One field for all: field (L, SIDE, SIDE, 2), sigmas (L,), boxes (L, 4)."""
-        found = look_at_field(_network(model), target_of(run.experiment).window)
+        found = look_at_field(model, target_of(run.experiment).window)
         return dict.fromkeys(asks, found)
 
 
@@ -134,6 +139,7 @@ class WalkAsk:
         seed: Of start and noise.
     """
 
+    together: ClassVar[int] = 1
     run: str
     step: int | None
     settings: WalkSettings
@@ -150,10 +156,14 @@ class WalkAsk:
         settings = WalkSettings.from_dict(values)
         return cls(*read_place(message), settings, _point(message), read_int(message, "seed", 0, 9999, default=0))
 
+    def check(self, model: Any, run: Run) -> None:
+        """See `Ask`."""
+        need(model, ScoreField, "a score network of the plane")
+
     @staticmethod
     def answer(model: Any, run: Run, asks: Sequence[WalkAsk]) -> dict[WalkAsk, Arrays]:
         """Where each ends: points (N, 2), shares of the modes (M,), energy [distance, band's middle, band's high]."""
-        return {ask: take_walk(_network(model), run.experiment, ask) for ask in asks}
+        return {ask: take_walk(model, run.experiment, ask) for ask in asks}
 
 
 def take_walk(model: ScoreField, experiment: Experiment, ask: WalkAsk) -> Arrays:
@@ -207,6 +217,7 @@ class OdeAsk:
         n_steps: Steps of Heun's method.
     """
 
+    together: ClassVar[int] = MANY
     run: str
     step: int | None
     x: tuple[float, float]
@@ -218,16 +229,19 @@ class OdeAsk:
         """See `read_ask`."""
         return cls(*read_place(message), _point(message), read_int(message, "steps", FEWEST_STEPS, MOST_STEPS))
 
+    def check(self, model: Any, run: Run) -> None:
+        """See `Ask`."""
+        need(model, ScoreField, "a score network of the plane")
+        if model.levels.sigma_max <= model.levels.sigma_min:
+            raise SettingError("With a single noise level there is no way from a point to noise, and so no likelihood.")
+
     @staticmethod
     def answer(model: Any, run: Run, asks: Sequence[OdeAsk]) -> dict[OdeAsk, Arrays]:
         """nats [value, change by half the steps, exact value, error of the base] of each; as many steps in one pass."""
-        network = _network(model)
-        if network.levels.sigma_max <= network.levels.sigma_min:
-            raise SettingError("With a single noise level there is no way from a point to noise, and so no likelihood.")
         found: dict[OdeAsk, Arrays] = {}
         for n_steps in sorted({ask.n_steps for ask in asks}):
             group = [ask for ask in asks if ask.n_steps == n_steps]
-            found |= dict(zip(group, _log_probs(network, run.experiment, group, n_steps), strict=True))
+            found |= dict(zip(group, _log_probs(model, run.experiment, group, n_steps), strict=True))
         return found
 
 
@@ -245,9 +259,3 @@ def _point(message: Mapping[str, Any]) -> tuple[float, float]:
     if len(rows[0]) != 2:
         raise SettingError("Expected a point of two numbers.")
     return round(rows[0][0], 3), round(rows[0][1], 3)
-
-
-def _network(model: Any) -> ScoreField:
-    if not isinstance(model, ScoreField):
-        raise SettingError("Only a score network of the plane can be asked for its field.")
-    return model

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import torch
 
-from app.live.asks.base import Arrays, read_int, read_place
-from engines.errors import SettingError
+from app.live.asks.base import MANY, Arrays, need, read_int, read_place
+from engines.flows.tone_distillation import ToneDistillation
 from engines.noise import normal_rows
 from engines.tensors import make_rng, to_numpy
 from engines.training.run import Run
@@ -30,6 +30,7 @@ class WavesAsk:
         n: How many.
     """
 
+    together: ClassVar[int] = MANY
     run: str
     step: int | None
     seed: int
@@ -42,11 +43,13 @@ class WavesAsk:
         seed, n = read_int(message, "seed", 0, MOST_SEED), read_int(message, "n", 1, MOST_WAVES)
         return cls(*read_place(message), seed, n)
 
+    def check(self, model: Any, run: Run) -> None:
+        """See `Ask`."""
+        need(model, ToneDistillation, "a teacher and a student of sound")
+
     @staticmethod
     def answer(model: Any, run: Run, asks: Sequence[WavesAsk]) -> dict[WavesAsk, Arrays]:
         """student, teacher: (n, T); all questions in one pass."""
-        if not hasattr(model, "decode_both"):
-            raise SettingError("Expected a run of a teacher and a student of sound.")
         noise = torch.cat([normal_rows(ask.n, *model.event_shape, rng=make_rng(ask.seed)) for ask in asks])
         with torch.inference_mode():
             both = [part.split([ask.n for ask in asks]) for part in model.decode_both(noise)]

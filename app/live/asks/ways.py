@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
@@ -132,6 +132,7 @@ class WaysAsk:
         seed: Of the noise; 0 is the noise of every live picture.
     """
 
+    together: ClassVar[int] = 1
     run: str
     step: int | None
     way: str
@@ -150,6 +151,12 @@ class WaysAsk:
         n = read_int(message, "n", 2, N_POINTS, default=N_POINTS)
         return cls(*read_place(message), way, n_calls, n, read_int(message, "seed", 0, MOST_SEED, default=0))
 
+    def check(self, model: Any, run: Run) -> None:
+        """See `Ask`."""
+        way = WAYS[self.way]
+        if run.experiment.model != way.model:
+            raise SettingError(f"{way.title} calls the network of {way.model}, but this run is {run.experiment.model}.")
+
     @staticmethod
     def answer(model: Any, run: Run, asks: Sequence[WaysAsk]) -> dict[WaysAsk, Arrays]:
         """See `take_way`; one after the other."""
@@ -163,8 +170,6 @@ def take_way(model: Any, experiment: Experiment, ask: WaysAsk) -> Arrays:
     data; noised points x at level sigma are shown where a flow would have them, at x / (1 + sigma / scale).
     """
     way, density = WAYS[ask.way], target_of(experiment)
-    if experiment.model != way.model:
-        raise SettingError(f"{way.title} calls the network of {way.model}, but this run is {experiment.model}.")
     n = min(ask.n, MOST_WORK // ask.n_calls // 100 * 100)
     noise, rng = noise_of(ask.seed)[:n], make_rng(_SEED + 1 + ask.seed)
     mean, scale = frame_of(density)
