@@ -38,7 +38,7 @@ export class CodeRows {
     this.warmth = element("b", { className: "num" });
     this.keep = element("button", { type: "button", className: "quiet", onclick: () => { this.keepsCoarse = !this.keepsCoarse; this.refresh(); } }, "keep this picture's coarse codes");
     this.again = element("button", { type: "button", className: "quiet", onclick: () => { this.seed = (this.seed + 1) % 1000; this.refresh(); this.bench.report(); } }, "draw again");
-    this.label = element("label", { className: "temperature" }, "temperature ", this.slider, this.warmth);
+    this.label = element("label", { className: "temperature", title: "T of p^(1/T) for each code: 0 takes the likeliest, 1 draws from the prior" }, "temperature ", this.slider, this.warmth);
     this.setTemperature(1);
   }
 

@@ -91,7 +91,7 @@ class NameLab extends RunBench {
     this.heat.oninput = () => this.setTemperature(+this.heat.value);
     this.again = element("button", { type: "button", className: "quiet", onclick: () => { this.seed = (this.seed % 9999) + 1; this.askVariants(); if (this.drawn) this.askPrior(); } }, "draw again");
     this.heatTools = element("div", { className: "tools" },
-      element("label", { className: "temperature", title: "0 takes the likeliest letter each time; 1 draws from the model" }, element("span", {}, "temperature"), this.heat, this.heatValue), this.again);
+      element("label", { className: "temperature", title: "T of p^(1/T) for each letter: 0 takes the likeliest each time; 1 draws from the model" }, element("span", {}, "temperature"), this.heat, this.heatValue), this.again);
     this.drawButton = element("button", { type: "button", className: "tag", title: "New codes from the prior, letters at the temperature below", onclick: () => this.togglePrior() }, "draw others");
   }
 

@@ -73,7 +73,7 @@ export class Stage {
     this.sliderValue = element("b", { className: "num" }, "1.00");
     this.slider.oninput = () => this.setTemperature(+this.slider.value);
     this.slider.onchange = () => this.report();
-    this.cards.model.foot.append(element("label", { className: "cap temperature", title: "Scale of the base noise that becomes samples. 1 samples the model itself; less keeps to the middle of the base. The density map is the model's own, at 1." },
+    this.cards.model.foot.append(element("label", { className: "cap temperature", title: "A factor on the standard deviation of the noise that becomes samples, as in Glow. 1 samples the model itself; less keeps to the middle of the noise. The density map is the model's own, at 1." },
       element("span", {}, "temperature"), this.slider, this.sliderValue));
   }
 

@@ -109,7 +109,7 @@ export class Strips {
       const slider = element("input", { type: "range", min: 0, max: 2, step: 0.02, value: this.temperature }), value = element("b", { className: "num" }, this.temperature.toFixed(2));
       slider.setAttribute("aria-label", "Temperature of the prior");
       slider.oninput = () => { this.temperature = +slider.value; value.textContent = this.temperature.toFixed(2); this.askAgain(); };
-      return [element("label", { className: "temperature" }, "temperature ", slider, value), element("button", { type: "button", className: "quiet", onclick: () => { this.seed++; this.askAgain(); } }, "draw again")];
+      return [element("label", { className: "temperature", title: "A factor on the standard deviation of the prior" }, "temperature ", slider, value), element("button", { type: "button", className: "quiet", onclick: () => { this.seed++; this.askAgain(); } }, "draw again")];
     }
     if (this.tab === "yours") return [this.studio.pad.root];
     return [];

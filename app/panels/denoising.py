@@ -31,7 +31,7 @@ def measured() -> dict[str, Any]:
     return json.loads(MEASURED.read_text(encoding="utf-8"))
 
 
-def draw_denoising_formula(run: Run | None) -> None:
+def draw_denoising_formula(run: Run | None, dataset: str) -> None:
     """What a denoiser is, what follows from it, and how good this one's samples are once a run has ended."""
     st.latex(BELIEF)
     st.latex(FLOW)
@@ -48,11 +48,11 @@ def draw_denoising_formula(run: Run | None) -> None:
     )
     st.caption(
         "Mean over eight levels of noise, each weighted so that 1 is no better than a guess; worst at "
-        f"σ = {level:.2g}: {error:.2f}. {quality_words(metrics)}"
+        f"σ = {level:.2g}: {error:.2f}. {quality_words(metrics, dataset)}"
     )
 
 
-def quality_words(metrics: Mapping[str, Any]) -> str:
+def quality_words(metrics: Mapping[str, Any], dataset: str) -> str:
     """How good and how new samples are, in a sentence."""
     if "neighbour_ratio" not in metrics:
         return ""
@@ -60,11 +60,11 @@ def quality_words(metrics: Mapping[str, Any]) -> str:
     ratio = f"The distance of samples to the nearest training picture is {times} that of held-out pictures."
     if "frechet" not in metrics:
         return ratio
-    floor = measured()["digits"]["floor"]["frechet"]
+    floor = measured().get(dataset, {}).get("floor")
+    true = f", the training digits themselves {floor['frechet']:.1f}" if floor else ""
     return (
-        f"1,500 samples have a Fréchet distance of {metrics['frechet']:.1f} to the held-out digits on our own "
-        f"classifier's features, the training digits themselves {floor:.1f}; they reach "
-        f"{100 * metrics['coverage']:.0f} % of them. {ratio}"
+        f"1,500 samples have a squared Fréchet distance of {metrics['frechet']:.1f} to the held-out digits on our own "
+        f"classifier's features{true}; they reach {100 * metrics['coverage']:.0f} % of them. {ratio}"
     )
 
 

@@ -34,7 +34,7 @@ from engines.score.picture_denoiser import ImageDenoiserSettings
 from engines.settings import Settings
 
 KEYS = PageKeys("denoising")
-FIRST, MODEL = "digits", "image_denoiser"
+FIRST, MODEL = "mnist_5k", "image_denoiser"
 
 
 def draw_page() -> None:
@@ -144,7 +144,7 @@ def draw_below(shown: ShownRun, dataset: str) -> None:
     left, right = st.columns([1.15, 1])
     with left:
         st.subheader("In numbers", anchor=False)
-        draw_denoising_formula(shown.run)
+        draw_denoising_formula(shown.run, dataset)
     with right:
         draw_properties(MODEL)
     chosen = draw_experiments("denoising", KEYS.own("lesson"))

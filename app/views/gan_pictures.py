@@ -38,7 +38,7 @@ from engines.models import MODELS
 from engines.settings import Settings
 
 KEYS = PageKeys("gan_pictures")
-FIRST = "digits"
+FIRST = "mnist_5k"
 GAMES = {"picture_gan": "Convolutional", "style_gan": "Style-based"}
 
 
