@@ -9,6 +9,8 @@ from typing import Any
 
 import streamlit as st
 
+from app.panels.facts import fill
+
 PER_ROW = 3
 LESSONS = Path(__file__).resolve().parents[2] / "assets" / "lessons"
 
@@ -17,7 +19,12 @@ LESSONS = Path(__file__).resolve().parents[2] / "assets" / "lessons"
 def experiments(page: str) -> tuple[dict[str, Any], ...]:
     """The experiments of a page."""
     with (LESSONS / f"{page}.toml").open("rb") as file:
-        return tuple(tomllib.load(file)["experiment"])
+        return tuple(map(_filled, tomllib.load(file)["experiment"]))
+
+
+def _filled(entry: dict[str, Any]) -> dict[str, Any]:
+    """The experiment with its measured numbers in place."""
+    return {name: fill(value) if isinstance(value, str) else value for name, value in entry.items()}
 
 
 def draw_experiments(page: str, key: str) -> dict[str, str] | None:
