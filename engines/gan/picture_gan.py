@@ -149,6 +149,7 @@ COLLAPSED = PictureGanSettings(
     body="perceptron", width=32, discriminator_rate=0.05, penalty="none", penalty_weight=0.0, averaging=0.0
 )
 ON_FACES = PictureGanSettings(n_latents=32, penalty_weight=0.8, minibatch_std=True)
+ON_MNIST = PictureGanSettings(n_latents=32, penalty_weight=0.5, minibatch_std=True, averaging=0.998)
 ON_STACKED = PictureGanSettings(
     body="perceptron", width=32, n_latents=32, discriminator_rate=10.0, penalty_weight=0.4, pack=2
 )
@@ -181,7 +182,7 @@ PICTURE_GAN = ModelSpec(
     takes=("image",),
     plan=Plan(steps=4000, batch_size=64, learning_rate=1e-3),
     on={
-        "mnist_5k": Usual(PictureGanSettings(n_latents=32), Plan(steps=2500, batch_size=64, learning_rate=1e-3)),
+        "mnist_5k": Usual(ON_MNIST, Plan(steps=6000, batch_size=32, learning_rate=1e-3)),
         "faces": Usual(ON_FACES, Plan(steps=4000, batch_size=32, learning_rate=1e-3)),
         "stacked_digits": Usual(ON_STACKED, Plan(steps=4000, batch_size=64, learning_rate=1e-4)),
     },
