@@ -49,7 +49,7 @@ def test_every_named_number_is_there(page: str) -> None:
 
 @each_page
 def test_what_is_said_of_nats_seeds_and_shares_is_measured(page: str) -> None:
-    """A number of nats or seeds, or a share, that is neither read from a measurement nor set by the link or by theory."""
+    """None of nats or seeds, and no share, that is neither read from a measurement nor set by the link or by theory."""
     with (LESSONS / f"{page}.toml").open("rb") as file:
         entries = tomllib.load(file)["experiment"]
     loose = [

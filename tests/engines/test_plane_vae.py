@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import statistics
 from functools import cache
 from typing import Any
 
@@ -23,6 +24,8 @@ from engines.vae.latent_quadrature import FINE, QUICK
 from engines.vae.plane_vae import REACH, PlaneVae, PlaneVaeSettings, build_plane_vae
 
 MOONS: Any = DATASETS["moons"].density
+REPEATS = ((1, 1000), (20, 20), (1000, 20))  # importance samples, and how often they are drawn
+
 each_latents = pytest.mark.parametrize("n_latents", [1, 2])
 # Noise as a share of the data's spread: the least that can be set, a usual one, and that of a collapsed model.
 each_noise = pytest.mark.parametrize("noise", [0.03, 0.15, 1.0])
@@ -109,7 +112,7 @@ def test_one_latent_agrees_with_adaptive_quadrature(noise: float, seed: int) -> 
             return math.exp(log - 2 * math.log(s) - scale)
 
         pieces = [integrate.quad(joint, a, a + 1, epsabs=1e-7, limit=60)[0] for a in np.arange(-7.0, 7.0)]
-        assert math.log(sum(pieces)) == pytest.approx(0, abs=5e-4 + 2 * float(off))
+        assert math.log(sum(pieces)) == pytest.approx(0, abs=1e-3 + 2 * float(off))
 
 
 @cache
@@ -203,15 +206,16 @@ def test_the_bound_without_noise_is_the_mean_of_the_noisy_one(n_latents: int) ->
 
 @each_latents
 def test_more_importance_samples_come_closer(n_latents: int) -> None:
+    """The first is the closed form within four standard errors of its 1,000 draws (false alarm 6e-5)."""
     model, x = trained(n_latents), MOONS.sample(100, rng=make_rng(6)).float()
-    value = model.log_prob_estimate(x)[0].mean()
-    bounds = [
-        torch.stack([model.log_prob_bound(x, n, rng=make_rng(i)).mean() for i in range(20)]).mean()
-        for n in (1, 20, 1000)
-    ]
+    value = float(model.log_prob_estimate(x)[0].mean())
+    draws = {n: [float(model.log_prob_bound(x, n, rng=make_rng(i)).mean()) for i in range(k)] for n, k in REPEATS}
+    bounds = [statistics.mean(found) for found in draws.values()]
+    elbo = -float(sum(part.sum() for part in model.rate_and_distortion(x))) / len(x)
+    assert bounds[0] == pytest.approx(elbo, abs=4 * statistics.stdev(draws[1]) / len(draws[1]) ** 0.5)
     assert all(more > less - 0.003 for less, more in itertools.pairwise(bounds))  # what is left of their noise
-    assert bounds[0] < value - 0.02 < bounds[1]
-    assert float(bounds[-1]) == pytest.approx(float(value), abs=0.02)
+    assert elbo < value - 0.01 < bounds[1]
+    assert bounds[-1] == pytest.approx(value, abs=0.02)
 
 
 def test_beta_one_minimises_the_bound_itself() -> None:
@@ -219,8 +223,11 @@ def test_beta_one_minimises_the_bound_itself() -> None:
     for beta in (0.0, 1.0, 4.0):
         model = build(2, beta=beta)
         loss = model.phases()[0].loss(x, make_rng(8))
-        bound = model.log_prob_bound(x, rng=make_rng(8)).mean()
-        rate = model.encode(x).kl().sum(-1).mean()
+        q = model.encode(x)
+        rate, noise = q.kl().sum(-1).mean(), torch.randn(q.mean.shape, generator=make_rng(8))  # as the loss draws it
+        images = model.decode(q.sample(noise))
+        likelihood = torch.distributions.Normal(images, model.noise).log_prob(x).sum(-1)
+        bound = (likelihood - q.kl().sum(-1)).mean()
         assert float(loss["loss"]) == pytest.approx(float(-bound + (beta - 1) * rate), rel=1e-5)
         assert float(loss["distortion"] + loss["rate"]) == pytest.approx(float(-bound), rel=1e-5)
 
@@ -247,11 +254,13 @@ def test_the_gap_is_the_divergence_of_the_posteriors() -> None:
 
 @each_latents
 def test_the_posterior_is_normalised(n_latents: int) -> None:
-    model, side = trained(n_latents), 300
-    log_p = model.posterior_grid(MOONS.sample(8, rng=make_rng(3)).float(), side)
+    """As well as log p(x), by which it is divided, says that it is known."""
+    model, x, side = trained(n_latents), MOONS.sample(8, rng=make_rng(3)).float(), 300
+    log_p, error = model.posterior_grid(x, side), model.log_prob_estimate(x)[1]
     assert log_p.shape == (8, *[side] * n_latents)
     mass = log_p.double().exp().flatten(1).sum(1) * (2 * REACH / side) ** n_latents
-    torch.testing.assert_close(mass, torch.ones_like(mass), rtol=0, atol=2e-3)
+    assert ((mass - 1).abs() <= 1e-3 + 2 * error).all()
+    assert float(error.max()) < 2e-3
 
 
 @each_latents
