@@ -102,7 +102,7 @@ class PlaneCycle(CycleGame):
     def sample(self, n: int, *, rng: torch.Generator, temperature: float = 1.0) -> Tensor:
         """Fresh points of A translated, (n, 2); the temperature has nothing to scale: a translator takes no noise."""
         with torch.no_grad():
-            return self.translate(self._points(0, n, rng))
+            return self.translate(self._densities[0].sample_rows(n, rng=rng).to(self.means))
 
     def discriminate(self, x: Tensor) -> Tensor:
         """Logits of "a real point of B", shape (N,)."""

@@ -20,6 +20,7 @@ from engines.metrics.neighbours import neighbour_ratio
 from engines.model_spec import Phase
 from engines.nets.averaged import Averaged
 from engines.nets.unet import NoiseUnet
+from engines.noise import choice_rows
 from engines.probes import ExampleProbe
 from engines.samplers.catalogue import Range
 from engines.samplers.levels import geometric_levels
@@ -214,7 +215,7 @@ class ImageDenoiser(nn.Module):
         if not self.uses_labels:
             return None
         shares = torch.tensor(self.class_shares, device=rng.device)
-        return torch.multinomial(shares, n, replacement=True, generator=rng)
+        return choice_rows(shares, n, rng=rng)
 
     def to_scale(self, pixels: Tensor) -> Tensor:
         """Pixels 0 ... levels - 1, in the middle of their bins, on the scale -1 ... 1."""

@@ -18,6 +18,7 @@ from app.live.asks.score import band_of, target_of
 from engines.datasets.gaussian_mixture import GaussianMixture
 from engines.errors import SettingError
 from engines.metrics.bands import energy_from_truth
+from engines.noise import normal_rows
 from engines.probes import fixed_noise
 from engines.samplers import SAMPLERS, State
 from engines.tensors import make_rng, to_numpy
@@ -179,7 +180,7 @@ def take_way(model: Any, experiment: Experiment, ask: WaysAsk) -> Arrays:
 
 def noise_of(seed: int) -> Tensor:
     """Standard-normal noise, (N_POINTS, 2): of seed 0 that on which every run in training is looked at."""
-    return torch.randn(N_POINTS, 2, generator=make_rng(_SEED + seed)) if seed else fixed_noise(N_POINTS)
+    return normal_rows(N_POINTS, 2, rng=make_rng(_SEED + seed)) if seed else fixed_noise(N_POINTS)
 
 
 def frame_of(density: GaussianMixture) -> tuple[Tensor, float]:
