@@ -167,7 +167,7 @@ class ImageDenoiser(nn.Module):
         Args:
             n: How many.
             rng: Random source on the model's device.
-            temperature: Scales the variance of all noise, also of that at which it begins.
+            temperature: T of p^(1/T), a factor on the variance of all noise, also of that at which it begins.
 
         Returns:
             Shape (n, C, H, W), whole numbers 0 ... levels - 1.
@@ -197,7 +197,7 @@ class ImageDenoiser(nn.Module):
             guidance: See `denoise`.
             sampler: Key of SAMPLERS.
             n_calls: Most calls of the denoiser.
-            temperature: Scales the variance of all noise.
+            temperature: T of p^(1/T), a factor on the variance of all noise.
         """
         start = noisy_start(n, self.event_shape, self.sigmas.sigma_max * math.sqrt(temperature), rng)
         return watch_path(

@@ -54,7 +54,7 @@ def watch_path(
         sampler: Key of SAMPLERS.
         n_calls: Most calls of the denoiser.
         rng: Random source on the device of x.
-        temperature: Scales the variance of noise drawn on the way.
+        temperature: T of p^(1/T), a factor on the variance of noise drawn on the way.
 
     Raises:
         SettingError: If the sampler is unknown, or needs more calls.
