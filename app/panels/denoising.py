@@ -62,9 +62,8 @@ def quality_words(metrics: Mapping[str, Any]) -> str:
         return ratio
     floor = measured()["digits"]["floor"]["frechet"]
     return (
-        f"1,500 samples have a squared Fréchet distance (FID-like) of {metrics['frechet']:.1f} to the held-out digits on "
-        "our own "
-        f"classifier's features, the training digits themselves {floor:.1f}; they reach "
+        f"1,500 samples have a squared Fréchet distance (FID-like) of {metrics['frechet']:.1f} to the held-out digits "
+        f"on our own classifier's features, the training digits themselves {floor:.1f}; they reach "
         f"{100 * metrics['coverage']:.0f} % of them. {ratio}"
     )
 
