@@ -122,9 +122,9 @@ def card(
         },
         "density": {
             "value": f"no closed form; an ODE gives an estimate: KL(data ‖ model) in nats: {gaps}",
-            "how": f"On {N_LIKELIHOOD:,} held-out points, Heun's method with {LIKELIHOOD_STEPS} steps and the exact trace. "
-            "The error is that of the points, and what steps add to the mean. Not given where half the steps change "
-            "log p by more than 0.05 nats.",
+            "how": f"On {N_LIKELIHOOD:,} held-out points, Heun's method, {LIKELIHOOD_STEPS} steps, the exact trace. "
+            "The error is that of the points, and what steps and the Gaussian at the largest σ add to the mean. Not "
+            "given where half the steps change log p by more than 0.05 nats.",
         },
         "constraints": {
             "value": "none on the network; nothing makes its field the gradient of a density",

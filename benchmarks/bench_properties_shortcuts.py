@@ -63,8 +63,8 @@ def card(found: dict[str, Any]) -> dict[str, dict[str, str]]:
             "value": f"one call is inside the band with {_inside(reflow)} of {len(reflow)} seeds for the reflow, "
             f"{_inside(student)} of {len(student)} for the student (ring of 8)",
             "how": f"Default settings, seeds 0 to {len(SEEDS)}; energy distance of 2,000 samples: reflow "
-            f"{_list(reflow)}, student {_list(student)}; 19 of 20 true samples stay below {reflow[0]['band']:.4f}. It is "
-            "a U-statistic: of good samples it scatters around 0 and may be negative.",
+            f"{_list(reflow)}, student {_list(student)}; 19 of 20 true samples stay below {reflow[0]['band']:.4f}. "
+            "It is a U-statistic: of good samples it scatters around 0 and may be negative.",
         },
         "capacity": {
             "value": f"distance with one call: {_reached(found, 'flow_matching')} (reflow); "
@@ -77,7 +77,8 @@ def card(found: dict[str, Any]) -> dict[str, dict[str, str]]:
             "network); the reflow's and the student's jumps have none",
             "how": f"Ring of 8, {N_LIKELIHOOD:,} points, {FLOW_STEPS} steps of Heun's method for the flow and "
             f"{LIKELIHOOD_STEPS} for the score network, exact trace; each with its error: which is lower is not told. "
-            f"With 5 steps the flow reports {likelihood['flow_matching'][0]:.2f} nats where the truth is {likelihood['exact']:.2f}.",
+            f"With 5 steps the flow reports {likelihood['flow_matching'][0]:.2f} nats where the truth is "
+            f"{likelihood['exact']:.2f}.",
         },
         "constraints": {
             "value": "both copy a teacher: the reflow a flow, the student an ODE; neither gets better than its teacher",
