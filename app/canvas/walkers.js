@@ -111,7 +111,8 @@ export function program(walk, [low, high]) {
 }
 
 /** Calls of the score that a program makes. */
-export const countCalls = (steps) => steps.reduce((sum, { do: what, lower }) => sum + ((what === "heun" || what === "predictor_corrector") && lower > 0 ? 2 : 1), 0);
+// Metropolis asks once before its first step.
+export const countCalls = (steps) => (steps[0]?.do === "metropolis" ? 1 : 0) + steps.reduce((sum, { do: what, lower }) => sum + ((what === "heun" || what === "predictor_corrector") && lower > 0 ? 2 : 1), 0);
 
 /** Carry out one entry of a program at the walk's present settings. */
 export function advance(x, n, world, work, entry, walk, leastWarmth = 0.05) {
