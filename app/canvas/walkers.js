@@ -110,8 +110,7 @@ export function program(walk, [low, high]) {
   return sigmas.slice(0, -1).map((sigma, i) => ({ do: kind, sigma, lower: sigmas[i + 1], level: i + 1, levels }));
 }
 
-/** Calls of the score that a program makes. */
-// Metropolis asks once before its first step.
+/** Calls of the score that a program makes; Metropolis asks once before its first step. */
 export const countCalls = (steps) => (steps[0]?.do === "metropolis" ? 1 : 0) + steps.reduce((sum, { do: what, lower }) => sum + ((what === "heun" || what === "predictor_corrector") && lower > 0 ? 2 : 1), 0);
 
 /** Carry out one entry of a program at the walk's present settings. */
