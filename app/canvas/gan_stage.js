@@ -15,7 +15,7 @@ import { GamePlayer } from "./gan_player.js";
 import { blend, dot, Stage } from "./stage.js";
 
 const SMOOTHING = 80; // ms: how fast what is shown approaches what is true
-const VIEWS = { learned: "What this discriminator says of each point: blue real, orange fake. The line: 50 %.", optimal: "What the best of all discriminators would say: exact density of the data, the generator's estimated from 4,096 samples, both blurred alike.", difference: "Learned minus optimal: blue where this discriminator takes points for more real than it should, orange where for less." };
+const VIEWS = { learned: "What this discriminator says of each point: blue real, orange fake. The line: 50 %.", optimal: "What the best of all discriminators would say: exact density of the data, the generator's estimated from 4,096 samples, both blurred alike; it looks a little better than it would be on other samples.", difference: "Learned minus optimal: blue where this discriminator takes points for more real than it should, orange where for less." };
 const LAYERS = { real: "Points of the data", fakes: "Points that the generator makes of 1,000 fixed noises", arrows: "Which way the discriminator's slope pulls each fake, and how strongly", grid: "A square grid of noise, as the generator bends it into the plane" };
 
 /** Streamlit calls this at each change of data or theme. */

@@ -93,6 +93,7 @@ export class Walk {
     const entry = this.steps[this.at], at = entry.sigma ?? sigma;
     advance(this.x, this.n, this.worldWithNoise(), this.work, { ...entry, sigma: at }, this.settings);
     this.at++;
+    if (entry.do === "metropolis" && this.calls === 0) this.calls = 1; // asked once before its first step
     this.calls += (entry.do === "heun" || entry.do === "predictor_corrector") && entry.lower > 0 ? 2 : 1;
     this.sigma = entry.lower === undefined ? at : entry.lower || this.range[0];
     this.push();

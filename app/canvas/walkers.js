@@ -71,15 +71,10 @@ export function predictorCorrector(x, n, world, work, { sigma, lower, temperatur
   for (let i = 0; i < 2 * n; i++) x[i] += push * work.z[i];
   world.score(x, n, lower, work.s);
   world.noise(work.z, 2 * n);
-  const step = (SNR * (meanNorm(work.z, n) / meanNorm(work.s, n))) ** 2, jolt = Math.sqrt(2 * step * temperature);
+  const step = (SNR * lower) ** 2, jolt = Math.sqrt(2 * step * temperature);
   for (let i = 0; i < 2 * n; i++) x[i] += step * work.s[i] + jolt * work.z[i];
 }
 
-function meanNorm(v, n) {
-  let sum = 0;
-  for (let k = 0; k < n; k++) sum += Math.hypot(v[2 * k], v[2 * k + 1]);
-  return Math.max(1e-12, sum / n);
-}
 
 /** To the expected clean point. */
 export function denoise(x, n, world, work, { sigma }) {
@@ -115,8 +110,8 @@ export function program(walk, [low, high]) {
   return sigmas.slice(0, -1).map((sigma, i) => ({ do: kind, sigma, lower: sigmas[i + 1], level: i + 1, levels }));
 }
 
-/** Calls of the score that a program makes. */
-export const countCalls = (steps) => steps.reduce((sum, { do: what, lower }) => sum + ((what === "heun" || what === "predictor_corrector") && lower > 0 ? 2 : 1), 0);
+/** Calls of the score that a program makes; Metropolis asks once before its first step. */
+export const countCalls = (steps) => (steps[0]?.do === "metropolis" ? 1 : 0) + steps.reduce((sum, { do: what, lower }) => sum + ((what === "heun" || what === "predictor_corrector") && lower > 0 ? 2 : 1), 0);
 
 /** Carry out one entry of a program at the walk's present settings. */
 export function advance(x, n, world, work, entry, walk, leastWarmth = 0.05) {

@@ -63,8 +63,8 @@ def quality_words(metrics: Mapping[str, Any], dataset: str) -> str:
     floor = measured().get(dataset, {}).get("floor")
     true = f", the training digits themselves {floor['frechet']:.1f}" if floor else ""
     return (
-        f"1,500 samples have a squared Fréchet distance of {metrics['frechet']:.1f} to the held-out digits on our own "
-        f"classifier's features{true}; they reach {100 * metrics['coverage']:.0f} % of them. {ratio}"
+        f"1,500 samples have a squared Fréchet distance (FID-like) of {metrics['frechet']:.1f} to the held-out digits "
+        f"on our own classifier's features{true}; they reach {100 * metrics['coverage']:.0f} % of them. {ratio}"
     )
 
 

@@ -122,8 +122,9 @@ def quality_in_words(metrics: Mapping[str, Any], dataset: str) -> str:
     ]
     if "frechet" in metrics:
         said.append(
-            f"1,500 samples: Fréchet distance {metrics['frechet']:.1f} to the held-out digits, KL of the classes "
-            f"{metrics['class_kl']:.3f} nats, {100 * metrics['coverage']:.0f} % of the held-out digits reached."
+            f"1,500 samples: squared Fréchet distance (FID-like) {metrics['frechet']:.1f} to the held-out digits, "
+            f"KL of the classes {metrics['class_kl']:.3f} nats, {100 * metrics['coverage']:.0f} % of them "
+            "reached."
         )
     if "modes" in metrics:
         said.append(

@@ -128,7 +128,9 @@ def draw_below(run: Run) -> None:
     st.latex(FORMULA)
     st.caption(
         "p: the density of the data, exact. q: that of the generator, estimated from "
-        f"{N_ESTIMATED:,} of its points; both blurred alike, so that the limit is at most the true one. "
+        f"{N_ESTIMATED:,} of its points. The line is an estimate of a lower limit: a judge close to the best of all is "
+        "made of one half of the generated points and scored on the other half and on true points, so that it is right "
+        "50 % of the time, within its error, where nothing can be told. "
         "Errors of scores are standard errors of a share."
     )
     chosen = draw_experiments("judge", KEYS.own("lesson"))

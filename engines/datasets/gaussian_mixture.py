@@ -105,23 +105,6 @@ class GaussianMixture:
         offset = (self.scale_tril[component] @ noise[:, :, None])[:, :, 0]
         return (self.means[component] + offset).float()
 
-    def sample_rows(self, n: int, *, rng: torch.Generator) -> Tensor:
-        """Exact draws of which row i depends on the seed and on i alone, for whatever is shown or measured.
-
-        Batches of a training come from `sample`, in one draw, so that stored runs stay what they are.
-
-        Args:
-            n: How many.
-            rng: Random source; one on the CPU gives the same rows on every device.
-
-        Returns:
-            Points, shape (n, 2), float32.
-        """
-        component = choice_rows(self.weights, n, rng=rng)
-        noise = normal_rows(n, 2, rng=rng, like=self.means)
-        offset = (self.scale_tril[component] @ noise[:, :, None])[:, :, 0]
-        return (self.means[component] + offset).float()
-
     def log_prob(self, x: Tensor) -> Tensor:
         """Exact log density in nats.
 

@@ -1,7 +1,8 @@
 """What is happening in a game, in one sentence: a small table of rules over its measures.
 
-It speaks when two looks in a row agree. How often it is silent on games that end well, and loud on games that collapse,
-is measured by `benchmarks/bench_gan_alarm.py`: RATES.
+It speaks when two looks in a row agree. Of 127 games of 900 steps with equal rates that ended with all eight modes it
+was silent on 125 all along; of 31 that collapsed it was loud on all. Cures with a slow discriminator begin in real
+trouble and are told so: packing was silent on 18 of 32, minibatch spread on 28 of 32 (benchmarks/bench_gan_alarm.py).
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from dataclasses import dataclass
 
 from engines.registry import Registry
 
-PATIENCE = 0.3  # share of the training before which nothing is said: every game begins with nothing found
+PATIENCE = 0.4  # share of the training before which nothing is said: every game begins with nothing found
 AGREEING = 2  # looks in a row that must see trouble: a game on its way may lose a mode and find it again
 FEW = 0.75  # share of the modes found below which modes are missing
 SPREADING = 2  # modes gained lately from which on a game is on its way, and its missing modes are no alarm

@@ -102,7 +102,7 @@ class PlaneCycle(CycleGame):
     def sample(self, n: int, *, rng: torch.Generator, temperature: float = 1.0) -> Tensor:
         """Fresh points of A translated, (n, 2); the temperature has nothing to scale: a translator takes no noise."""
         with torch.no_grad():
-            return self.translate(self._points(0, n, rng))
+            return self.translate(self._densities[0].sample(n, rng=rng).to(self.means))
 
     def discriminate(self, x: Tensor) -> Tensor:
         """Logits of "a real point of B", shape (N,)."""
@@ -130,7 +130,7 @@ class PlaneCycle(CycleGame):
         """Both ways: distance from the other domain with the band of true samples, error of the cycle, folds, modes."""
         found: dict[str, Any] = {}
         rng = make_rng(_MEASURED_SEED)
-        points = [density.sample_rows(N_COMPARED, rng=rng).to(self.means) for density in self._densities]
+        points = [density.sample(N_COMPARED, rng=rng).to(self.means) for density in self._densities]
         for which, way in ((0, "to_b"), (1, "to_a")):
             made = self.translate(points[which], backwards=which == 1)
             back = self.translate(made, backwards=which == 0)

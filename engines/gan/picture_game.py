@@ -18,6 +18,7 @@ from engines.gan.picture_measures import Game, measure_game
 from engines.model_spec import Phase
 from engines.nets.averaged import Averaged
 from engines.nets.picture_nets import BatchSpread
+from engines.noise import normal_rows
 from engines.tensors import make_rng, to_numpy
 
 PENALISED = 8  # pictures of a batch on which a penalty is estimated: it costs as much as two steps
@@ -89,7 +90,7 @@ class PictureGame(nn.Module):
             Shape (n, C, H, W), whole numbers 0 ... levels - 1.
         """
         with torch.no_grad():
-            return self.to_pixels(self.decode(self.draw_latents(n, rng) * temperature**0.5))
+            return self.to_pixels(self.decode(self.latent_rows(n, rng) * temperature**0.5))
 
     def discriminate(self, x: Tensor) -> Tensor:
         """The discriminator's logits of "real", shape (B,).
@@ -136,8 +137,12 @@ class PictureGame(nn.Module):
         return any(isinstance(part, BatchSpread) for part in self.discriminator.modules())
 
     def draw_latents(self, n: int, rng: torch.Generator) -> Tensor:
-        """Standard-normal latents, shape (n, Z)."""
+        """Standard-normal latents of a batch in training, and of the pictures that a snapshot shows: shape (n, Z)."""
         return torch.randn(n, self.n_latents, generator=rng, device=rng.device)
+
+    def latent_rows(self, n: int, rng: torch.Generator) -> Tensor:
+        """Standard-normal latents by rows, for samples: shape (n, Z), on the model's device."""
+        return normal_rows(n, self.n_latents, rng=rng, like=next(self.parameters()))
 
     def to_scale(self, pixels: Tensor) -> Tensor:
         """Pixels 0 ... levels - 1, in the middle of their bins, on the scale -1 ... 1."""

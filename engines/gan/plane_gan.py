@@ -21,6 +21,7 @@ from engines.gan.plane_settings import PlaneGanSettings
 from engines.model_spec import Phase
 from engines.nets.adversaries import Discriminator, Generator
 from engines.nets.averaged import Averaged
+from engines.noise import choice_rows, normal_rows, uniform_rows
 from engines.probes import Probe, cell_centres
 from engines.tensors import make_rng, to_numpy
 
@@ -79,9 +80,7 @@ class PlaneGan(nn.Module):
     @torch.no_grad()
     def sample(self, n: int, *, rng: torch.Generator, temperature: float = 1.0) -> Tensor:
         """Points of the first game, (n, 2); the temperature scales the noise."""
-        z = self._draw_noise((n,), rng)
-        z[:, : self.settings.n_latents] *= temperature
-        return self.decode(z)
+        return self.decode(self._noise_rows(n, rng, temperature))
 
     def decode(self, z: Tensor, member: int | None = 0) -> Tensor:
         """Points that the averaged generator makes of noise.
@@ -242,6 +241,18 @@ class PlaneGan(nn.Module):
             return latents
         pieces = torch.randint(self._n_marks, shape, generator=rng, device=rng.device)
         return torch.cat([latents, self._marks(pieces)], dim=-1)
+
+    def _noise_rows(self, n: int, rng: torch.Generator, temperature: float = 1.0) -> Tensor:
+        """The same noise (n, Z) row by row, its latents times a temperature."""
+        n_latents = self.settings.n_latents
+        if self.settings.noise == "uniform":
+            latents = 2 * uniform_rows(n, n_latents, rng=rng, like=self.mean) - 1
+        else:
+            latents = normal_rows(n, n_latents, rng=rng, like=self.mean)
+        if not self._n_marks:
+            return temperature * latents
+        pieces = choice_rows(torch.ones(self._n_marks, device=self.mean.device), n, rng=rng)
+        return torch.cat([temperature * latents, self._marks(pieces)], dim=-1)
 
     def _fixed_noise(self, n: int) -> Tensor:
         """The first n, at most N_ESTIMATED, of always the same noise."""

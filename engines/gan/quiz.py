@@ -57,9 +57,9 @@ def plane_quiz(model: Any, density: GaussianMixture, seed: int, n: int = N_QUEST
     """
     rng = make_rng(seed)
     is_real = uniform_rows(n, rng=rng) < 0.5
-    real, fake = density.sample_rows(n, rng=rng), model.sample(n, rng=rng)
+    real, fake = density.sample(n, rng=rng), model.sample(n, rng=rng)
     x = torch.where(is_real[:, None], real, fake)
-    examples = (density.sample_rows(N_SHOWN, rng=rng), model.sample(N_SHOWN, rng=rng))
+    examples = (density.sample(N_SHOWN, rng=rng), model.sample(N_SHOWN, rng=rng))
     logits = model.discriminate(x) - plane_border(model, *examples)
     return Quiz(x, is_real, logits, best_logits(model, density, x), *examples)
 
@@ -130,6 +130,6 @@ def ceiling(model: Any, density: GaussianMixture) -> tuple[float, float]:
         An estimate from 0.5 to 1, and its standard error: 0.5 within the error for a generator that is its data.
     """
     samples = model.sample(N_ESTIMATED, rng=make_rng(_JUDGE_SEED))
-    truth = density.sample_rows(N_ESTIMATED, rng=make_rng(_JUDGE_SEED + 1))
+    truth = density.sample(N_ESTIMATED, rng=make_rng(_JUDGE_SEED + 1))
     found = told_apart(density, samples, truth, MAP_SIDE)
     return max(0.5, found.accuracy), found.accuracy_error

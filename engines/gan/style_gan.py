@@ -17,6 +17,7 @@ from engines.gan.picture_game import SHOWN_SEED, PictureGame, to_bytes
 from engines.nets.averaged import Averaged
 from engines.nets.picture_nets import to_ladder
 from engines.nets.style_nets import CONVOLUTIONS, StyleDiscriminator, StyleGenerator, doubled, halved
+from engines.noise import normal_rows
 from engines.settings import Settings, setting
 from engines.tensors import make_rng, to_numpy
 
@@ -170,12 +171,18 @@ class StyleGan(PictureGame):
             Shape (n, C, H, W), whole numbers 0 ... levels - 1.
         """
         with torch.no_grad():
-            styles = self.styles(self.draw_latents(n, rng), temperature**0.5)
-            return self.to_pixels(self.paint(styles, self.draw_noises(n, rng)))
+            styles = self.styles(self.latent_rows(n, rng), temperature**0.5)
+            return self.to_pixels(self.paint(styles, self.noise_rows(n, rng)))
 
     def draw_noises(self, n: int, rng: torch.Generator) -> list[Tensor]:
         """Fresh noise for each convolution that is in, (n, 1, h, w)."""
         return self._trained.draw_noises(n, self.grown, rng)
+
+    def noise_rows(self, n: int, rng: torch.Generator) -> list[Tensor]:
+        """The same by rows, for samples, on the model's device."""
+        levels = [level for level in range(math.ceil(self.grown) + 1) for _ in range(CONVOLUTIONS)]
+        sides = (self._trained.sides(level) for level in levels)
+        return [normal_rows(n, 1, *side, rng=rng, like=self.growth.float()) for side in sides]
 
     # ---- training ----
 

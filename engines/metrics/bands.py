@@ -44,7 +44,7 @@ class Band:
 
 def reference_points(density: GaussianMixture, n: int) -> Tensor:
     """The true points that all samples are held against: the first n of always the same, shape (n, 2)."""
-    return density.sample_rows(n, rng=make_rng(_REFERENCE_SEED))
+    return density.sample(n, rng=make_rng(_REFERENCE_SEED))
 
 
 def energy_from_truth(samples: Tensor, density: GaussianMixture) -> float:
@@ -74,7 +74,7 @@ def band_of(density: GaussianMixture, name: str, n: int, score: Callable[[Tensor
 def measure_band(density: GaussianMixture, n: int, score: Callable[[Tensor], float]) -> Band:
     """Score N_TRUE fresh true samples."""
     rng = make_rng(_TRUE_SEED)
-    found = [score(density.sample_rows(n, rng=rng)) for _ in range(N_TRUE)]
+    found = [score(density.sample(n, rng=rng)) for _ in range(N_TRUE)]
     return band_among(found)
 
 

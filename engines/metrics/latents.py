@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from engines.errors import ShapeError
+from engines.noise import choice_rows, normal_rows
 from engines.probes import cell_centres
 from engines.tensors import exact_dtype
 
@@ -118,8 +119,8 @@ def information_terms(means: Tensor, stds: Tensor, *, rng: torch.Generator, n_sa
     Source: Chen et al. 2018, arXiv:1802.04942, equation 2.
     """
     _check(means, means, stds)
-    index = torch.randint(len(means), (n_samples,), generator=rng, device=rng.device).to(means.device)
-    noise = torch.randn(n_samples, means.shape[1], generator=rng, device=rng.device).to(means.device)
+    index = choice_rows(torch.ones(len(means), device=means.device), n_samples, rng=rng)
+    noise = normal_rows(n_samples, means.shape[1], rng=rng, like=means)
     means, stds, noise = (each.detach().to(exact_dtype(means.device)) for each in (means, stds, noise))
     z = means[index] + stds[index] * noise
     posterior = -(noise.square() / 2 + HALF_LOG_2PI + stds[index].log()).sum(1)

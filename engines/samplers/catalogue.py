@@ -70,7 +70,7 @@ class SamplerSpec:
             levels: The levels that the score knows.
             n_calls: Calls of the score, the number of function evaluations (NFE); never more are made, and fewer only
                 where they do not divide.
-            rng: Random source on the device of x, where the sampler draws noise.
+            rng: Random source; one on the CPU gives the same noise on every device, where the sampler draws noise.
             temperature: T of p^(1/T), a factor on the variance of noise drawn on the way.
 
         Raises:

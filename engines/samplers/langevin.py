@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 import torch
 from torch import Tensor
 
+from engines.noise import uniform_rows
 from engines.samplers.state import Score, State, check_finite, check_levels, check_step, gaussian_like
 
 STEP_SHARE = 0.1  # of sigma²: the step of annealed Langevin dynamics that mixes within a level and stays stable
@@ -36,7 +37,7 @@ def langevin(
         x: Where the particles start, shape (N, *event).
         step: a, in squared data units.
         n_steps: How many; each costs one call.
-        rng: Random source on the device of x.
+        rng: Random source; one on the CPU gives the same noise on every device.
         sigma: Noise level at which the score is asked.
         temperature: T, a factor on the variance of the noise; 1 samples the density itself.
 
@@ -88,7 +89,7 @@ def metropolis_langevin(
         backward = -back.square().flatten(1).sum(1) / (4 * step * temperature)
         forward = -0.5 * noise.square().flatten(1).sum(1)
         log_ratio = (new_level - level) / temperature + backward - forward
-        chance = torch.rand(len(x), generator=rng, device=x.device, dtype=x.dtype)
+        chance = uniform_rows(len(x), rng=rng, like=x)
         moves = chance.log() < log_ratio  # a proposal beyond all bounds has a ratio of NaN and is refused
         keep = moves.view(-1, *[1] * (x.ndim - 1))
         x, slope = torch.where(keep, proposal, x), torch.where(keep, new_slope, slope)
@@ -114,7 +115,7 @@ def annealed_langevin(
         x: Where the particles start, shape (N, *event).
         sigmas: The levels, falling.
         n_steps: Steps at each level.
-        rng: Random source on the device of x.
+        rng: Random source; one on the CPU gives the same noise on every device.
         share: The step at a level, as a share of its sigma².
         temperature: T of `langevin`.
         denoises: Whether the last state is moved to its expected clean point: one more call.

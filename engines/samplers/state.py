@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from engines.errors import SettingError
+from engines.noise import normal_rows
 
 # Gradient of the log density at a noise level: (x (B, *event), sigma) -> (B, *event), nats per data unit.
 Score = Callable[[Tensor, float], Tensor]
@@ -29,8 +30,8 @@ class State(NamedTuple):
 
 
 def gaussian_like(x: Tensor, rng: torch.Generator) -> Tensor:
-    """Standard-normal noise in the shape of x."""
-    return torch.randn(x.shape, generator=rng, device=x.device, dtype=x.dtype)
+    """Standard-normal noise in the shape of x by rows, so that no particle hangs on how many there are."""
+    return normal_rows(len(x), *x.shape[1:], rng=rng, like=x)
 
 
 def check_levels(sigmas: Sequence[float]) -> None:

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from engines.datasets.base import Window
 from engines.errors import SettingError
+from engines.noise import normal_rows, uniform_rows
 from engines.samplers.catalogue import SAMPLERS, Range
 from engines.samplers.diffusion import ddim, heun, predictor_corrector
 from engines.samplers.langevin import annealed_langevin, langevin, metropolis_langevin
@@ -122,7 +123,7 @@ def walk(
         x: Where they start, shape (N, 2).
         levels: From where to where the noise falls; a held walk stays at `settings.sigma`, cut to this range.
         settings: The walk.
-        rng: Random source on the device of x.
+        rng: Random source; one on the CPU gives the same noise on every device.
         log_prob: (points, sigma) -> nats; Metropolis cannot do without.
 
     Raises:
@@ -182,11 +183,11 @@ def start_points(
         rng: Random source.
         point: Where one point, or a handful, lies.
     """
-    noise = torch.randn(n, 2, generator=rng)
+    noise = normal_rows(n, 2, rng=rng)
     if settings.start == "noise":
         return mean + (levels.sigma_max**2 + std.square()).sqrt() * noise
     x0, x1, y0, y1 = window
     if settings.start == "window":
-        return torch.tensor([x0, y0]) + torch.tensor([x1 - x0, y1 - y0]) * torch.rand(n, 2, generator=rng)
+        return torch.tensor([x0, y0]) + torch.tensor([x1 - x0, y1 - y0]) * uniform_rows(n, 2, rng=rng)
     spread = HANDFUL * math.sqrt((x1 - x0) * (y1 - y0)) / 2 if settings.start == "handful" else 0.0
     return torch.tensor(point, dtype=noise.dtype) + spread * noise

@@ -15,6 +15,7 @@ from engines.datasets.gaussian_mixture import GaussianMixture
 from engines.model_spec import ModelSpec, Phase, Usual
 from engines.nets.averaged import Averaged
 from engines.nets.noise_mlp import NoiseMlp
+from engines.noise import normal_rows
 from engines.plan import Plan
 from engines.probes import Probe
 from engines.samplers import State, last_state
@@ -154,7 +155,7 @@ class ConsistencyStudent(nn.Module):
         self, n: int, *, rng: torch.Generator, n_calls: int = 1, temperature: float = 1.0
     ) -> Iterator[State]:
         """The states of n samples after each jump, and after the noise that is added in between."""
-        noise = torch.randn(n, 2, generator=rng, device=rng.device, dtype=self.mean.dtype)
+        noise = normal_rows(n, 2, rng=rng, like=self.mean)
         return self.jumps(self.start(math.sqrt(temperature) * noise), n_calls, rng, temperature)
 
     def decode_noise(self, noise: Tensor, temperature: float = 1.0) -> Tensor:
@@ -207,7 +208,8 @@ class ConsistencyStudent(nn.Module):
         """Noised points (B, 2), their levels (B,) and the next levels below (B,)."""
         sigmas = torch.tensor(self.sigmas, device=batch.device)
         at = torch.randint(len(sigmas) - 1, (len(batch),), generator=rng, device=rng.device)
-        return batch + sigmas[at][:, None] * gaussian_like(batch, rng), sigmas[at], sigmas[at + 1]
+        noise = torch.randn(batch.shape, generator=rng, device=batch.device)
+        return batch + sigmas[at][:, None] * noise, sigmas[at], sigmas[at + 1]
 
     def _teacher_step(self, x: Tensor, sigma: Tensor, lower: Tensor) -> Tensor:
         """A Heun step of the teacher's ODE dx/dsigma = -sigma score from levels (B,) to the next ones."""

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from engines.datasets.gaussian_mixture import GaussianMixture
 from engines.model_spec import ModelSpec, Phase
 from engines.nets.noise_mlp import NoiseMlp
+from engines.noise import normal_rows
 from engines.plan import Plan
 from engines.probes import Probe, fixed_noise
 from engines.samplers import Range, State, last_state
@@ -135,7 +136,7 @@ class FlowMatching(nn.Module):
         self, n: int, *, rng: torch.Generator, n_calls: int = SHOWN_STEPS, temperature: float = 1.0
     ) -> Iterator[State]:
         """The states of n samples on their way through the straightened flow."""
-        noise = torch.randn(n, 2, generator=rng, device=rng.device, dtype=self.mean.dtype)
+        noise = normal_rows(n, 2, rng=rng, like=self.mean)
         return self.carry(math.sqrt(temperature) * noise, n_calls, is_straight=True)
 
     def decode_noise(self, noise: Tensor, temperature: float = 1.0) -> Tensor:

@@ -77,7 +77,7 @@ class FieldMeasures:
         rng = make_rng(_SEED)
         errors, losses, least = [], [], []
         for sigma in sigmas:
-            clean = self._density.sample_rows(n, rng=rng)
+            clean = self._density.sample(n, rng=rng)
             noise = normal_rows(n, 2, rng=rng, like=clean)
             x = clean + sigma * noise
             exact, learned = sigma * self.exact_score(x, sigma), sigma * model.score(x, sigma)

@@ -20,6 +20,7 @@ from engines.metrics.neighbours import neighbour_ratio
 from engines.model_spec import Phase
 from engines.nets.averaged import Averaged
 from engines.nets.unet import NoiseUnet
+from engines.noise import choice_rows
 from engines.probes import ExampleProbe
 from engines.samplers.catalogue import Range
 from engines.samplers.levels import geometric_levels
@@ -168,7 +169,7 @@ class ImageDenoiser(nn.Module):
         Args:
             n: How many.
             rng: Random source on the model's device.
-            temperature: Scales the variance of all noise, also of that at which it begins.
+            temperature: T of p^(1/T), a factor on the variance of all noise, also of that at which it begins.
 
         Returns:
             Shape (n, C, H, W), whole numbers 0 ... levels - 1.
@@ -198,7 +199,7 @@ class ImageDenoiser(nn.Module):
             guidance: See `denoise`.
             sampler: Key of SAMPLERS.
             n_calls: Most calls of the denoiser.
-            temperature: Scales the variance of all noise.
+            temperature: T of p^(1/T), a factor on the variance of all noise.
         """
         start = noisy_start(n, self.event_shape, self.sigmas.sigma_max * math.sqrt(temperature), rng)
         return watch_path(
@@ -216,7 +217,7 @@ class ImageDenoiser(nn.Module):
         if not self.uses_labels:
             return None
         shares = torch.tensor(self.class_shares, device=rng.device)
-        return torch.multinomial(shares, n, replacement=True, generator=rng)
+        return choice_rows(shares, n, rng=rng)
 
     def to_scale(self, pixels: Tensor) -> Tensor:
         """Pixels 0 ... levels - 1, in the middle of their bins, on the scale -1 ... 1."""

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from engines.errors import SettingError
+from engines.noise import normal_rows
 from engines.samplers import SAMPLERS
 from engines.samplers.catalogue import Range
 from engines.samplers.state import gaussian_like
@@ -53,7 +54,7 @@ def watch_path(
         sampler: Key of SAMPLERS.
         n_calls: Most calls of the denoiser.
         rng: Random source on the device of x.
-        temperature: Scales the variance of noise drawn on the way.
+        temperature: T of p^(1/T), a factor on the variance of noise drawn on the way.
 
     Raises:
         SettingError: If the sampler is unknown, or needs more calls.
@@ -82,7 +83,7 @@ def last_frame(path: Iterator[Frame]) -> Frame:
 
 def noisy_start(n: int, event_shape: tuple[int, ...], sigma: float, rng: torch.Generator) -> Tensor:
     """Pure noise at a level, from which a path begins: shape (n, *event)."""
-    return sigma * torch.randn(n, *event_shape, generator=rng, device=rng.device)
+    return sigma * normal_rows(n, *event_shape, rng=rng).to(rng.device)
 
 
 def add_noise(pictures: Tensor, sigma: float, rng: torch.Generator) -> Tensor:

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from engines.datasets.gaussian_mixture import GaussianMixture
 from engines.model_spec import ModelSpec, Phase, Usual
 from engines.nets.noise_mlp import NoiseMlp
+from engines.noise import normal_rows
 from engines.plan import Plan
 from engines.probes import Probe, cell_centres
 from engines.samplers import SAMPLERS, Range, State, last_state
@@ -145,7 +146,7 @@ class ScoreField(nn.Module):
 
         Args:
             n: How many.
-            rng: Random source on the model's device.
+            rng: Random source; one on the CPU gives the same rows on every device.
             temperature: T of p^(1/T), a factor on the variance of the noise in each step.
 
         Returns:
@@ -168,7 +169,7 @@ class ScoreField(nn.Module):
         Raises:
             SettingError: If there are too few calls for this sampler.
         """
-        noise = torch.randn(n, 2, generator=rng, device=rng.device, dtype=self.mean.dtype)
+        noise = normal_rows(n, 2, rng=rng, like=self.mean)
         return SAMPLERS[sampler].run(
             self.score, self.start(noise), self.levels, n_calls=n_calls, rng=rng, temperature=temperature
         )

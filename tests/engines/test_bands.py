@@ -28,7 +28,7 @@ def test_one_true_sample_in_twenty_lies_above_the_band(key: str) -> None:
     """100 other true samples; the rates of a 95th percentile of 100 and of 100 samples scatter by 2.2 % each."""
     measures = GameMeasures(target(key))
     rng, high = make_rng(77), measures.bands()["sliced_wasserstein"].high
-    draws = [target(key).sample_rows(N_COMPARED, rng=rng) for _ in range(100)]
+    draws = [target(key).sample(N_COMPARED, rng=rng) for _ in range(100)]
     found = np.array([sliced_wasserstein(draw, measures.reference[:N_COMPARED]) for draw in draws])
     assert 0 < (found > high).mean() < 0.05 + 3 * 0.031  # 1 alarm in 370
 

@@ -254,13 +254,12 @@ def test_the_gap_is_the_divergence_of_the_posteriors() -> None:
 
 @each_latents
 def test_the_posterior_is_normalised(n_latents: int) -> None:
-    """As well as log p(x), by which it is divided, says that it is known."""
-    model, x, side = trained(n_latents), MOONS.sample(8, rng=make_rng(3)).float(), 300
-    log_p, error = model.posterior_grid(x, side), model.log_prob_estimate(x)[1]
+    """But for what lies beyond the latents that are shown: up to 0.2 % of it at the tips of the moons."""
+    model, side = trained(n_latents), 300
+    log_p = model.posterior_grid(MOONS.sample(8, rng=make_rng(3)).float(), side)
     assert log_p.shape == (8, *[side] * n_latents)
     mass = log_p.double().exp().flatten(1).sum(1) * (2 * REACH / side) ** n_latents
-    assert ((mass - 1).abs() <= 1e-3 + 2 * error).all()
-    assert float(error.max()) < 2e-3
+    assert float(mass.max()) < 1 + 1e-3 and float(mass.min()) > 1 - 3e-3
 
 
 @each_latents

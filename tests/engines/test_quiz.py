@@ -30,7 +30,7 @@ class Known:
         self.settings = PlaneGanSettings(loss=loss)
 
     def sample(self, n: int, *, rng: torch.Generator) -> torch.Tensor:
-        return self.density.sample_rows(n, rng=rng)
+        return self.density.sample(n, rng=rng)
 
     def discriminate(self, x: torch.Tensor) -> torch.Tensor:
         return x[:, 0].float()
@@ -73,7 +73,7 @@ def test_equal_distributions_leave_a_coin(key: str) -> None:
     share, error = ceiling(Known(density), density)
     assert 0.5 <= share < 0.5 + 3 * error and 0.001 < error < 0.004
     for n in (2500, 16_000):
-        samples, truth = (density.sample_rows(n, rng=make_rng(seed)) for seed in (3, 4))
+        samples, truth = (density.sample(n, rng=make_rng(seed)) for seed in (3, 4))
         found = told_apart(density, samples, truth, 64)
         assert abs(found.accuracy - 0.5) < 3 * found.accuracy_error
         assert -0.002 - 3 * found.js_error < found.js < 3 * found.js_error + 1e-9
@@ -82,7 +82,7 @@ def test_equal_distributions_leave_a_coin(key: str) -> None:
 def test_limits_are_below_the_truth_and_near_it() -> None:
     """Two unit Gaussians two apart: JS by quadrature in one dimension; the limit lies at most 0.02 nats below."""
     data, fake = gaussian(1.0), gaussian(-1.0)
-    samples, truth = (each.sample_rows(20_000, rng=make_rng(seed)) for seed, each in ((5, fake), (6, data)))
+    samples, truth = (each.sample(20_000, rng=make_rng(seed)) for seed, each in ((5, fake), (6, data)))
     found = told_apart(data, samples, truth, 96)
     t = np.linspace(-9, 9, 20_001)
     p, q = stats.norm.pdf(t - 1), stats.norm.pdf(t + 1)

@@ -193,7 +193,7 @@ def test_predictor_and_corrector_change_the_variance_as_they_should() -> None:
     start = math.hypot(STD, high) * noise(100_000)
     end = last_state(predictor_corrector(gaussian_score, start, sigmas=[high, low], rng=make_rng(2), snr=snr))
     predicted = (1 - gap / (STD**2 + high**2)) ** 2 * (STD**2 + high**2) + gap
-    step = snr**2 * noised**2 / predicted  # the norms of noise and of this score are proportional
+    step = snr**2 * low**2
     assert float(end.x.var()) == pytest.approx((1 - step / noised) ** 2 * predicted + 2 * step, rel=0.015)
     assert end.n_calls == 2
 

@@ -171,14 +171,14 @@ def painted(model: StyleGan, ask: GameDecodeAsk) -> Tensor:
         other = model.styles(torch.tensor([ask.other]), truncation)
         is_other = torch.tensor([bool(ask.levels >> i // CONVOLUTIONS & 1) for i in range(model.n_layers)])
         styles = torch.where(is_other[:, None], other, styles)
-    noises = model.draw_noises(n, make_rng(ask.seed))
+    noises = model.noise_rows(n, make_rng(ask.seed))
     heard = [noise if ask.noises >> i // CONVOLUTIONS & 1 else None for i, noise in enumerate(noises)]
     return model.paint(styles, heard)
 
 
 def latent_moves(model: PictureGame) -> np.ndarray:
     """The mean absolute change of a pixel, of 255, when a latent goes from -1.5 to 1.5 at random places: (Z,)."""
-    z = torch.randn(N_PORTRAIT, model.n_latents, generator=make_rng(0))
+    z = model.latent_rows(N_PORTRAIT, make_rng(0))
     moved = []
     for i in range(model.n_latents):
         ends = z.repeat(2, 1)
