@@ -22,7 +22,7 @@ export default function (component) {
   const mounted = script.then((module) => module.mount(component), () => {
     const words = document.createElement("p");
     words.setAttribute("role", "alert");
-    words.textContent = `This picture could not be loaded from ${url}. If a proxy is in between, it must pass /lane/ on.`;
+    words.textContent = `This picture could not be loaded from ${url}. A proxy in between must pass /lane/ on.`;
     component.parentElement.replaceChildren(words);
   });
   return () => mounted.then((unmount) => unmount?.());
