@@ -20,7 +20,7 @@ from websockets.sync.client import connect
 
 from engines.training.run import Run
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 ROOT = Path(__file__).resolve().parents[2]
 MOONS = ROOT / "checkpoints" / "flow" / "realnvp-moons"
 PUBLIC = "http://public.name"
@@ -84,7 +84,7 @@ def proxy(port: int, tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
 
 
 def wait_for(url: str, process: subprocess.Popen[bytes]) -> None:
-    end = time.monotonic() + 90
+    end = time.monotonic() + 250
     while time.monotonic() < end and process.poll() is None:
         try:
             with urllib.request.urlopen(url, timeout=5):  # noqa: S310
