@@ -30,7 +30,8 @@ help:
 	@echo "make clean        delete .venv, caches and test results (never runs/)"
 
 app: .venv/installed
-	$(RUN) -m streamlit run app/main.py --server.port $(PORT)
+	@# exec: who ends make ends the server; a shell in between would die alone
+	PYTHONPATH=. exec $(BIN)/python -m streamlit run app/main.py --server.port $(PORT)
 
 test: lint types chromium
 	$(RUN) -m pytest -m "not gpu" --ignore=tests/browser -n $(JOBS) --dist loadfile

@@ -8,6 +8,7 @@ from typing import Any
 import streamlit as st
 
 from app.state import PageKeys, current_settings
+from app.words import plain
 from engines.errors import SettingError
 from engines.settings import SettingField, Settings, setting_fields
 
@@ -49,7 +50,7 @@ def _keep_valid(field: SettingField, key: str) -> None:
         st.session_state[key] = field.check(st.session_state[key])
     except SettingError as error:
         st.session_state[key] = field.default
-        st.toast(f"{error} It is {field.default} again.", icon=":material/info:", duration="long")
+        st.toast(plain(f"{error} It is {field.default} again."), icon=":material/info:", duration="long")
 
 
 def _series(field: SettingField, current: float) -> list[float]:

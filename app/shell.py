@@ -14,6 +14,7 @@ import streamlit as st  # noqa: E402
 from app.house import house  # noqa: E402
 from app.navigation import NAVIGATION  # noqa: E402
 from app.panels.visit import follow_to_top  # noqa: E402
+from app.words import plain  # noqa: E402
 
 # A file of ours: Streamlit's own icons for the browser tab come from the internet.
 st.set_page_config(page_title="GenLab", page_icon=str(ROOT / "assets" / "icon.png"), layout="wide")
@@ -26,6 +27,6 @@ for index, entry in enumerate(NAVIGATION):
 
 page = st.navigation(pages)
 if trouble := house().shelves.own.trouble:
-    st.warning(trouble, icon=":material/storage:")
+    st.warning(plain(trouble), icon=":material/storage:")
 page.run()
 follow_to_top()

@@ -13,6 +13,21 @@ import streamlit as st
 from streamlit.components import v2
 
 HERE = Path(__file__).parent
+# Streamlit's own scripts lie beside the lane, wherever a proxy has put both: below a path, or at the root.
+LOADER = """
+const own = document.querySelector('script[src*="static/js/"]')?.src.replace(/static\\/js\\/.*$/, "");
+const url = new URL("lane/js/NAME.js", own ?? new URL("BASE", location.origin)).href;
+const script = import(url);
+export default function (component) {
+  const mounted = script.then((module) => module.mount(component), () => {
+    const words = document.createElement("p");
+    words.setAttribute("role", "alert");
+    words.textContent = `This picture could not be loaded from ${url}. A proxy in between must pass /lane/ on.`;
+    component.parentElement.replaceChildren(words);
+  });
+  return () => mounted.then((unmount) => unmount?.());
+}
+"""
 
 
 def lane_component(
@@ -34,14 +49,7 @@ def lane_component(
         The mount function; give it `data` as bytes of a safetensors blob, and always a key.
     """
     base = str(st.get_option("server.baseUrlPath") or "").strip("/")
-    url = f"{'/' + base if base else ''}/lane/js/{name}.js"
-    script = f"""
-const script = import(new URL({url!r}, location.origin).href);
-export default function (component) {{
-  const mounted = script.then((module) => module.mount(component));
-  return () => mounted.then((unmount) => unmount?.());
-}}
-"""
+    script = LOADER.replace("NAME", name).replace("BASE", f"/{base}/" if base else "/")
     html = f'<div class="{name}"></div>'
     style = "\n".join((HERE / f"{each}.css").read_text(encoding="utf-8") for each in styles or (name,))
     component = v2.component(f"genlab_{name}", html=html, css=style, js=script)

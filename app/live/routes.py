@@ -17,11 +17,15 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import streamlit as st
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount, WebSocketRoute
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 from starlette.websockets import WebSocket, WebSocketDisconnect
+from streamlit import config
+from streamlit.url_util import get_hostname
+from streamlit.web.server.starlette.starlette_websocket import is_host_allowed
 
 from app.house import house
 from app.live.asks import read_ask
@@ -37,18 +41,26 @@ MAX_SOCKETS = 400
 MAX_OPEN = 4  # questions of one socket, counted until the reply is sent; a canvas has at most two
 SEND_SECONDS = 10.0  # after which a browser that takes nothing is cut
 COMMANDS = ("pause", "resume", "step", "stop")
-UNKNOWN_RUN, TOO_MANY, FORBIDDEN, TOO_MUCH = 4404, 4429, 4403, 4413
+UNKNOWN_RUN, TOO_MANY, TOO_MUCH = 4404, 4429, 4413
 
 _open: set[WebSocket] = set()
 
 
 def build_routes() -> list[BaseRoute]:
-    """All routes of the live lane."""
+    """All routes of the live lane, at the root and below `server.baseUrlPath`.
+
+    Both, as a proxy may pass that path on or take it away.
+    """
+    prefix = str(st.get_option("server.baseUrlPath") or "").strip("/")
+    return [route for base in dict.fromkeys(["", f"/{prefix}" if prefix else ""]) for route in _routes_below(base)]
+
+
+def _routes_below(base: str) -> list[BaseRoute]:
     scripts = Path(__file__).parents[1] / "canvas"
     return [
-        WebSocketRoute("/lane/watch", watch),
-        WebSocketRoute("/lane/decode", decode),
-        Mount("/lane/js", app=_Scripts(directory=scripts), name="lane-js"),
+        WebSocketRoute(f"{base}/lane/watch", watch),
+        WebSocketRoute(f"{base}/lane/decode", decode),
+        Mount(f"{base}/lane/js", app=_Scripts(directory=scripts), name=f"{base}/lane-js"),
     ]
 
 
@@ -206,12 +218,16 @@ async def _both(*jobs: Awaitable[None]) -> None:
 
 
 async def _admit(socket: WebSocket) -> bool:
-    """Accept a socket from our own pages, as long as there is room."""
+    """Accept a socket from our own pages, as long as there is room.
+
+    A page of somebody else's is refused before that, with 403: should it be ours behind a proxy that we do not know of,
+    its canvases then take the script lane.
+    """
     origin, host = socket.headers.get("origin"), socket.headers.get("host", "")
-    await socket.accept()
-    if origin and not _is_own(origin, host):
-        await _refuse(socket, FORBIDDEN, "This socket serves only its own pages.")
+    if not is_host_allowed(host) or (origin and not _is_own(origin, host)):
+        await socket.close()
         return False
+    await socket.accept()
     if len(_open) >= MAX_SOCKETS:
         await _refuse(socket, TOO_MANY, "Too many visitors at once.")
         return False
@@ -220,10 +236,23 @@ async def _admit(socket: WebSocket) -> bool:
 
 
 def _is_own(origin: str, host: str) -> bool:
+    """Whether a page is ours: from the host that is asked, or from where Streamlit's own socket lets pages in.
+
+    Streamlit also takes this machine's address on the internet, for which it would have to ask another server.
+    """
     try:
-        return urlsplit(origin).netloc == host
+        name, place = urlsplit(origin).hostname, urlsplit(origin).netloc
     except ValueError:  # no address at all
         return False
+    return place == host or not st.get_option("server.enableCORS") or (name is not None and name in _known_names())
+
+
+def _known_names() -> set[str]:
+    names = {"localhost", "127.0.0.1", "0.0.0.0"}  # noqa: S104  (a page of this machine, behind a proxy on it)
+    addresses = [*st.get_option("server.corsAllowedOrigins")]
+    if config.is_manually_set("browser.serverAddress"):
+        addresses.append(st.get_option("browser.serverAddress"))
+    return names | {name for address in addresses if (name := get_hostname(address.strip()))}
 
 
 async def _refuse(socket: WebSocket, code: int, reason: str) -> None:

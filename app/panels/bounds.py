@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import inspect
-
 import streamlit as st
 
 from app.figures.bounds import draw_bounds, draw_parts
 from app.panels.charts import show_drawing
 from app.panels.numbers import script_of
+from app.source import source_of
 from app.theme import ROLES
 from engines.datasets import Examples
 from engines.training import Experiment, Snapshot
@@ -77,7 +76,7 @@ def draw_model_code(experiment: Experiment) -> None:
     """The lines that compute the same run, and the objective."""
     st.code(script_of(experiment), language="python")
     st.caption("What is minimised, from engines/vae/objective.py:")
-    st.code(inspect.getsource(Objective), language="python")
+    st.code(source_of(Objective), language="python")
 
 
 def last_measured(run: Run | None) -> Snapshot | None:

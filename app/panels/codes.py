@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import inspect
-
 import streamlit as st
 
 from app.panels.bounds import last_measured
 from app.panels.numbers import script_of
+from app.source import source_of
 from app.theme import ROLES
 from engines.datasets import Examples
 from engines.training import Experiment
@@ -55,4 +54,4 @@ def draw_codes_code(experiment: Experiment) -> None:
     """The lines that compute the same run, and the quantizer."""
     st.code(script_of(experiment), language="python")
     st.caption("What turns vectors into codes, from engines/vae/quantizer.py:")
-    st.code(inspect.getsource(VectorQuantizer), language="python")
+    st.code(source_of(VectorQuantizer), language="python")

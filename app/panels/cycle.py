@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import lru_cache
@@ -17,6 +16,7 @@ from app.house import house
 from app.panels.charts import show_drawing
 from app.panels.numbers import script_of
 from app.panels.targets import target_view
+from app.source import source_of
 from app.theme import ROLES
 from engines.datasets import DATASETS
 from engines.datasets.gaussian_mixture import GaussianMixture
@@ -126,4 +126,4 @@ def draw_cycle_code(experiment: Experiment) -> None:
     """The lines that compute the same run, and the loss of the translators."""
     st.code(script_of(experiment), language="python")
     st.caption("The loss of both translators, from engines/gan/cycle_game.py:")
-    st.code(inspect.getsource(CycleGame.generator_loss), language="python")
+    st.code(source_of(CycleGame.generator_loss), language="python")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import json
 from collections.abc import Mapping
 from functools import lru_cache
@@ -14,6 +13,7 @@ import streamlit as st
 from app.figures.denoising import draw_level_losses, draw_novelty, draw_quality
 from app.panels.charts import show_drawing
 from app.panels.numbers import script_of
+from app.source import source_of
 from app.theme import ROLES
 from engines.samplers import SAMPLERS, diffusion
 from engines.score.picture_denoiser import ImageDenoiser
@@ -105,11 +105,11 @@ def draw_denoising_code(experiment: Experiment) -> None:
     st.code(script_of(experiment), language="python")
     st.caption("What is asked of the net, from engines/score/picture_denoiser.py:")
     st.code(
-        inspect.getsource(ImageDenoiser._precondition) + "\n" + inspect.getsource(ImageDenoiser._loss),
+        source_of(ImageDenoiser._precondition) + "\n" + source_of(ImageDenoiser._loss),
         language="python",
     )  # noqa: SLF001
     st.caption("And the sampler, from engines/samplers/diffusion.py:")
-    st.code(inspect.getsource(diffusion.heun), language="python")
+    st.code(source_of(diffusion.heun), language="python")
 
 
 def last_metrics(run: Run | None) -> Mapping[str, Any]:

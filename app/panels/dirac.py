@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import inspect
 from functools import lru_cache
 
 import streamlit as st
 import torch
 
 from app.canvas.dirac import DiracPlace
+from app.source import source_of
 from app.theme import ROLES
 from engines.gan.dirac import CURES, DiracSettings, losses_at, vector_field
 from engines.gan.dirac_steps import Outlook, outlook, step
@@ -105,4 +105,4 @@ def draw_dirac_code(place: DiracPlace) -> None:
         language="python",
     )
     st.caption("The game, from engines/gan/dirac.py, and a step of it, from engines/gan/dirac_steps.py:")
-    st.code(f"{inspect.getsource(losses_at)}\n\n{inspect.getsource(step)}", language="python")
+    st.code(f"{source_of(losses_at)}\n\n{source_of(step)}", language="python")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,6 +11,7 @@ from app.figures.distillation import draw_clocks, draw_kls, draw_pitches
 from app.house import house
 from app.panels.charts import show_drawing
 from app.panels.numbers import script_of
+from app.source import source_of
 from app.theme import ROLES
 from engines.datasets.tones import PITCHES
 from engines.flows.distillation import PAIRS_SHARE, Distillation, pairs_until
@@ -185,7 +185,7 @@ def draw_distillation_code(experiment: Experiment) -> None:
     st.caption(f"The student's samples and its loss, from {kind.__module__.replace('.', '/')}.py:")
     st.code(
         "\n".join(
-            inspect.getsource(part)
+            source_of(part)
             for part in (
                 Distillation.own_samples,
                 Distillation._divergence,  # noqa: SLF001

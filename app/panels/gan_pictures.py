@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import json
 from collections.abc import Mapping
 from dataclasses import replace
@@ -18,6 +17,7 @@ from app.figures.gan_pictures import QUALITIES, draw_classes, draw_players, draw
 from app.panels.charts import show_drawing
 from app.panels.denoising import last_metrics
 from app.panels.numbers import script_of
+from app.source import source_of
 from app.theme import ROLES
 from engines.datasets import DATASETS
 from engines.datasets.faces import FACTORS
@@ -182,8 +182,8 @@ def draw_game_code(experiment: Experiment) -> None:
     st.code(script_of(experiment), language="python")
     st.caption("A step of each player, from engines/gan/picture_game.py:")
     steps = (PictureGame._discriminator_loss, PictureGame._generator_loss)  # noqa: SLF001
-    st.code("\n".join(inspect.getsource(step) for step in steps), language="python")
+    st.code("\n".join(source_of(step) for step in steps), language="python")
     if experiment.model == "style_gan":
         st.caption("How styles act, from engines/nets/style_nets.py, and how they are cut short and mixed:")
         parts = (StyledConvolution.forward, StyleGan.styles, StyleGan._make)  # noqa: SLF001
-        st.code("\n".join(inspect.getsource(part) for part in parts), language="python")
+        st.code("\n".join(source_of(part) for part in parts), language="python")

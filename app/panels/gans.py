@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import inspect
 import math
 from collections.abc import Mapping
-from textwrap import dedent
 from typing import cast
 
 import streamlit as st
@@ -14,6 +12,7 @@ from app.canvas.gan_stage import Cure, Origin, said
 from app.house import house
 from app.panels.experiment import described_experiment, start_fork
 from app.panels.numbers import script_of
+from app.source import source_of
 from app.state import PageKeys, store_settings
 from app.theme import ROLES
 from engines.gan.cures import tried_cures
@@ -166,7 +165,7 @@ def draw_gan_code(experiment: Experiment) -> None:
     st.code(script_of(experiment), language="python")
     st.caption("What each player minimises, from engines/gan/plane_gan.py and losses.py:")
     parts = (PlaneGan.discriminator_loss, PlaneGan.generator_loss)
-    st.code("\n".join(dedent(inspect.getsource(part)) for part in parts), language="python")
+    st.code("\n".join(source_of(part) for part in parts), language="python")
     st.caption(
         "The optimal discriminator is drawn from the exact density of the data and an estimate of the generator's from "
         "4,096 samples (engines/gan/optimal.py), both blurred by the same narrow Gaussian: so the estimate has no "

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from functools import lru_cache, partial
 
 import streamlit as st
@@ -10,8 +9,10 @@ import streamlit as st
 from app.house import house
 from app.panels.bounds import FORMULA, last_measured
 from app.panels.numbers import script_of
+from app.source import source_of
 from app.state import PageKeys
 from app.theme import ROLES
+from app.words import plain
 from engines.datasets.names import decode_name, encode_name, fold_name
 from engines.errors import DataError
 from engines.training import Experiment
@@ -58,7 +59,7 @@ def draw_names(keys: PageKeys) -> tuple[str, str]:
             st.session_state[keys.own(end)] = fold_name(text)
         except DataError as error:
             held = titled(st.session_state[keys.own(end)])
-            column.error(f"{error} {held} stays.", icon=":material/abc:")
+            column.error(plain(f"{error} {held} stays."), icon=":material/abc:")
     return st.session_state[keys.own("a")], st.session_state[keys.own("b")]
 
 
@@ -133,4 +134,4 @@ def draw_name_code(experiment: Experiment) -> None:
     """The lines that compute the same run, and the decoder that they train."""
     st.code(script_of(experiment), language="python")
     st.caption("The decoder itself, from engines/vae/name_nets.py:")
-    st.code(inspect.getsource(NameDecoder), language="python")
+    st.code(source_of(NameDecoder), language="python")

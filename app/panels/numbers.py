@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from functools import lru_cache
 
 import streamlit as st
@@ -10,6 +9,7 @@ import torch
 
 from app.house import house
 from app.panels.flows_model import facts_of
+from app.source import source_of
 from app.theme import ROLES
 from engines.errors import RunFormatError
 from engines.models import MODELS
@@ -85,7 +85,7 @@ def draw_code(experiment: Experiment) -> None:
     settings = MODELS[experiment.model].settings.from_dict(experiment.settings)
     for kind in facts_of(experiment.model, settings).kinds[:MOST_SOURCES]:
         st.caption(f"The layer {kind.name!r}, from {kind.__module__.replace('.', '/')}.py:")
-        st.code(inspect.getsource(kind), language="python")
+        st.code(source_of(kind), language="python")
 
 
 def script_of(experiment: Experiment) -> str:

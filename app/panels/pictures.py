@@ -15,6 +15,7 @@ from app.canvas.picker import Tile, draw_picker
 from app.panels.experiment import open_link, use_usual
 from app.panels.own_runs import WHO_SEES
 from app.state import PageKeys, current_settings
+from app.words import plain
 from engines.datasets import DATASETS, Examples, datasets_of
 from engines.datasets.own_images import MAX_UPLOAD, MIN_PICTURES, pack_pictures, read_square, uploads_folder
 from engines.errors import DataError
@@ -96,7 +97,7 @@ def draw_own_set(keys: PageKeys, dataset: str) -> None:
         with st.spinner("Reading your pictures …"):
             st.session_state[keys.own("upload_set_note")] = _pack(keys, [(f.name, f.getvalue()) for f in files])
     is_read, note = st.session_state[keys.own("upload_set_note")]
-    (st.caption if is_read else st.error)(note)
+    (st.caption if is_read else st.error)(plain(note))
 
 
 def draw_own_picture(keys: PageKeys) -> None:
@@ -118,7 +119,7 @@ def own_picture(keys: PageKeys, event_shape: tuple[int, ...]) -> OwnPicture | No
     try:
         pixels = read_square(file.getvalue(), size=event_shape[1], colour=event_shape[0] == 3)
     except DataError as error:
-        st.error(f"{error} What was shown stays.", icon=":material/broken_image:")
+        st.error(plain(f"{error} What was shown stays."), icon=":material/broken_image:")
         return None
     return OwnPicture(pixels, f"{hashlib.sha256(pixels.tobytes()).hexdigest()[:12]}")
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import inspect
 from dataclasses import dataclass
 from functools import lru_cache
-from textwrap import dedent
 
 import streamlit as st
 import torch
@@ -16,6 +14,7 @@ from app.figures.gap import draw_gap
 from app.house import house
 from app.panels.charts import show_drawing
 from app.panels.numbers import script_of
+from app.source import source_of
 from app.theme import ROLES
 from engines.errors import RunFormatError
 from engines.training import Experiment
@@ -125,4 +124,4 @@ def draw_plane_code(experiment: Experiment) -> None:
     st.code(script_of(experiment), language="python")
     st.caption("The bound, from engines/vae/plane_vae.py, and log p(x), from engines/vae/latent_quadrature.py:")
     parts = (PlaneVae.rate_and_distortion, PlaneVae.log_prob_estimate, LatentNodes)
-    st.code("\n".join(dedent(inspect.getsource(part)) for part in parts), language="python")
+    st.code("\n".join(source_of(part) for part in parts), language="python")

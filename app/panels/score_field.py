@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import inspect
 from functools import lru_cache
-from textwrap import dedent
 from typing import Any
 
 import streamlit as st
@@ -21,6 +19,7 @@ from app.house import house
 from app.live.asks.score import N_LEVELS, SIDE, band_of, target_of
 from app.panels.charts import show_drawing
 from app.panels.numbers import script_of
+from app.source import source_of
 from engines.datasets.gaussian_mixture import GaussianMixture
 from engines.errors import RunFormatError
 from engines.probes import cell_centres
@@ -188,7 +187,7 @@ def draw_score_code(experiment: Experiment, walk: WalkSettings) -> None:
         getattr(objectives, str(experiment.settings.get("objective", "denoising"))),
         samplers.get(walk.kind, diffusion.ddim),
     )
-    st.code("\n".join(dedent(inspect.getsource(part)) for part in parts), language="python")
+    st.code("\n".join(source_of(part) for part in parts), language="python")
     st.caption(
         "The canvas runs the same steps in app/canvas/walkers.js, on the field that the network gives on "
         f"{SIDE} × {SIDE} cells at {N_LEVELS} levels, each over the window and three σ beyond; between them it is "

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import inspect
 import json
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
-from textwrap import dedent
 from typing import Any
 
 import numpy as np
@@ -21,6 +19,7 @@ from app.live.asks.ways import WAYS, WaysAsk
 from app.panels.charts import show_drawing
 from app.panels.numbers import script_of
 from app.panels.shortcut_models import NAMES, Trained
+from app.source import source_of
 from engines.errors import GenLabError
 from engines.samplers.langevin import annealed_langevin
 from engines.score.consistency import ConsistencyStudent
@@ -209,4 +208,4 @@ def draw_shortcut_code(models: Mapping[str, Trained]) -> None:
         "The ways, from engines/samplers/langevin.py, engines/score/flow_matching.py and engines/score/consistency.py:"
     )
     parts: tuple[Any, ...] = (annealed_langevin, FlowMatching.carry, ConsistencyStudent.jumps, ConsistencyStudent.jump)
-    st.code("\n".join(dedent(inspect.getsource(part)) for part in parts), language="python")
+    st.code("\n".join(source_of(part) for part in parts), language="python")

@@ -13,6 +13,7 @@ from app.canvas.picker import Tile, draw_picker
 from app.canvas.sketchpad import draw_sketchpad, read_strokes
 from app.controls import draw_settings
 from app.state import PageKeys, current_settings
+from app.words import plain
 from engines.datasets import DATASETS, Density, datasets_of
 from engines.datasets.drawn import decode_strokes, encode_strokes
 from engines.datasets.picture import points_from_picture
@@ -105,7 +106,7 @@ def _draw_pad(keys: PageKeys) -> None:
         try:
             st.session_state[held] = encode_strokes(strokes)
         except DataError as error:
-            st.warning(str(error))
+            st.warning(plain(error))
     text = st.session_state.get(held, DATASETS["drawn"].settings().to_dict()["strokes"])
     try:
         shown = decode_strokes(str(text))
@@ -143,9 +144,9 @@ def _draw_upload(keys: PageKeys) -> None:
         st.session_state[keys.own("upload_note")] = _read_picture(keys, file.getvalue(), str(mode))
     is_read, note = st.session_state[keys.own("upload_note")]
     if is_read:
-        st.caption(note)
+        st.caption(plain(note))
     else:
-        st.error(note, icon=":material/broken_image:")
+        st.error(plain(note), icon=":material/broken_image:")
 
 
 def _read_picture(keys: PageKeys, data: bytes, mode: str) -> tuple[bool, str]:

@@ -7,6 +7,7 @@ import streamlit as st
 from app.canvas.stage import Moment
 from app.panels.experiment import open_link
 from app.state import PageKeys, keep_widgets
+from app.words import plain
 
 MAX_TEMPERATURE = 1.5
 TO_TOP = "visit/to_top"  # in the session: the page was set up anew by a button far below
@@ -34,7 +35,7 @@ def draw_problems(keys: PageKeys) -> None:
     if not sentences:
         return
     left, right = st.columns([8, 1], vertical_alignment="center")
-    left.warning("\n\n".join(sentences), icon=":material/info:")
+    left.warning("\n\n".join(map(plain, sentences)), icon=":material/info:")
     right.button("Got it", key=keys.own("got_it"), on_click=st.session_state.pop, args=(keys.own("problems"),))
 
 

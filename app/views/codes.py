@@ -28,6 +28,7 @@ from app.panels.properties import draw_properties
 from app.panels.training import draw_controls
 from app.panels.visit import draw_problems, restart_with
 from app.state import PageKeys, keep_widgets, write_link
+from app.words import plain
 from engines.datasets import Examples
 from engines.errors import DataError
 from engines.models import MODELS
@@ -56,7 +57,7 @@ def draw_page() -> None:
         examples = examples_of(KEYS, dataset)
     except DataError as error:
         heading.title("What can a picture say in a few words?", anchor=False)
-        st.info(str(error), icon=":material/image_not_supported:")
+        st.info(plain(error), icon=":material/image_not_supported:")
         return
     shapes = shapes_of(examples.event_shape)
     heading.title(f"What can a picture say in {count_cells(shapes)} words?", anchor=False)

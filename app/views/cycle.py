@@ -32,6 +32,7 @@ from app.panels.targets import draw_own_target, pick_target
 from app.panels.training import draw_controls
 from app.panels.visit import draw_problems, restart_with
 from app.state import PageKeys, keep_widgets, write_link
+from app.words import plain
 from engines.datasets import DATASETS
 from engines.errors import DataError
 from engines.gan.cycle_tasks import TASKS
@@ -66,7 +67,7 @@ def draw_page() -> None:
     try:
         draw_stage(part, shown)
     except DataError as error:
-        st.error(str(error), icon=":material/draw:")
+        st.error(plain(error), icon=":material/draw:")
         return
     draw_below(part, shown)
 

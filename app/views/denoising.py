@@ -25,6 +25,7 @@ from app.panels.properties import draw_properties
 from app.panels.training import draw_controls
 from app.panels.visit import draw_problems, restart_with
 from app.state import PageKeys, keep_widgets, write_link
+from app.words import plain
 from engines.datasets import Examples
 from engines.errors import DataError
 from engines.models import MODELS
@@ -51,7 +52,7 @@ def draw_page() -> None:
     try:
         examples = examples_of(KEYS, dataset)
     except DataError as error:
-        st.info(str(error), icon=":material/image_not_supported:")
+        st.info(plain(error), icon=":material/image_not_supported:")
         return
     turn = ("Your picture", ":material/add_photo_alternate:", partial(draw_own_picture, KEYS))
     shown = draw_controls(KEYS, MODEL, dataset, presets_of(dataset), turn=turn)

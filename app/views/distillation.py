@@ -34,6 +34,7 @@ from app.panels.targets import draw_own_target, pick_target, target_view
 from app.panels.training import draw_controls
 from app.panels.visit import draw_problems, read_step, restart_with
 from app.state import PageKeys, keep_widgets, write_link
+from app.words import plain
 from engines.datasets import DATASETS
 from engines.datasets.tones import RATE, ToneSettings, tone_density
 from engines.errors import DataError
@@ -69,7 +70,7 @@ def draw_page() -> None:
     try:
         draw_stage(part, target, shown)
     except DataError as error:
-        st.error(str(error), icon=":material/draw:")
+        st.error(plain(error), icon=":material/draw:")
         return
     draw_below(part, target, shown)
 

@@ -23,6 +23,7 @@ from app.panels.targets import TargetView, draw_own_target, pick_target, target_
 from app.panels.training import draw_controls
 from app.panels.visit import draw_problems, open_visit, restart_with
 from app.state import PageKeys, write_link
+from app.words import plain
 from engines.datasets import DATASETS
 from engines.errors import DataError
 from engines.models import MODELS
@@ -51,7 +52,7 @@ def draw_page() -> None:
     try:
         view = target_view(target, DATASETS[target].settings.from_dict(shown.experiment.dataset_settings))
     except DataError as error:
-        st.error(str(error), icon=":material/draw:")
+        st.error(plain(error), icon=":material/draw:")
         return
     stage = stage_view(target, view, shown, place)
     if is_lane_blocked(st.session_state.get(KEYS.own("stage"))):

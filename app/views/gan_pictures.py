@@ -29,6 +29,7 @@ from app.panels.properties import draw_properties
 from app.panels.training import draw_controls
 from app.panels.visit import draw_problems, restart_with
 from app.state import PageKeys, current_settings, keep_widgets, store_settings, write_link
+from app.words import plain
 from engines.datasets import Examples
 from engines.errors import DataError
 from engines.gan.picture_gan import COLLAPSED, PictureGanSettings
@@ -56,7 +57,7 @@ def draw_page() -> None:
     try:
         examples = examples_of(KEYS, dataset)
     except DataError as error:
-        st.info(str(error), icon=":material/image_not_supported:")
+        st.info(plain(error), icon=":material/image_not_supported:")
         return
     model: str = st.session_state[KEYS.own("model")]
     turn = (f"{GAMES[model]} GAN", ":material/swap_horiz:", draw_kinds)

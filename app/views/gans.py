@@ -30,6 +30,7 @@ from app.panels.targets import TargetView, draw_own_target, pick_target, target_
 from app.panels.training import draw_controls
 from app.panels.visit import draw_problems, open_visit, restart_with
 from app.state import PageKeys, write_link
+from app.words import plain
 from engines.datasets import DATASETS
 from engines.errors import DataError
 from engines.gan.plane_settings import PlaneGanSettings
@@ -60,7 +61,7 @@ def draw_page() -> None:
     try:
         view = target_view(target, DATASETS[target].settings.from_dict(shown.experiment.dataset_settings))
     except DataError as error:
-        st.error(str(error), icon=":material/draw:")
+        st.error(plain(error), icon=":material/draw:")
         return
     stage = stage_view(target, view, shown)
     draw_plane_stage(stage, shown, partial(draw_gan_stage, on_cure=cure_pressed), key=KEYS.own("stage"))

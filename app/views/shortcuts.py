@@ -26,6 +26,7 @@ from app.panels.shortcuts import answer_here, draw_shortcut_charts, draw_shortcu
 from app.panels.targets import TargetView, draw_own_target, pick_target, target_view
 from app.panels.visit import draw_problems, restart_with
 from app.state import PageKeys, keep_widgets, write_link
+from app.words import plain
 from engines.datasets import DATASETS
 from engines.errors import DataError
 from engines.tensors import to_numpy
@@ -53,7 +54,7 @@ def draw_page() -> None:
     try:
         view = target_view(target, DATASETS[target].settings.from_dict(about))
     except DataError as error:
-        st.error(str(error), icon=":material/draw:")
+        st.error(plain(error), icon=":material/draw:")
         return
     stage = stage_view(target, view, models)
     if is_lane_blocked(st.session_state.get(KEYS.own("stage"))):

@@ -25,6 +25,7 @@ from app.panels.targets import TargetView, draw_own_target, pick_target, target_
 from app.panels.training import draw_controls
 from app.panels.visit import draw_problems, open_visit, restart_with
 from app.state import PageKeys, write_link
+from app.words import plain
 from engines.datasets import DATASETS
 from engines.errors import DataError
 from engines.models import MODELS
@@ -55,7 +56,7 @@ def draw_page() -> None:
     try:
         view = target_view(target, DATASETS[target].settings.from_dict(shown.experiment.dataset_settings))
     except DataError as error:
-        st.error(str(error), icon=":material/draw:")
+        st.error(plain(error), icon=":material/draw:")
         return
     stage = stage_view(target, view, shown, point)
     draw_plane_stage(stage, shown, draw_posterior_stage, key=KEYS.own("stage"))

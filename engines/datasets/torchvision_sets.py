@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import socket
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ from engines.errors import DataError
 
 ROOT = Path(__file__).resolve().parents[2]
 LEVELS = 256
+_FETCHING = threading.Lock()
 TIMEOUT = 10.0  # seconds without an answer after which a download is given up
 CELEBA_TRAIN, CELEBA_TEST = 20_000, 2_000
 CELEBA_CROP, CELEBA_SIDE = 148, 32  # pixels: the square around the face, and what becomes of it
@@ -57,7 +59,7 @@ class _Source:
         try:
             import torchvision  # its wheel must fit torch's, else the import itself fails
 
-            with _impatient():
+            with _FETCHING, _impatient():  # one at a time: two would write into one folder, and mix up the timeout
                 return getattr(torchvision.datasets, self.loader)(root=str(data_folder()), download=True, **part)
         except (ImportError, RuntimeError, OSError, ValueError, AssertionError, EOFError) as error:
             raise DataError(self.advice(error)) from error

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import time
 from collections.abc import Iterator, Mapping
@@ -18,7 +19,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, get_args
 
 import numpy as np
 
@@ -29,6 +30,8 @@ from engines.training.snapshot import Snapshot, pack, unpack
 State = Literal["queued", "running", "paused", "finished", "stopped", "diverged", "failed"]
 ENDED: frozenset[State] = frozenset({"finished", "stopped", "diverged", "failed"})
 MAX_BLOB = 64 << 20
+MOST_SECONDS = 1e11  # since 1970, or of a training
+KEPT = re.compile(r"weights-([0-9]{6,12})\.safetensors")  # weights of a step that keeps them
 NEXT, GONE = ".next", ".gone"  # ends of folders' names beside a finished run: its successor, and itself in the end
 _FILES = ("snapshots.blobs", "weights*.safetensors", ".*.part")  # all that a run writes besides run.json
 
@@ -81,9 +84,31 @@ class RunInfo:
         if found != FORMAT_VERSION:
             raise RunFormatError(f"This run has format {found}; this version reads format {FORMAT_VERSION}.")
         try:
-            return cls(experiment=experiment, **values)
+            return cls(experiment=experiment, **values)._checked()
         except TypeError as error:
             raise RunFormatError(f"This run.json is damaged ({error}).") from None
+
+    def _checked(self) -> Self:
+        """Itself, if every value is of its kind.
+
+        Raises:
+            TypeError: If one is not.
+        """
+        for name in ("device", "reason"):
+            if not isinstance(getattr(self, name), str):
+                raise TypeError(f"{name} is no text")
+        for name in ("started", "seconds"):
+            value = getattr(self, name)
+            if type(value) not in (int, float) or not 0 <= value < MOST_SECONDS:
+                raise TypeError(f"{name} is no time")
+        for name in ("step", "n_parameters"):
+            if type(getattr(self, name)) is not int or not 0 <= getattr(self, name) < 10**12:
+                raise TypeError(f"{name} is no count")
+        if self.state not in get_args(State):
+            raise TypeError("state is none that is known")
+        if not isinstance(self.versions, Mapping):
+            raise TypeError("versions are no table")
+        return self
 
 
 @dataclass(frozen=True)
@@ -133,7 +158,8 @@ class Run:
     @cached_property
     def weight_steps(self) -> tuple[int, ...]:
         """Steps whose weights are kept; that of a finished run's final weights, its last one, among them."""
-        kept = {int(path.stem.split("-")[1]) for path in self.folder.glob("weights-*.safetensors")}
+        names = (KEPT.fullmatch(path.name) for path in self.folder.glob("weights-*.safetensors"))
+        kept = {int(name[1]) for name in names if name}
         if self.info.state == "finished" and (self.folder / "weights.safetensors").exists():
             kept.add(self.info.step)
         return tuple(sorted(kept))

@@ -9,6 +9,7 @@ from typing import Any
 from streamlit.testing.v1 import AppTest
 
 from app.house import House
+from app.words import shown
 from engines.settings import SettingField, Settings, Value, setting_fields
 from engines.training import Experiment
 
@@ -35,9 +36,9 @@ def checked(page: AppTest) -> AppTest:
 
 
 def sentences(page: AppTest) -> list[str]:
-    """What the page complains about."""
+    """What the page complains about, as a reader sees it."""
     boxes = [*page.warning, *page.error]
-    return [text for box in boxes for text in box.value.split("\n\n")]
+    return [shown(text) for box in boxes for text in box.value.split("\n\n")]
 
 
 def link_of(page: AppTest) -> dict[str, str]:

@@ -15,6 +15,7 @@ from app.house import House
 from app.panels.lessons import experiments
 from app.panels.pictures import own_picture, thumbnail
 from app.state import PageKeys
+from app.words import shown
 from engines.datasets import datasets_of
 from engines.settings import setting_fields
 from engines.training import Experiment, Trainer
@@ -66,7 +67,7 @@ def test_a_list_of_prices_is_read_or_given_back(come: Open, home: House) -> None
     assert wanted(page, home).settings["betas"] == "0.5 2"
     page = turn(page, "vae.model.betas", "two, three")
     assert widget(page, "vae.model.betas").value == "1"
-    assert [toast.value for toast in page.toast] == [
+    assert [shown(toast.value) for toast in page.toast] == [
         "β: expected 1 to 10 numbers from 0 to 1000, with spaces between them, got 'two, three'. It is 1 again."
     ]
 

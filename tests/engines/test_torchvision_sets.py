@@ -5,8 +5,11 @@ from __future__ import annotations
 import socket
 import struct
 import sys
+import time
+import types
 import urllib.error
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -150,3 +153,23 @@ def test_data_lie_beside_the_program_by_default(monkeypatch: pytest.MonkeyPatch)
 
 def test_entries_say_that_they_need_the_internet() -> None:
     assert [key for key, spec in DATASETS.items() if spec.needs_internet] == KEYS
+
+
+def test_two_fetches_at_once_take_turns_and_leave_no_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else the second would find the first's timeout, and leave it for the whole process."""
+    loading, most, seen = 0, 0, []
+
+    def load(**_: object) -> object:
+        nonlocal loading, most
+        loading += 1
+        most = max(most, loading)
+        seen.append(socket.getdefaulttimeout())
+        time.sleep(0.03)
+        loading -= 1
+        return object()
+
+    package = types.SimpleNamespace(datasets=types.SimpleNamespace(MNIST=load))
+    monkeypatch.setitem(sys.modules, "torchvision", package)
+    with ThreadPoolExecutor(5) as visitors:
+        list(visitors.map(lambda _: torchvision_sets._MNIST.open(train=True), range(5)))
+    assert (most, set(seen), socket.getdefaulttimeout()) == (1, {torchvision_sets.TIMEOUT}, None)
