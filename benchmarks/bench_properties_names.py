@@ -133,7 +133,7 @@ def card(found: dict[str, Any]) -> dict[str, dict[str, str]]:
             "value": f"{best['rate']:.1f} nats in a code; {100 * best['exact_share']:.0f} % of unseen names rebuilt "
             f"letter for letter; {best['bits_per_letter']:.2f} bits per letter (bound)",
             "how": "The stored run, on all held-out names, letters chosen greedily from the mean of the code. The end "
-            f"of a name counts as a letter; without it {per_letter_of_names(best):.2f} bits for each letter of the names.",
+            f"of a name counts as a letter; without it {per_letter_of_names(best):.2f} bits for each of its letters.",
         },
         "density": {
             "value": f"a lower bound: {best['bound']:.2f} nats a name; {best['bound_50']:.2f} with 50 weighted samples",
