@@ -23,10 +23,8 @@ from engines.tensors import to_numpy
 # Rows that are carried at a time where no gradient is wanted: what a layer makes of them stays in the cache.
 PIECE = 4000
 
-Carry = Callable[[Tensor], tuple[Tensor, Tensor]]
 
-
-def in_pieces(carry: Carry, x: Tensor) -> tuple[Tensor, Tensor]:
+def in_pieces(carry: Callable[[Tensor], tuple[Tensor, Tensor]], x: Tensor) -> tuple[Tensor, Tensor]:
     """What carry makes of rows (B, D), each of which is on its own: some thousands at a time, if they only pass by."""
     if len(x) <= PIECE or not is_glance() or x.device.type != "cpu":
         return carry(x)
