@@ -26,7 +26,7 @@ from engines.flows.flow import Flow
 from engines.probes import cell_centres
 from engines.tensors import use_threads
 
-SIDE, ROUNDS = 200, 15
+SIDE, ROUNDS = 200, 9
 SCALE_CAP = 2.0
 CASES = (("affine", 16), ("affine", 64), ("affine", 256), ("spline", 64))
 
