@@ -27,7 +27,7 @@ from engines.metrics.divergences import kl_from_data
 from engines.tensors import make_rng, use_threads
 from engines.training.run import Run
 
-N_POINTS, N_SOLVED, FINE = 100_000, 5_000, 160
+N_POINTS, N_SOLVED, FINE = 100_000, 1_000, 64
 CARDS = ROOT / "assets" / "properties"
 SHOWN = {"moons": "two moons", "ring": "ring of 8", "spirals": "two spirals"}
 Kl = tuple[float, float]
@@ -82,7 +82,7 @@ def capacity_row(model: str, kls: Mapping[str, Kl]) -> dict[str, str]:
 
 
 def solver_gap(run: Run) -> Kl:
-    """By how much log p at points of the data changes with 160 steps of the solver: mean and most, nats."""
+    """By how much log p at points of the data changes with `FINE` steps of the solver: mean and most, nats."""
     x, _ = points_of(run.experiment.dataset, N_SOLVED)
     model = run.model().double()
     fine = copy.deepcopy(model)
