@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 
+from benchmarks.bench_properties_kl import distillation_row, said
 from benchmarks.machine import ROOT, keep, machine
 from engines.datasets.tones import CYCLES
 from engines.flows.tone_distillation import ToneDistillation
@@ -111,12 +112,7 @@ def plane_card(where: Mapping[str, str]) -> tuple[dict[str, Any], dict[str, Any]
             "how": f"Default settings, seeds 0 to {len(gaps) - 1}; KL(student ‖ teacher) on 20,000 own samples. "
             f"Highest {max(gaps):.4f} nats.",
         },
-        "capacity": {
-            "value": f"two moons: teacher {moons['teacher_kl']:.4f}, student {moons['kl']:.4f}; ring of 8: "
-            f"{ring['teacher_kl']:.4f}, {ring['kl']:.4f} nats from the truth",
-            "how": "KL(data ‖ model) at the end of the stored runs, on 2,048 held-out points. KL(student ‖ teacher): "
-            f"moons {moons['distilled_kl']:.4f}, ring {ring['distilled_kl']:.4f} nats.",
-        },
+        "capacity": distillation_row()[0],
         "density": {
             "value": f"exact for both; the student's integral over the plane is 1 to within {off:.4f}",
             "how": "Midpoint rule on the doubled window, refined where there is mass; the worse of both stored runs.",
@@ -128,6 +124,17 @@ def plane_card(where: Mapping[str, str]) -> tuple[dict[str, Any], dict[str, Any]
         "speed": speed_of(moons, rates, where),
     }
     return card, {"seeds": seeds, "moons": dict(moons), "ring": dict(ring), "integral_off": off, "steps": rates}
+
+
+def told(found: Mapping[str, Any]) -> str:
+    """KL(student || teacher) with its error."""
+    return said((found["distilled_kl"], found["distilled_kl_error"]))
+
+
+def narrow(nats: float) -> str:
+    """In words: a few waves rule the mean, so that other waves give another one."""
+    size = "thousands" if nats < 1e4 else "tens of thousands" if nats < 1e5 else "hundreds of thousands or more"
+    return f"{size} of nats a sample, in a mean that few waves rule"
 
 
 def tone_card(where: Mapping[str, str]) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -151,15 +158,13 @@ def tone_card(where: Mapping[str, str]) -> tuple[dict[str, Any], dict[str, Any]]
             "value": f"loudness {found['student_loudness']:.2f} against the teacher's "
             f"{found['teacher_loudness']:.2f}; without pairs it whispers: {alone['student_loudness']:.2f} "
             f"against {alone['teacher_loudness']:.2f}",
-            "how": f"Stored runs, seed 0; those without pairs have smaller nets. Loudness: mean root mean square of "
-            f"2,000 waves. KL(student ‖ teacher): {found['distilled_kl']:.1f}, without pairs "
-            f"{alone['distilled_kl']:.1f}, with a power term of {POWER:g} nats instead {power['distilled_kl']:.1f} "
-            f"nats a wave; the loudness then is {power['student_loudness']:.2f}.",
+            "how": "Stored runs, seed 0; those without pairs have smaller nets. Loudness: mean root mean square of "
+            f"2,000 waves. KL(student ‖ teacher): {told(found)}, without pairs {told(alone)}, with a power term of "
+            f"{POWER:g} nats instead {told(power)} nats a wave; the loudness then is {power['student_loudness']:.2f}.",
         },
         "capacity": {
             "value": f"teacher {found['teacher_nll']:.3f} nats a sample on held-out tones (best possible "
-            f"{found['true_nll']:.3f}); the student's density is far too narrow for them: "
-            f"about {round(found['nll'], -2):,.0f} nats",
+            f"{found['true_nll']:.3f}); the student's density is far too narrow for them: {narrow(found['nll'])}",
             "how": "Stored runs, 1,000 held-out tones. Mean magnitude at 250, 375, 500 and 625 Hz: "
             + "; ".join(f"{name} {numbers}" for name, numbers in said.items())
             + ".",

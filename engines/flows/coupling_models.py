@@ -108,6 +108,9 @@ def build_spline(settings: SplineSettings, density: GaussianMixture) -> Flow:
     return build_flow(settings, density, _spline_layers(settings), data_std=SPLINE_STD)
 
 
+# Modes that lie apart, and long arms, take a spline longer than the rest; there larger batches pay.
+LONGER = Plan(steps=3000, batch_size=512, learning_rate=8e-3)
+
 NICE = flow_spec(
     "nice",
     "NICE",
@@ -147,4 +150,5 @@ SPLINE = flow_spec(
     build_spline,
     "Durkan, Bekasov, Murray, Papamakarios 2019, Neural spline flows, arXiv:1906.04032",
     presets={"few bins": SplineSettings(n_bins=3), "large": SplineSettings(n_couplings=8, n_bins=16)},
+    on={"ring": Usual(SplineSettings(n_bins=12), LONGER), "spirals": Usual(SplineSettings(), LONGER)},
 )

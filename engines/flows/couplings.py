@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 from torch.nn.functional import hardtanh
 
-from engines.flows.affine_run import Step, run_of_steps
+from engines.flows.affine_run import Step, glance_at_steps, run_of_steps
 from engines.flows.layers import CONDITIONER_LIMIT, Bijection
 from engines.flows.splines import n_spline_parameters, spline_to_data, spline_to_latent
-from engines.nets.by_hand import is_worth_it, perceptron, weights_of
+from engines.nets.by_hand import is_glance, is_worth_it, perceptron, weights_of
 from engines.nets.mlp import build_mlp
 
 SPREAD = 4.0  # where the bends of a conditioner's first units begin: over the standardized data
@@ -197,8 +197,11 @@ def run_of_couplings(layers: Sequence[Coupling], x: Tensor) -> tuple[Tensor, Ten
     Returns:
         z (B, D) and the sum of their log-determinants (B,).
     """
-    first, last = (half.contiguous() for half in x.split(layers[0].sizes, dim=1))
     steps = [layer.step for layer in layers if isinstance(layer, AffineCoupling)]
+    if len(steps) == len(layers) and is_glance():
+        first, last, log_det = glance_at_steps(steps, *x.T.contiguous().split(layers[0].sizes))
+        return torch.cat([first, last]).T, log_det
+    first, last = (half.contiguous() for half in x.split(layers[0].sizes, dim=1))
     if len(steps) == len(layers) and is_worth_it():
         first, last, log_det = run_of_steps(steps, first, last)
         return torch.cat([first, last], 1), log_det

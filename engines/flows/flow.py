@@ -16,8 +16,20 @@ from engines.flows.bases import Gaussian, Mixture
 from engines.flows.couplings import Coupling, run_of_couplings
 from engines.flows.layers import Bijection
 from engines.model_spec import Phase
+from engines.nets.by_hand import is_glance
 from engines.probes import Probe
 from engines.tensors import to_numpy
+
+# Rows that are carried at a time where no gradient is wanted: what a layer makes of them stays in the cache.
+PIECE = 4000
+
+
+def in_pieces(carry: Callable[[Tensor], tuple[Tensor, Tensor]], x: Tensor) -> tuple[Tensor, Tensor]:
+    """What carry makes of rows (B, D), each of which is on its own: some thousands at a time, if they only pass by."""
+    if len(x) <= PIECE or not is_glance() or x.device.type != "cpu":
+        return carry(x)
+    points, log_dets = zip(*(carry(piece) for piece in x.split(PIECE)), strict=True)
+    return torch.cat(points), torch.cat(log_dets)
 
 
 class Flow(nn.Module):
@@ -68,20 +80,12 @@ class Flow(nn.Module):
             ShapeError: If x is not (B, D).
         """
         self._check(x, "x")
-        log_dets = []
-        for step in self._steps():
-            x, log_det = step(x)
-            log_dets.append(log_det)
-        return x, sum(log_dets[1:], start=log_dets[0])
+        return in_pieces(self._to_latent, x)
 
     def to_data(self, z: Tensor) -> tuple[Tensor, Tensor]:
         """Exact point of each latent: (x (B, D) in data units, log |det dx/dz| (B,) in nats)."""
         self._check(z, "z")
-        total = z.new_zeros(len(z))
-        for layer in reversed(self._chain()):
-            z, log_det = layer.to_data(z)
-            total = total + log_det
-        return z, total
+        return in_pieces(self._to_data, z)
 
     def layers_to_latent(self, x: Tensor) -> list[tuple[Tensor, Tensor]]:
         """The way of each point to its latent: for each layer, the point after it and the layer's log-determinant."""
@@ -163,6 +167,20 @@ class Flow(nn.Module):
             if probe.noise is not None:
                 seen["samples"] = to_numpy(self.decode_noise(probe.noise))
             return seen
+
+    def _to_latent(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        log_dets = []
+        for step in self._steps():
+            x, log_det = step(x)
+            log_dets.append(log_det)
+        return x, sum(log_dets[1:], start=log_dets[0])
+
+    def _to_data(self, z: Tensor) -> tuple[Tensor, Tensor]:
+        total = z.new_zeros(len(z))
+        for layer in reversed(self._chain()):
+            z, log_det = layer.to_data(z)
+            total = total + log_det
+        return z, total
 
     def _steps(self) -> list[Callable[[Tensor], tuple[Tensor, Tensor]]]:
         """The way to the latent side: layer by layer, but couplings in a row as one."""

@@ -9,10 +9,8 @@ from torch import Tensor
 
 MOST_STEPS = 200  # some ten are usual
 
-Rise = Callable[[Tensor], tuple[Tensor, Tensor]]
 
-
-def solve_increasing(rise: Rise, goal: Tensor, *, reach: Tensor) -> Tensor:
+def solve_increasing(rise: Callable[[Tensor], tuple[Tensor, Tensor]], goal: Tensor, *, reach: Tensor) -> Tensor:
     """The t with rise(t) = goal, by Newton's method inside a bracket that bisection narrows.
 
     The root carries the gradient of the implicit function: it is found without one, and one more step of Newton's
@@ -35,7 +33,7 @@ def solve_increasing(rise: Rise, goal: Tensor, *, reach: Tensor) -> Tensor:
     return t - (value - goal) / slope.detach()
 
 
-def _search(rise: Rise, goal: Tensor, reach: Tensor) -> Tensor:
+def _search(rise: Callable[[Tensor], tuple[Tensor, Tensor]], goal: Tensor, reach: Tensor) -> Tensor:
     """The root but for the last step.
 
     A point that has arrived stays: rounding puts it beside an end of its bracket, and whoever sends it to the middle

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from engines.datasets import DATASETS
 from engines.flows.affine_run import Step, run_of_steps
 from engines.flows.couplings import AffineCoupling, run_of_couplings
+from engines.flows.flow import PIECE
 from engines.models import MODELS, build_model
 from engines.nets.by_hand import perceptron, weights_of
 from engines.nets.mlp import build_mlp
@@ -44,6 +45,56 @@ def test_a_perceptrons_gradient_and_its_gradient(n_hidden: int) -> None:
     function = lambda x, *weights: perceptron(x, weights)  # noqa: E731
     assert torch.autograd.gradcheck(function, (x, *weights))
     assert torch.autograd.gradgradcheck(function, (x, *weights))
+
+
+@pytest.mark.parametrize("n_features", [1, 2, 5])
+@pytest.mark.parametrize("n_hidden", [1, 3])
+@pytest.mark.filterwarnings("ignore:Initializing zero-element tensors")  # a half of one coordinate is none
+def test_a_glance_is_what_autograd_would_see_and_leaves_its_input_alone(n_features: int, n_hidden: int) -> None:
+    layers = [AffineCoupling(n_features, i % 2 == 0, 7, n_hidden, scale_cap=1.5) for i in range(3)]
+    unsettle(nn.ModuleList(layers))
+    x = 10 * points(50, n_features, 1).detach()  # some of it beyond the conditioner's limit
+    z, total = x, torch.zeros(50, dtype=torch.float64)
+    for layer in layers:
+        kept, moved = layer._split(z)
+        given = layer.conditioner(kept.clamp(-30, 30))
+        shift, raw = given[:, : moved.shape[1]], given[:, moved.shape[1] :]
+        log_scale = 1.5 * raw.tanh()
+        z, total = layer._join(kept, (moved - shift) * log_scale.exp()), total + log_scale.sum(1)
+    before = x.clone()
+    for mode in (torch.no_grad, torch.inference_mode):
+        with mode():
+            found, log_det = run_of_couplings(layers, x)
+            one_by_one = layers[0].to_latent(x)[0]
+        assert torch.equal(x, before) and not found.requires_grad
+        close(found, z.detach(), atol=1e-11)
+        close(log_det, total.detach(), atol=1e-11)
+        close(one_by_one, layers[0].to_latent(x)[0].detach(), atol=1e-11)
+
+
+@pytest.mark.parametrize("key", ["realnvp", "spline", "planar", "iaf"])
+def test_without_a_gradient_a_flow_carries_a_piece_at_a_time(key: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = DATASETS["moons"]
+    model = build_model(MODELS[key], MODELS[key].settings(), data, data.settings(), 0)
+    unsettle_a_little(model)
+    seen: list[int] = []
+    first: Any = model.layers[0]
+    carry = first.to_latent
+    monkeypatch.setattr(first, "to_latent", lambda x: (seen.append(len(x)), carry(x))[1])
+    x = 2 * points(2 * PIECE + 7, 2, 3).detach()
+    with torch.no_grad():
+        log_prob, back = model.log_prob(x), model.to_data(x)[0]
+    assert seen == [PIECE, PIECE, 7]
+    seen.clear()
+    close(log_prob, model.log_prob(x).detach(), atol=1e-10)
+    close(back, model.to_data(x)[0].detach(), atol=1e-9)
+    assert seen == [len(x)]  # a gradient needs it all at once
+
+
+def unsettle_a_little(module: nn.Module) -> None:
+    with torch.no_grad():
+        for parameter in module.double().parameters():
+            parameter.add_(0.02 * torch.randn(parameter.shape, generator=make_rng(1)))
 
 
 @pytest.mark.parametrize("n_features", [2, 5])
