@@ -120,7 +120,7 @@ def test_a_link_restores_the_place_and_the_numbers(come: Open, small_run: Run, h
     page = come(LINK | place)
     assert sentences(page) == []
     assert place.items() <= link_of(page).items()
-    assert any("Fréchet distance of" in caption.value for caption in page.caption)
+    assert any("squared Fréchet distance (FID-like) of" in caption.value for caption in page.caption)
 
 
 @pytest.mark.parametrize(
