@@ -45,7 +45,7 @@ def draw_bound_formula(run: Run | None, member: int, name: str, examples: Exampl
     unit = "bits for each pixel of the binarised picture" if is_binarised else "bits per dimension"
     n = min(MEASURED, len(examples.test))
     st.caption(
-        f"{name}, mean over {n:,} held-out pictures, ± {measured['bound_error']:.2f}: a lower bound, "
+        f"{name}, mean over {n:,} held-out pictures, ± {measured['bound_error']:.2f}: the evidence lower bound (ELBO), "
         f"{measured['bits_per_dim']:.3f} {unit}.{tight}"
     )
 
