@@ -139,13 +139,13 @@ def write_card(found: dict[str, Any], runs: dict[str, Run], seeds: list[dict[str
     params = {name: run.info.n_parameters for name, run in runs.items()}
     card = {
         "stability": {
-            "value": f"{len(seeds)} of {len(SEEDS)} seeds end at a Fréchet distance of {min(distances):.0f} to "
+            "value": f"{len(seeds)} of {len(SEEDS)} seeds end at a squared Fréchet distance of {min(distances):.0f} to "
             f"{max(distances):.0f} after {STEPS} steps",
             "how": "A plain regression: no second player, no collapse. Digits, 1,500 samples against the held-out "
             f"part, on our own classifier's features; coverage at least {min(end['coverage'] for end in seeds):.2f}.",
         },
         "capacity": {
-            "value": f"digits: Fréchet distance {ends['digits']['frechet']:.1f}, training digits themselves "
+            "value": f"digits: squared Fréchet distance {ends['digits']['frechet']:.1f}, training digits themselves "
             f"{digits['floor']['frechet']:.1f}; {params['digits']:,} weights",
             "how": f"Stored run, Heun with 19 calls; "
             f"not told the class {digits['guidance']['not told']['frechet']:.1f}. "

@@ -125,7 +125,7 @@ def write_picture_card(found: dict[str, Any], ends: dict[str, Any], runs: dict[s
             "twentieth of the pace; each cure changes one thing.",
         },
         "capacity": {
-            "value": f"digits: Fréchet distance {digits['frechet']:.1f}, training digits themselves "
+            "value": f"digits: squared Fréchet distance {digits['frechet']:.1f}, training digits themselves "
             f"{found['digits_floor']['frechet']:.1f}; "
             + (
                 f"stacked digits: {stacked['modes']:,.0f} of 1,000 modes, KL {stacked['mode_kl']:.2f}"

@@ -50,7 +50,7 @@ class VaeSettings(Settings):
     )
     warm_up: float = setting(
         0.0,
-        "Annealing",
+        "KL warm-up (annealing)",
         "Share of the training over which the price of KL rises from nothing: a cure for early collapse.",
         low=0.0,
         high=1.0,

@@ -47,7 +47,7 @@ class NameVaeSettings(Settings):
     )
     warm_up: float = setting(
         0.3,
-        "Annealing",
+        "KL warm-up (annealing)",
         "Share of the training over which the price of KL rises from nothing: a cure for collapse.",
         low=0.0,
         high=1.0,

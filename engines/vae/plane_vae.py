@@ -69,7 +69,7 @@ class PlaneVaeSettings(Settings):
     )
     warm_up: float = setting(
         0.0,
-        "Annealing",
+        "KL warm-up (annealing)",
         "Share of the training over which the price of KL rises from nothing: another cure for collapse.",
         low=0.0,
         high=1.0,

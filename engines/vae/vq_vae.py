@@ -393,7 +393,7 @@ VQ_VAE = ModelSpec(
     takes=("image",),
     plan=Plan(steps=3000, batch_size=32, learning_rate=5e-3),
     on={
-        "mnist_5k": _usual(2500, 4e-3, n_codes=32, hidden_share=0.25),
+        "mnist_5k": _usual(5000, 4e-3, n_codes=16, prior_width=96, hidden_share=0.2),
         "digits": _usual(2000, 3e-3, n_codes=8, hidden_share=0.25),
         "faces": _usual(4000, 6e-3),
         "patches": _usual(3000, 5e-3),

@@ -56,6 +56,7 @@ def ask(model: Any, small_run: Run) -> Callable[..., dict[str, np.ndarray]]:
 
     def put(what: str, **fields: Any) -> dict[str, np.ndarray]:
         question = read_ask({"run": "x", "step": None, "what": what} | fields)
+        question.check(model, small_run)
         with torch.inference_mode():
             return type(question).answer(model, small_run, [question])[question]
 

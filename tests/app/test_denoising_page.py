@@ -60,6 +60,7 @@ def ask(model: Any, small_run: Run) -> Callable[..., dict[str, np.ndarray]]:
 
     def put(**fields: Any) -> dict[str, np.ndarray]:
         question = read_ask({"run": "x", "step": None} | PATH | fields)
+        question.check(model, small_run)
         with torch.inference_mode():
             return type(question).answer(model, small_run, [question])[question]
 
@@ -119,7 +120,7 @@ def test_a_link_restores_the_place_and_the_numbers(come: Open, small_run: Run, h
     page = come(LINK | place)
     assert sentences(page) == []
     assert place.items() <= link_of(page).items()
-    assert any("Fréchet distance of" in caption.value for caption in page.caption)
+    assert any("squared Fréchet distance (FID-like) of" in caption.value for caption in page.caption)
 
 
 @pytest.mark.parametrize(

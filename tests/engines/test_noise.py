@@ -8,13 +8,13 @@ import pytest
 import torch
 from scipy import stats
 
-from engines.noise import choice_rows, normal_rows, uniform_rows
+from engines.noise import LaterRows, choice_rows, gumbel_rows, normal_rows, uniform_rows
 from engines.tensors import make_rng
 
 SIZES = (1, 2, 5, 16, 17, 100, 999, 1000)
 
 
-@pytest.mark.parametrize("draw", [normal_rows, uniform_rows])
+@pytest.mark.parametrize("draw", [normal_rows, uniform_rows, gumbel_rows])
 @pytest.mark.parametrize("shape", [(), (1,), (2,), (3,), (1, 5, 7)])
 def test_a_row_depends_on_the_seed_and_its_number_alone(draw: Any, shape: tuple[int, ...]) -> None:
     longest = draw(1000, *shape, rng=make_rng(7))
@@ -56,3 +56,12 @@ def test_uniform_numbers_stay_below_one_in_single_precision() -> None:
 def test_precision_changes_nothing_but_rounding() -> None:
     double = normal_rows(50, 2, rng=make_rng(5), like=torch.zeros(1, dtype=torch.float64))
     assert torch.equal(double.float(), normal_rows(50, 2, rng=make_rng(5)))
+
+
+def test_later_rows_are_those_of_the_whole() -> None:
+    """Of every draw from the same source, one after the other."""
+    whole, later = make_rng(9), LaterRows.begin(9, 3)
+    for draw in (normal_rows, uniform_rows, gumbel_rows):
+        assert torch.equal(draw(5, 2, rng=later), draw(8, 2, rng=whole)[3:])
+    weights = torch.tensor([1.0, 2.0])
+    assert torch.equal(choice_rows(weights, 50, rng=later), choice_rows(weights, 53, rng=whole)[3:])

@@ -20,6 +20,7 @@ from engines.datasets import DATASETS, Examples
 from engines.errors import SettingError
 from engines.metrics.neighbours import nearest
 from engines.nets.unet import LARGEST_SIDE
+from engines.noise import LaterRows
 from engines.samplers import SAMPLERS, Range
 from engines.score.empirical import EmpiricalDenoiser
 from engines.score.picture_denoiser import ImageDenoiser, to_bytes
@@ -203,8 +204,8 @@ def follow(model: ImageDenoiser, run: Run, ask: PathAsk) -> Arrays:
     if sigma <= model.sigmas.sigma_min:
         least = model.sigmas.sigma_min
         raise SettingError(f"Expected noise above {least:g} to begin with: with less, nothing is left to do.")
-    chains = [make_rng(ask.seed * MOST_CHAINS + k) for k in range(ask.first, ask.first + ask.n)]
-    start = torch.cat([noisy_start(1, model.event_shape, sigma, rng) for rng in chains])
+    rng = LaterRows.begin(ask.seed, ask.first)  # a chain is the same whoever asks for it with whom
+    start = noisy_start(ask.n, model.event_shape, sigma, rng)
     if ask.mask:
         mask, known = ~mask_of(model, ask.mask), picture_of(model, ask.picture)
         denoise, start = keep_known(denoise, known, mask), start + known * mask
@@ -216,7 +217,7 @@ def follow(model: ImageDenoiser, run: Run, ask: PathAsk) -> Arrays:
         Range(model.sigmas.sigma_min, sigma),
         sampler=ask.sampler,
         n_calls=ask.n_calls,
-        rng=chains[0],
+        rng=rng,
         temperature=ask.temperature,
     )
     frames = thinned(list(path), MOST_VALUES // (MOST_CHAINS // 2 * math.prod(model.event_shape)))
