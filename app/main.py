@@ -14,7 +14,8 @@ if str(ROOT) not in sys.path:  # `streamlit run` puts only this folder on the pa
 
 import streamlit as st  # noqa: E402
 
+from app.first_page import build_redirects  # noqa: E402
 from app.lifespan import lifespan  # noqa: E402
 from app.live.routes import build_routes  # noqa: E402
 
-app = st.App("shell.py", lifespan=lifespan, routes=build_routes())
+app = st.App("shell.py", lifespan=lifespan, routes=[*build_routes(), *build_redirects()])

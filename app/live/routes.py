@@ -47,12 +47,14 @@ _open: set[WebSocket] = set()
 
 
 def build_routes() -> list[BaseRoute]:
-    """All routes of the live lane, at the root and below `server.baseUrlPath`.
+    """All routes of the live lane, below each base that the server has."""
+    return [route for base in bases() for route in _routes_below(base)]
 
-    Both, as a proxy may pass that path on or take it away.
-    """
+
+def bases() -> list[str]:
+    """The root and `server.baseUrlPath`: both, as a proxy may pass that path on or take it away."""
     prefix = str(st.get_option("server.baseUrlPath") or "").strip("/")
-    return [route for base in dict.fromkeys(["", f"/{prefix}" if prefix else ""]) for route in _routes_below(base)]
+    return list(dict.fromkeys(["", f"/{prefix}" if prefix else ""]))
 
 
 def _routes_below(base: str) -> list[BaseRoute]:

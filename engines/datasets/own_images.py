@@ -23,6 +23,7 @@ import torch
 
 from engines.datasets.base import DatasetSpec, Examples
 from engines.datasets.picture import FORMATS
+from engines.datasets.shrinking import upright
 from engines.errors import DataError, RunFormatError
 from engines.settings import Settings, setting
 from engines.tensors import make_rng
@@ -275,13 +276,10 @@ def _listed(names: Sequence[str]) -> str:
 
 def _small_square(picture: Image, size: int, colour: bool) -> np.ndarray:
     """Upright, cut to the square in the middle, averaged over areas, and on white where it is transparent."""
-    from PIL import Image, ImageOps
+    from PIL import Image
 
     picture.draft(None, (4 * size, 4 * size))  # a JPEG file is decoded no finer than that
-    picture = ImageOps.exif_transpose(picture)
-    if picture.mode.startswith("I"):  # 16 bits a pixel: Pillow would clip, not scale
-        picture = Image.fromarray((np.asarray(picture).clip(0, 65535) // 257).astype(np.uint8))
-    picture = picture.convert("RGBA" if picture.has_transparency_data else "RGB")
+    picture = upright(picture, 8 * size, is_square=True)
     side = min(picture.size)
     left, top = (picture.width - side) / 2, (picture.height - side) / 2
     method = Image.Resampling.BOX if side >= size else Image.Resampling.BICUBIC

@@ -20,6 +20,7 @@ from engines.datasets.base import DatasetSpec
 from engines.datasets.curves2d import mixture_of, rotation_setting
 from engines.datasets.drawn import MAX_LENGTH, pack, points_from_bytes, points_to_bytes, unpack
 from engines.datasets.gaussian_mixture import GaussianMixture
+from engines.datasets.shrinking import upright, upright_size
 from engines.errors import DataError
 from engines.settings import Settings, setting
 
@@ -105,15 +106,13 @@ def _check_size(size: tuple[int, int]) -> None:
 
 
 def _shrunk_luminance(picture: Image) -> np.ndarray:
-    from PIL import Image, ImageOps
+    from PIL import Image
 
-    picture = ImageOps.exif_transpose(picture)
-    if picture.mode.startswith("I"):  # 16 bits a pixel: Pillow would clip, not scale
-        picture = Image.fromarray((np.asarray(picture).clip(0, 65535) // 257).astype(np.uint8))
-    rgba = picture.convert("RGBA")
+    width, height = upright_size(picture)
+    ratio = SIDE / max(width, height)
+    rgba = upright(picture, 8 * SIDE).convert("RGBA")
     grey = Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba).convert("L")
-    ratio = SIDE / max(grey.size)
-    size = (max(1, round(grey.width * ratio)), max(1, round(grey.height * ratio)))
+    size = (max(1, round(width * ratio)), max(1, round(height * ratio)))
     return np.asarray(grey.resize(size, Image.Resampling.BOX if ratio < 1 else Image.Resampling.BICUBIC)) / 255
 
 

@@ -11,8 +11,10 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
+from urllib.parse import urljoin, urlsplit
 
 import pytest
 from websockets.exceptions import InvalidStatus
@@ -122,3 +124,37 @@ def test_scripts_and_lane_answer_behind_a_proxy_that_rewrites_host(base: str, pr
     assert isinstance(answer_of(f"ws://127.0.0.1:{proxy}{base}/lane/decode", f"http://127.0.0.1:{proxy}"), bytes)
     with pytest.raises(InvalidStatus):
         answer_of(f"ws://127.0.0.1:{proxy}{base}/lane/decode", "http://evil.example")
+
+
+@pytest.mark.parametrize("end", ["", "/"])
+def test_the_first_page_opens_at_its_own_path_with_its_query(end: str, port: int) -> None:
+    start = f"http://127.0.0.1:{port}/genlab"
+    assert page_behind(f"{start}/flows{end}?target=rings&x=a%20b%26") == f"{start}/?target=rings&x=a%20b%26"
+    assert page_behind(f"{start}/flows{end}") == f"{start}/"
+    assert page_behind(f"{start}/score?target=rings") == f"{start}/score?target=rings"
+
+
+@pytest.mark.parametrize("base", ["/genlab", "/taken/away"])
+def test_the_first_page_s_own_path_leads_to_the_root_behind_a_proxy(base: str, proxy: int) -> None:
+    # Where the proxy takes a path away from a server that has one itself, Streamlit has no pages: only the way is seen.
+    start = f"http://127.0.0.1:{proxy}{base}"
+    assert redirect_of(f"{start}/flows?target=rings") == f"{start}/?target=rings"
+    assert redirect_of(f"{start}/flows/") == f"{start}/"
+
+
+def page_behind(url: str) -> str:
+    """Where a browser that asks for a page ends, if that is a page."""
+    with urllib.request.urlopen(url, timeout=10) as answer:  # noqa: S310
+        assert answer.headers["Content-Type"].startswith("text/html") and b'id="root"' in answer.read()
+        return answer.geturl()
+
+
+def redirect_of(url: str) -> str:
+    """Where a browser is sent from here."""
+    place = urlsplit(url)
+    connection = HTTPConnection(place.netloc, timeout=10)
+    connection.request("GET", f"{place.path}?{place.query}" if place.query else place.path)
+    answer = connection.getresponse()
+    assert answer.status == 307
+    connection.close()
+    return urljoin(url, answer.headers["Location"])
