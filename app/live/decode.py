@@ -189,14 +189,17 @@ class Decoder:
             while len(self._answers) > N_ANSWERS:
                 self._answers.popitem(last=False)
 
-    def compute(self, requests: list[Ask], tell: Callable[[Answers], object] = lambda _: None) -> Answers:
-        """Answer requests, what is quickly done first, for TURN seconds; the first of them in any case.
+    def compute(
+        self, requests: list[Ask], tell: Callable[[Answers], object] = lambda _: None, *, seconds: float = TURN
+    ) -> Answers:
+        """Answer requests, what is quickly done first, until the time is over; the first of them in any case.
 
         Args:
             requests: The questions, that which waits longest first.
             tell: Called with what is answered, after each pass.
+            seconds: After which no pass is begun.
         """
-        end = time.monotonic() + TURN
+        end = time.monotonic() + seconds
         answers: Answers = {}
         for group in self._groups(requests):
             if time.monotonic() < end or requests[0] in group:

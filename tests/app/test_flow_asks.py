@@ -159,7 +159,7 @@ def test_the_decoder_answers_for_a_stored_run(home: House, stored: Run) -> None:
     assert read_ask(place | {"what": "flow_layers"}) == film
     cold, hot = (FlowParticlesAsk(place["run"], None, temperature) for temperature in (0.25, 1.5))
     assert read_ask(place | {"what": "flow_particles", "temperature": 0.25}) == cold
-    found = home.decoder.compute([ledger, replace(ledger, x=(1e5, 0.0)), film, replace(film), hot, cold])
+    found = home.decoder.compute([ledger, replace(ledger, x=(1e5, 0.0)), film, replace(film), hot, cold], seconds=60)
     answers = {ask: cast(dict[str, np.ndarray], answer) for ask, answer in found.items()}
     model = stored.model()
     expected = float(model.log_prob(torch.tensor([[0.5, 0.25]])))

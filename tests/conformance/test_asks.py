@@ -91,14 +91,11 @@ def test_every_model_is_stored() -> None:
 
 
 @pytest.mark.parametrize("key", STORED)
-def test_each_question_is_answered_or_refused_alone(
-    key: str, decoder: Decoder, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("app.live.decode.TURN", 1e9)  # all in one batch, however long it takes
+def test_each_question_is_answered_or_refused_alone(key: str, decoder: Decoder) -> None:
     run = STORED[key]
     asks = [read_ask(message) for message in questions(run, run.model()).values()]
     neighbour = read_ask({"run": Run.load(INNOCENT).experiment.digest, "step": None, "what": "samples", "n": 2})
-    found = decoder.compute([*asks, neighbour])
+    found = decoder.compute([*asks, neighbour], seconds=1e9)  # all in one batch, however long it takes
     assert isinstance(found[neighbour], dict) and found[neighbour]["samples"].shape == (2, 2)  # pyright: ignore
     answered = set()
     for word, ask in zip(ASKS, asks, strict=True):
@@ -137,7 +134,7 @@ def test_a_failure_inside_a_pass_stays_alone(decoder: Decoder, caplog: pytest.Lo
     bad: Any = _Broken(run, True)
     good: list[Any] = [_Broken(run, False) for _ in range(3)]
     asks: list[Ask] = [good[0], bad, *good[1:]]
-    found = decoder.compute(asks)
+    found = decoder.compute(asks, seconds=60)
     assert [found[ask] for ask in good] == [{}, {}, {}]
     assert isinstance(found[bad], GenLabError) and str(found[bad]) == TROUBLE
     assert [record.exc_info[0] for record in caplog.records if record.exc_info] == [ZeroDivisionError]
