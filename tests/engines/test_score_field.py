@@ -220,13 +220,13 @@ def test_likelihood_of_one_gaussian_is_closed_form() -> None:
 def test_a_likelihood_that_cannot_be_trusted_is_not_a_measure() -> None:
     model, x = trained(1000), RING.sample(100, rng=make_rng(2))
     log_prob = RING.log_prob(x.double())
-    assert {"kl", "kl_error", "likelihood_error"} == model.measures.likelihood(model, x, log_prob).keys()
+    assert {"kl", "kl_error", "likelihood_error"} == model.measures.likelihood(model, x, log_prob, 200).keys()
 
     class Rough:
         def checked_log_prob(self, x: Tensor, n_steps: int) -> Estimate:
             return model.checked_log_prob(x, 3)
 
-    assert {"likelihood_error"} == model.measures.likelihood(Rough(), x, log_prob).keys()
+    assert {"likelihood_error"} == model.measures.likelihood(Rough(), x, log_prob, 200).keys()
 
 
 # ---- samples ----
