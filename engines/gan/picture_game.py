@@ -83,14 +83,14 @@ class PictureGame(nn.Module):
 
         Args:
             n: How many.
-            rng: Random source on the model's device.
-            temperature: Scales the variance of the latents.
+            rng: Random source.
+            temperature: Factor on the standard deviation of the latents.
 
         Returns:
             Shape (n, C, H, W), whole numbers 0 ... levels - 1.
         """
         with torch.no_grad():
-            return self.to_pixels(self.decode(self.latent_rows(n, rng) * temperature**0.5))
+            return self.to_pixels(self.decode(self.latent_rows(n, rng) * temperature))
 
     def discriminate(self, x: Tensor) -> Tensor:
         """The discriminator's logits of "real", shape (B,).

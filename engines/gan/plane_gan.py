@@ -79,7 +79,7 @@ class PlaneGan(nn.Module):
 
     @torch.no_grad()
     def sample(self, n: int, *, rng: torch.Generator, temperature: float = 1.0) -> Tensor:
-        """Points of the first game, (n, 2); the temperature scales the noise."""
+        """Points of the first game, (n, 2); the temperature is a factor on the noise's standard deviation."""
         return self.decode(self._noise_rows(n, rng, temperature))
 
     def decode(self, z: Tensor, member: int | None = 0) -> Tensor:

@@ -165,13 +165,13 @@ class StyleGan(PictureGame):
         Args:
             n: How many.
             rng: Random source on the model's device.
-            temperature: The truncation t² of the styles: their variance about the mean.
+            temperature: Factor on the distance of the styles from their mean: the truncation ψ.
 
         Returns:
             Shape (n, C, H, W), whole numbers 0 ... levels - 1.
         """
         with torch.no_grad():
-            styles = self.styles(self.latent_rows(n, rng), temperature**0.5)
+            styles = self.styles(self.latent_rows(n, rng), temperature)
             return self.to_pixels(self.paint(styles, self.noise_rows(n, rng)))
 
     def draw_noises(self, n: int, rng: torch.Generator) -> list[Tensor]:

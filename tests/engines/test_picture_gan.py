@@ -53,7 +53,7 @@ def test_pixels_and_their_scale_are_each_others_inverse() -> None:
 
 def test_a_sample_is_the_averaged_generators_picture() -> None:
     model = game().eval()
-    z = model.draw_latents(5, make_rng(3))
+    z = model.latent_rows(5, make_rng(3))
     assert torch.equal(model.sample(5, rng=make_rng(3)), model.decode(z).round())
     with torch.no_grad():
         for weight in model.averaged.net.parameters():
@@ -66,6 +66,13 @@ def test_a_sample_is_the_averaged_generators_picture() -> None:
 def test_temperature_nought_is_one_picture() -> None:
     samples = game().eval().sample(4, rng=make_rng(0), temperature=0.0)
     assert torch.equal(samples, samples[:1].expand_as(samples))
+
+
+def test_temperature_is_a_factor_on_the_latents_themselves() -> None:
+    """On their standard deviation, as in Glow, and not on their variance."""
+    model = game().eval()
+    z = 0.25 * model.latent_rows(4, make_rng(0))
+    assert torch.equal(model.sample(4, rng=make_rng(0), temperature=0.25), model.decode(z).round())
 
 
 def plain_logits(model: PictureGan, x: Tensor) -> Tensor:

@@ -50,7 +50,8 @@ def starts(n: int) -> Tensor:
 @pytest.mark.parametrize("key", SAMPLERS)
 def test_particles_of_a_sampler_do_not_hang_on_their_number(key: str) -> None:
     ends = [last_state(SAMPLERS[key].run(exact, starts(n), LEVELS, n_calls=11, rng=make_rng(2))).x for n in (FEW, MANY)]
-    close(*ends)
+    few, many = ends
+    close(few, many)
 
 
 @pytest.mark.parametrize("kind", WALKS)
