@@ -23,7 +23,7 @@ AT_LOAD = {
 }
 # The same inside functions; scipy comes with scikit-learn.
 IN_FUNCTIONS = {
-    "engines": {"safetensors", "PIL", "torchvision", "psutil", "scipy"},
+    "engines": {"safetensors", "PIL", "torchvision", "psutil", "scipy", "skimage"},
     "engines/training/worker": {"dask"},
 }
 # Folder -> what no file in it may import, in whatever way.

@@ -18,7 +18,8 @@ from engines.probes import ExampleProbe
 from engines.tensors import make_rng
 from engines.vae.code_prior import CodePrior
 from engines.vae.quantizer import VectorQuantizer, count_codes, perplexity
-from engines.vae.vq_vae import VQ_VAE, VqVae, VqVaeSettings, build_vq_vae
+from engines.vae.vq_spec import VQ_VAE, build_vq_vae
+from engines.vae.vq_vae import VqVae, VqVaeSettings
 
 SMALL = VqVaeSettings(n_codes=6, code_features=4, n_channels=8, prior_width=16, prior_layers=1)
 SHAPES = [(1, 8, 8), (1, 16, 16), (3, 32, 32), (1, 28, 28), (3, 12, 20)]
