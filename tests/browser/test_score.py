@@ -320,7 +320,7 @@ def test_training_is_watched_live_and_ends_in_a_walk(visit: Callable) -> None:
     visitor.train()
     visitor.wait_for_other_picture(untrained)
     visitor.wait("genlabStage.current?.step > 20 && genlabStage.shown?.samples?.length === 2000")
-    visitor.wait("genlabStage.standing.ended", 60)
+    visitor.wait("genlabStage.standing.ended", 90)
     assert visitor.ask("standing.state") == "finished"
     visitor.wait(f"genlabStage.full.has(300) && {OVER}")
 
