@@ -66,9 +66,10 @@ def ask(runs: dict[str, Run]) -> Callable[..., dict[str, np.ndarray]]:
     """Asks a small model as a browser would."""
 
     def put(kind: str = "picture_gan", **fields: Any) -> dict[str, np.ndarray]:
-        question = read_ask({"run": "x", "step": None} | fields)
+        question, model = read_ask({"run": "x", "step": None} | fields), runs[kind].model().eval()
+        question.check(model, runs[kind])
         with torch.inference_mode():
-            return type(question).answer(runs[kind].model().eval(), runs[kind], [question])[question]
+            return type(question).answer(model, runs[kind], [question])[question]
 
     return put
 

@@ -15,7 +15,7 @@ from app.house import House
 from app.panels.lessons import experiments
 from app.panels.pictures import own_picture, thumbnail
 from app.state import PageKeys
-from app.words import shown
+from app.words import plain, shown
 from engines.datasets import datasets_of
 from engines.settings import setting_fields
 from engines.training import Experiment, Trainer
@@ -164,7 +164,7 @@ def test_a_file_that_is_no_picture_changes_nothing(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr("streamlit.session_state", {keys.own("upload"): FakeFile(b"nonsense")})
     monkeypatch.setattr("streamlit.error", lambda text, **_: said.append(text))
     assert own_picture(keys, (3, 32, 32)) is None
-    assert said == ["Expected a picture, but this file is no picture: choose another one. What was shown stays."]
+    assert said == [plain("Expected a picture, but this file is no picture: choose another one. What was shown stays.")]
 
 
 def test_own_pictures_become_a_set(come: Open, home: House) -> None:

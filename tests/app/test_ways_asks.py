@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cache
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -128,8 +129,9 @@ def test_an_impossible_ask_is_refused(wrong: Mapping[str, Any]) -> None:
 
 def test_a_way_of_another_model_is_refused_with_a_sentence() -> None:
     model, experiment = untrained("flow_matching")
+    run: Any = SimpleNamespace(experiment=experiment)
     with pytest.raises(SettingError, match="calls the network of"):
-        take_way(model, experiment, WaysAsk("r", None, "heun", 5))
+        WaysAsk("r", None, "heun", 5).check(model, run)
 
 
 def test_the_live_picture_and_the_answer_show_the_same_noise() -> None:
