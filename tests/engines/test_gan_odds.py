@@ -69,4 +69,4 @@ def test_the_stored_runs_of_the_published_sets_reach_their_rows(
 def test_the_alarm_sounds_on_the_collapsed_stored_run() -> None:
     said = alarms_of("plane_gan-ring-collapse")
     assert said[0] == "" and said[-1] in ("collapsed", "rotating")
-    assert sum(map(bool, said)) > len(said) / 3
+    assert all(said[-(len(said) // 3) :])  # a third of the snapshots come after half of the training
