@@ -51,7 +51,7 @@ def test_both_train_live_the_second_after_the_first_where_one_worker_is_all(visi
     visitor.wait("genlabStage.snapshots.length > 2")
     visitor.wait("genlabStage.rival.snapshots.length > 2")
     visitor.wait(BOTH)
-    visitor.wait("genlabStage.standing.ended && genlabStage.rival.standing.ended")
+    visitor.wait("genlabStage.standing.ended && genlabStage.rival.standing.ended", 150)  # 4,000 steps
     assert visitor.page.evaluate("genlabStage.race.canvas.getAttribute('aria-label')").count("planar".title()) == 2
 
 
