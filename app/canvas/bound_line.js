@@ -18,18 +18,35 @@ export function nats(value, digits = 3) {
 /** A card with the equation in numbers, the line, and the bounds of more samples. */
 export class BoundLine {
   constructor() {
-    this.parts = Object.fromEntries(["bound", "gap", "total"].map((name) => [name, element("b", { className: `num ${name}` }, "–")]));
-    this.notes = Object.fromEntries(["few", "many", "error", "split"].map((name) => [name, element("span", { className: "num" })]));
+    this.parts = Object.fromEntries(
+      ["bound", "gap", "total"].map((name) => [name, element("b", { className: `num ${name}` }, "–")]),
+    );
+    this.notes = Object.fromEntries(
+      ["few", "many", "error", "split"].map((name) => [name, element("span", { className: "num" })]),
+    );
     this.tag = element("span", { className: "tag" });
     this.canvas = element("canvas", { className: "line" });
     this.canvas.setAttribute("role", "img");
-    const term = (name, label, sign) => element("div", { className: "term" }, sign, element("div", {}, this.parts[name], element("small", {}, label)));
-    this.root = element("section", { className: "card ledger" },
+    const term = (name, label, sign) =>
+      element("div", { className: "term" }, sign, element("div", {}, this.parts[name], element("small", {}, label)));
+    this.root = element(
+      "section",
+      { className: "card ledger" },
       element("h3", {}, element("span", {}, "What the bound misses here"), this.tag),
-      element("div", { className: "row" },
-        element("div", { className: "equation" }, term("bound", "bound (ELBO)", ""), term("gap", "KL(q ‖ p(z | x))", element("i", {}, "+")), term("total", "log p(x), nats", element("i", {}, "="))),
-        this.canvas),
-      element("div", { className: "notes" }, this.notes.split, this.notes.few, this.notes.many, this.notes.error));
+      element(
+        "div",
+        { className: "row" },
+        element(
+          "div",
+          { className: "equation" },
+          term("bound", "bound (ELBO)", ""),
+          term("gap", "KL(q ‖ p(z | x))", element("i", {}, "+")),
+          term("total", "log p(x), nats", element("i", {}, "=")),
+        ),
+        this.canvas,
+      ),
+      element("div", { className: "notes" }, this.notes.split, this.notes.few, this.notes.many, this.notes.error),
+    );
     this.span = LEAST;
   }
 
@@ -42,11 +59,19 @@ export class BoundLine {
     this.parts.bound.textContent = nats(values?.bound);
     this.parts.gap.textContent = nats(gap);
     this.parts.total.textContent = nats(values?.total);
-    this.notes.split.textContent = values ? `bound = −(rate ${nats(values.rate)} + distortion ${nats(values.distortion)})` : "";
-    this.notes.few.textContent = values ? `bound of 10 samples ${nats(values.few)} ± ${values.fewError.toFixed(3)}` : "";
+    this.notes.split.textContent = values
+      ? `bound = −(rate ${nats(values.rate)} + distortion ${nats(values.distortion)})`
+      : "";
+    this.notes.few.textContent = values
+      ? `bound of 10 samples ${nats(values.few)} ± ${values.fewError.toFixed(3)}`
+      : "";
     this.notes.many.textContent = values ? `of 100 samples ${nats(values.many)} ± ${values.manyError.toFixed(3)}` : "";
-    this.notes.error.textContent = values ? `log p(x) by quadrature, ± ${values.error < 1e-5 ? "less than 0.00001" : values.error.toPrecision(1)}` : "";
-    const said = values ? `Bound ${nats(values.bound)} plus gap ${nats(gap)} is log p of x, ${nats(values.total)} nats` : "Nothing measured yet";
+    this.notes.error.textContent = values
+      ? `log p(x) by quadrature, ± ${values.error < 1e-5 ? "less than 0.00001" : values.error.toPrecision(1)}`
+      : "";
+    const said = values
+      ? `Bound ${nats(values.bound)} plus gap ${nats(gap)} is log p of x, ${nats(values.total)} nats`
+      : "Nothing measured yet";
     this.canvas.setAttribute("aria-label", said);
     if (values) this.rescale(gap);
     this.paint();
@@ -62,15 +87,21 @@ export class BoundLine {
     const { context: c, width } = sharpen(this.canvas);
     c.clearRect(0, 0, width, HEIGHT);
     if (!this.values || !width) return;
-    const { total, bound, few, many } = this.values, end = width - 58;
+    const { total, bound, few, many } = this.values,
+      end = width - 58;
     const at = (v) => Math.max(0, end + ((v - total) / this.span) * end);
     c.font = `12px ${getComputedStyle(this.canvas).fontFamily}`;
     this.bar(c, 0, at(bound), this.colours.model, 0.35);
     this.bar(c, at(bound), end, this.colours.error, 0.9);
     this.mark(c, at(bound), "bound", "above", "right");
     this.mark(c, end, "log p(x)", "above", "left");
-    const places = [[few, "10"], [many, "100"]].map(([v, name]) => [at(Math.min(v, total)), name]);
-    places.forEach(([x, name], i) => { if (i || places[1][0] - x > 24) this.mark(c, x, name, "below", "center"); });
+    const places = [
+      [few, "10"],
+      [many, "100"],
+    ].map(([v, name]) => [at(Math.min(v, total)), name]);
+    places.forEach(([x, name], i) => {
+      if (i || places[1][0] - x > 24) this.mark(c, x, name, "below", "center");
+    });
     this.ruler(c, end);
   }
 
@@ -82,7 +113,9 @@ export class BoundLine {
   }
 
   mark(c, x, text, side, align) {
-    const isAbove = side === "above", shift = { left: 5, center: 0, right: -5 }[align], size = c.measureText(text).width;
+    const isAbove = side === "above",
+      shift = { left: 5, center: 0, right: -5 }[align],
+      size = c.measureText(text).width;
     c.fillStyle = isAbove ? this.colours.ink : this.colours.soft;
     c.fillRect(x - 0.75, isAbove ? 3 : 22, 1.5, isAbove ? 37 : 22);
     c.textAlign = align === "right" && x < size + 8 ? "left" : align; // at the left end there is room only on the right
@@ -91,11 +124,15 @@ export class BoundLine {
 
   /** How long a nat is. */
   ruler(c, end) {
-    const nice = NICE.findLast((s) => s <= this.span / 3), length = (nice / this.span) * end;
+    const nice = NICE.findLast((s) => s <= this.span / 3),
+      length = (nice / this.span) * end;
     c.strokeStyle = c.fillStyle = this.colours.soft;
     c.lineWidth = 1;
     c.beginPath();
-    c.moveTo(0.5, 60); c.lineTo(0.5, 66); c.lineTo(length, 66); c.lineTo(length, 60);
+    c.moveTo(0.5, 60);
+    c.lineTo(0.5, 66);
+    c.lineTo(length, 66);
+    c.lineTo(length, 60);
     c.stroke();
     c.textAlign = "left";
     c.fillText(`${nice} ${nice === 1 ? "nat" : "nats"}`, length + 6, 70);

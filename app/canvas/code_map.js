@@ -14,39 +14,65 @@ export class CodeMap {
     this.canvas.setAttribute("role", "application");
     this.canvas.onpointermove = (event) => this.handlers.hover(this.cellAt(event));
     this.canvas.onpointerleave = () => this.handlers.hover(null);
-    this.canvas.onclick = (event) => { const cell = this.cellAt(event); if (cell !== null) this.handlers.choose(cell); };
+    this.canvas.onclick = (event) => {
+      const cell = this.cellAt(event);
+      if (cell !== null) this.handlers.choose(cell);
+    };
     this.canvas.onkeydown = (event) => this.onKey(event);
   }
 
   cellAt(event) {
-    const box = this.canvas.getBoundingClientRect(), [rows, columns] = this.state?.shape ?? [0, 0];
-    const column = Math.floor(((event.clientX - box.left) / box.width) * columns), row = Math.floor(((event.clientY - box.top) / box.height) * rows);
+    const box = this.canvas.getBoundingClientRect(),
+      [rows, columns] = this.state?.shape ?? [0, 0];
+    const column = Math.floor(((event.clientX - box.left) / box.width) * columns),
+      row = Math.floor(((event.clientY - box.top) / box.height) * rows);
     return row >= 0 && column >= 0 && row < rows && column < columns ? row * columns + column : null;
   }
 
   onKey(event) {
-    const { shape: [rows, columns], cell } = this.state, row = Math.floor(cell / columns), column = cell % columns;
-    const moves = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] }, move = moves[event.key];
+    const {
+        shape: [rows, columns],
+        cell,
+      } = this.state,
+      row = Math.floor(cell / columns),
+      column = cell % columns;
+    const moves = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] },
+      move = moves[event.key];
     if (!move) return;
     event.preventDefault();
-    this.state.cell = Math.max(0, Math.min(rows - 1, row + move[0])) * columns + Math.max(0, Math.min(columns - 1, column + move[1])); // at once, so that no quick press is lost
+    this.state.cell =
+      Math.max(0, Math.min(rows - 1, row + move[0])) * columns + Math.max(0, Math.min(columns - 1, column + move[1])); // at once, so that no quick press is lost
     this.handlers.choose(this.state.cell);
   }
 
   /** state: shape, codes, origin (or null), cell, hovered, patches (bitmaps by code, or by cell), isByCell, numbers, angles, usage, colours, title */
   paint(state) {
     this.state = state;
-    const { context: c, width } = sharpen(this.canvas), { shape: [rows, columns], codes, colours } = state;
+    const { context: c, width } = sharpen(this.canvas),
+      {
+        shape: [rows, columns],
+        codes,
+        colours,
+      } = state;
     if (!width) return;
     c.clearRect(0, 0, width, width);
-    this.canvas.setAttribute("aria-label", `${state.title}. Arrow keys choose a cell${codes ? `; chosen: row ${Math.floor(state.cell / columns) + 1}, column ${(state.cell % columns) + 1}, code ${codes[state.cell]}` : ""}`);
+    this.canvas.setAttribute(
+      "aria-label",
+      `${state.title}. Arrow keys choose a cell${codes ? `; chosen: row ${Math.floor(state.cell / columns) + 1}, column ${(state.cell % columns) + 1}, code ${codes[state.cell]}` : ""}`,
+    );
     if (!codes) return;
-    const w = width / columns, h = width / rows, font = getComputedStyle(this.canvas).fontFamily;
+    const w = width / columns,
+      h = width / rows,
+      font = getComputedStyle(this.canvas).fontFamily;
     codes.forEach((code, i) => {
-      const x = (i % columns) * w, y = Math.floor(i / columns) * h;
+      const x = (i % columns) * w,
+        y = Math.floor(i / columns) * h;
       const patch = state.numbers ? null : state.patches?.[state.isByCell ? i : code];
       if (patch) stamp(c, patch, x + 1, y + 1, w - 2, h - 2);
-      else { c.fillStyle = hue(state.angles?.[code] ?? code / state.count); c.fillRect(x + 1, y + 1, w - 2, h - 2); }
+      else {
+        c.fillStyle = hue(state.angles?.[code] ?? code / state.count);
+        c.fillRect(x + 1, y + 1, w - 2, h - 2);
+      }
       if (state.numbers || !patch) {
         c.fillStyle = "#14181f";
         c.textAlign = "center";
@@ -57,7 +83,8 @@ export class CodeMap {
       }
       if (state.origin && state.origin[i] !== code) this.corner(c, x + w - 2, y + 2, Math.min(14, w * 0.28), colours);
     });
-    if (state.hovered !== null && state.hovered !== state.cell) this.frame(c, state.hovered, w, h, columns, colours.ink, 2);
+    if (state.hovered !== null && state.hovered !== state.cell)
+      this.frame(c, state.hovered, w, h, columns, colours.ink, 2);
     this.frame(c, state.cell, w, h, columns, colours.data, 3);
   }
 

@@ -1,18 +1,22 @@
 // The workbench of discrete codes: a picture, its two maps of codes, what else could stand in a cell, and how codes are used.
 
-import { Decoder, element } from "./live.js";
 import { CodeMap } from "./code_map.js";
-import { CodePicture, readAtlas, same } from "./code_picture.js";
 import { CodePalette } from "./code_palette.js";
+import { CodePicture, readAtlas, same } from "./code_picture.js";
 import { CodeRows } from "./code_rows.js";
 import { CodeUsage } from "./code_usage.js";
+import { Decoder, element } from "./live.js";
+import { mountStage } from "./mounting.js";
 import { PaintPad } from "./paint_pad.js";
 import { difference, toBase64, toBitmap, toBitmaps } from "./pictures.js";
 import { RunBench } from "./run_bench.js";
-import { mountStage } from "./mounting.js";
 
 const LEVELS = ["coarse", "fine"];
-const toText = (maps) => maps.flat().map((code) => code.toString(36).padStart(2, "0")).join("");
+const toText = (maps) =>
+  maps
+    .flat()
+    .map((code) => code.toString(36).padStart(2, "0"))
+    .join("");
 
 /** Streamlit calls this at each change of data or theme; the workbench itself lives as long as the page. */
 export const mount = (component) => mountStage(Bench, component);
@@ -26,9 +30,15 @@ class Bench extends RunBench {
     this.cell = 0;
     this.reset();
     this.build();
-    this.loop = (now) => { this.player.tick(now); if (this.isDirty && this.colours) this.paint(); this.raf = requestAnimationFrame(this.loop); };
+    this.loop = (now) => {
+      this.player.tick(now);
+      if (this.isDirty && this.colours) this.paint();
+      this.raf = requestAnimationFrame(this.loop);
+    };
     this.raf = requestAnimationFrame(this.loop);
-    this.resizing = new ResizeObserver(() => { this.isDirty = true; });
+    this.resizing = new ResizeObserver(() => {
+      this.isDirty = true;
+    });
     this.resizing.observe(this.root);
     this.onKey = (event) => this.key(event);
     document.addEventListener("keydown", this.onKey);
@@ -50,42 +60,82 @@ class Bench extends RunBench {
     this.pad = new PaintPad({ encode: (pixels) => this.encode(pixels) });
     this.rows = new CodeRows(this);
     this.show = new CodePicture(this);
-    const quiet = (text, title, action) => element("button", { type: "button", className: "quiet", title, onclick: action }, text);
+    const quiet = (text, title, action) =>
+      element("button", { type: "button", className: "quiet", title, onclick: action }, text);
     this.undoButton = quiet("undo", "Take the last change back (Ctrl-Z)", () => this.undo());
     this.resetButton = quiet("reset", "Back to the codes that the encoder chose", () => this.change(this.origin));
     this.mapCap = element("div", { className: "cap" });
-    this.view = element("button", { type: "button", className: "tag", title: "Show what the codes draw, or their numbers", onclick: () => { this.numbersShown = !this.numbersShown; this.isDirty = true; } });
-    this.levelButtons = LEVELS.map((_, level) => element("button", { type: "button", className: "tag", onclick: () => this.setLevel(level) }));
+    this.view = element("button", {
+      type: "button",
+      className: "tag",
+      title: "Show what the codes draw, or their numbers",
+      onclick: () => {
+        this.numbersShown = !this.numbersShown;
+        this.isDirty = true;
+      },
+    });
+    this.levelButtons = LEVELS.map((_, level) =>
+      element("button", { type: "button", className: "tag", onclick: () => this.setLevel(level) }),
+    );
     this.buildPlayer();
-    const heading = (title, ...tags) => element("h3", {}, element("span", {}, title), element("span", { className: "tags" }, ...tags));
+    const heading = (title, ...tags) =>
+      element("h3", {}, element("span", {}, title), element("span", { className: "tags" }, ...tags));
     this.root.replaceChildren(
-      element("div", { className: "cards" },
+      element(
+        "div",
+        { className: "cards" },
         element("section", { className: "card" }, heading("Decoded", this.show.tag), ...this.show.parts),
-        element("section", { className: "card" }, heading("Its codes", ...this.levelButtons, this.view), this.map.canvas, this.mapCap, element("div", { className: "tools" }, this.undoButton, this.resetButton)),
-        element("section", { className: "card" }, heading("How the codes are used", element("span", { className: "tag" }, "all held-out pictures")), this.usage.root)),
-      this.note, this.palette.root, this.player.root, this.rows.root);
+        element(
+          "section",
+          { className: "card" },
+          heading("Its codes", ...this.levelButtons, this.view),
+          this.map.canvas,
+          this.mapCap,
+          element("div", { className: "tools" }, this.undoButton, this.resetButton),
+        ),
+        element(
+          "section",
+          { className: "card" },
+          heading("How the codes are used", element("span", { className: "tag" }, "all held-out pictures")),
+          this.usage.root,
+        ),
+      ),
+      this.note,
+      this.palette.root,
+      this.player.root,
+      this.rows.root,
+    );
   }
 
   // ---- what Python sends ----
 
   update(blob) {
-    const { numbers } = blob, isNew = this.isAnother(numbers);
+    const { numbers } = blob,
+      isNew = this.isAnother(numbers);
     this.takeColours(numbers);
     const isFirst = !this.numbers;
     this.numbers = numbers;
     this.originals = toBitmaps(blob.originals);
     this.pad.setShape(numbers.event_shape);
     if (isNew) this.watch(numbers, isFirst);
-    if (blob.own && numbers.own_id !== this.ownId) { this.ownId = numbers.own_id; this.pad.load(blob.own.values); this.encode(blob.own.values); }
+    if (blob.own && numbers.own_id !== this.ownId) {
+      this.ownId = numbers.own_id;
+      this.pad.load(blob.own.values);
+      this.encode(blob.own.values);
+    }
     this.refresh();
   }
 
   watch(numbers, isFirst) {
-    const { example } = this, { place } = numbers;
+    const { example } = this,
+      { place } = numbers;
     this.turnTo(numbers);
     if (isFirst) {
       [this.example, this.level, this.cell, this.wanted] = [place.example, place.level, place.cell, place.codes];
-      if (place.tab) { this.rows.tab = place.tab; this.rows.isUserChoice = true; }
+      if (place.tab) {
+        this.rows.tab = place.tab;
+        this.rows.isUserChoice = true;
+      }
       this.rows.seed = place.seed;
       this.rows.setTemperature(place.temperature);
     } else this.example = Math.max(0, example);
@@ -93,21 +143,37 @@ class Bench extends RunBench {
     this.listen();
   }
 
-  cells(level) { const [rows, columns] = this.numbers.shapes[level]; return rows * columns; }
+  cells(level) {
+    const [rows, columns] = this.numbers.shapes[level];
+    return rows * columns;
+  }
 
   // ---- what the run sends ----
 
   pictureOf(blob) {
-    const { numbers } = blob, list = (array) => array && Array.from(array.values);
+    const { numbers } = blob,
+      list = (array) => array && Array.from(array.values);
     return {
-      step: numbers.step, seconds: numbers.seconds, loss: numbers.losses.codes_loss, metrics: numbers.metrics, keeps: numbers.has_weights,
-      reconstructions: blob.reconstructions, samples: blob.samples, usages: blob.top_usage && [list(blob.top_usage), list(blob.bottom_usage)],
-      maps: blob.top_codes && [list(blob.top_codes).slice(0, this.cells(0)), list(blob.bottom_codes).slice(0, this.cells(1))],
+      step: numbers.step,
+      seconds: numbers.seconds,
+      loss: numbers.losses.codes_loss,
+      metrics: numbers.metrics,
+      keeps: numbers.has_weights,
+      reconstructions: blob.reconstructions,
+      samples: blob.samples,
+      usages: blob.top_usage && [list(blob.top_usage), list(blob.bottom_usage)],
+      maps: blob.top_codes && [
+        list(blob.top_codes).slice(0, this.cells(0)),
+        list(blob.bottom_codes).slice(0, this.cells(1)),
+      ],
     };
   }
 
   stood(message, before) {
-    if (message.ended && !before?.ended) { this.toEnd(); this.openAtlas(); }
+    if (message.ended && !before?.ended) {
+      this.toEnd();
+      this.openAtlas();
+    }
     if (!message.ended && !before && !this.rows.isUserChoice) this.rows.tab = "live";
   }
 
@@ -118,12 +184,15 @@ class Bench extends RunBench {
   }
 
   /** The model can be asked at the end of a run that has ended. */
-  get canAsk() { return !!this.atlas && this.isAtEnd; }
+  get canAsk() {
+    return !!this.atlas && this.isAtEnd;
+  }
 
   whyNot() {
     if (!this.digest) return "Not trained yet: press Train.";
     if (!this.standing?.ended) return "The model can be asked when its training has ended; until then see This step.";
-    if (this.index < this.snapshots.length - 1) return "Weights are kept for the last step: move the player to its end to ask the model.";
+    if (this.index < this.snapshots.length - 1)
+      return "Weights are kept for the last step: move the player to its end to ask the model.";
     return "asking the model …";
   }
 
@@ -131,8 +200,14 @@ class Bench extends RunBench {
 
   ask(channel, request, use) {
     const run = this.digest;
-    this.decoder.ask(channel, { run, step: null, ...request }, (blob) => { if (run === this.digest) use(blob); },
-      (error) => this.say(error.message));
+    this.decoder.ask(
+      channel,
+      { run, step: null, ...request },
+      (blob) => {
+        if (run === this.digest) use(blob);
+      },
+      (error) => this.say(error.message),
+    );
   }
 
   openAtlas() {
@@ -151,7 +226,8 @@ class Bench extends RunBench {
   /** Open a held-out example, with its own codes or those of a link. */
   openExample(i, text = "") {
     if (!this.atlas) return;
-    const maps = [this.atlas.tops[i], this.atlas.bottoms[i]], codes = text && text.match(/../g).map((two) => parseInt(two, 36));
+    const maps = [this.atlas.tops[i], this.atlas.bottoms[i]],
+      codes = text?.match(/../g).map((two) => parseInt(two, 36));
     this.example = i;
     this.openCodes(maps, this.atlas.originals[i], this.atlas.rates[i]);
     if (codes) this.change([codes.slice(0, maps[0].length), codes.slice(maps[0].length)]);
@@ -221,13 +297,21 @@ class Bench extends RunBench {
 
   key(event) {
     const tag = event.composedPath()[0]?.tagName;
-    if (!(event.ctrlKey || event.metaKey) || event.key.toLowerCase() !== "z" || tag === "INPUT" || tag === "TEXTAREA" || !this.past.length) return;
+    if (
+      !(event.ctrlKey || event.metaKey) ||
+      event.key.toLowerCase() !== "z" ||
+      tag === "INPUT" ||
+      tag === "TEXTAREA" ||
+      !this.past.length
+    )
+      return;
     event.preventDefault();
     this.undo();
   }
 
   askPicture() {
-    const asked = performance.now(), isFirst = same(this.maps, this.origin);
+    const asked = performance.now(),
+      isFirst = same(this.maps, this.origin);
     this.ask("picture", { what: "codes", top: [this.maps[0]], bottom: [this.maps[1]] }, (blob) => {
       this.bitmap = toBitmap(blob.pictures.values, blob.pictures.shape);
       this.rate = blob.rates.values[0];
@@ -256,20 +340,35 @@ class Bench extends RunBench {
     const maps = this.maps.map((map) => [...map]);
     maps[this.level][this.cell] = code;
     this.ask("preview", { what: "codes", top: [maps[0]], bottom: [maps[1]] }, (blob) => {
-      if (this.tried === code) { this.preview = toBitmap(blob.pictures.values, blob.pictures.shape); this.isDirty = true; }
+      if (this.tried === code) {
+        this.preview = toBitmap(blob.pictures.values, blob.pictures.shape);
+        this.isDirty = true;
+      }
     });
   }
 
   encode(pixels) {
     this.own = pixels;
-    if (!this.canAsk) { if (this.digest) this.say("Your picture is kept; it is encoded when the run has ended."); return; }
+    if (!this.canAsk) {
+      if (this.digest) this.say("Your picture is kept; it is encoded when the run has ended.");
+      return;
+    }
     const shape = this.numbers.event_shape;
     this.ask("encode", { what: "code_encode", pixels: toBase64(pixels) }, (blob) => {
       this.say("");
       this.example = -1;
-      this.openCodes([Array.from(blob.top.values), Array.from(blob.bottom.values)], toBitmap(pixels, shape), blob.rate.values[0]);
+      this.openCodes(
+        [Array.from(blob.top.values), Array.from(blob.bottom.values)],
+        toBitmap(pixels, shape),
+        blob.rate.values[0],
+      );
       const error = toBitmap(difference(pixels, blob.reconstruction.values, shape).values, [1, shape[1], shape[2]]);
-      this.pad.answer(toBitmap(blob.reconstruction.values, shape), error, blob.distortion.values[0], blob.rate.values[0]);
+      this.pad.answer(
+        toBitmap(blob.reconstruction.values, shape),
+        error,
+        blob.distortion.values[0],
+        blob.rate.values[0],
+      );
       this.pad.words.textContent = `distortion ${blob.distortion.values[0].toFixed(1)} · rate ${blob.rate.values[0].toFixed(1)} nats`;
     });
   }
@@ -284,42 +383,95 @@ class Bench extends RunBench {
   }
 
   /** Maps on show: those under the hand, or those that a snapshot brings of its first picture. */
-  get shownMaps() { return this.canAsk ? this.maps : this.picture?.maps ?? null; }
+  get shownMaps() {
+    return this.canAsk ? this.maps : (this.picture?.maps ?? null);
+  }
 
   paint() {
     this.isDirty = false;
-    const { level, cell, numbers, canAsk, colours } = this, shape = numbers.shapes[level], maps = this.shownMaps;
-    this.levelButtons.forEach((button, k) => { button.textContent = `${LEVELS[k]} ${numbers.shapes[k].join(" × ")}`; button.setAttribute("aria-pressed", String(k === level)); });
+    const { level, cell, numbers, canAsk, colours } = this,
+      shape = numbers.shapes[level],
+      maps = this.shownMaps;
+    this.levelButtons.forEach((button, k) => {
+      button.textContent = `${LEVELS[k]} ${numbers.shapes[k].join(" × ")}`;
+      button.setAttribute("aria-pressed", String(k === level));
+    });
     this.view.textContent = this.numbersShown ? "numbers" : "patches";
     this.map.paint({
-      shape, codes: maps?.[level], origin: canAsk ? this.origin[level] : null, cell, hovered: this.hovered, patches: canAsk ? this.atlas.patches[level] : this.show.patches(this.picture), isByCell: !canAsk,
-      numbers: this.numbersShown, angles: this.atlas?.angles[level], count: numbers.n_codes, colours, title: `Map of ${LEVELS[level]} codes`,
+      shape,
+      codes: maps?.[level],
+      origin: canAsk ? this.origin[level] : null,
+      cell,
+      hovered: this.hovered,
+      patches: canAsk ? this.atlas.patches[level] : this.show.patches(this.picture),
+      isByCell: !canAsk,
+      numbers: this.numbersShown,
+      angles: this.atlas?.angles[level],
+      count: numbers.n_codes,
+      colours,
+      title: `Map of ${LEVELS[level]} codes`,
     });
     this.show.paint();
     this.palette.paint({
-      title: `What could stand in row ${Math.floor(cell / shape[1]) + 1}, column ${(cell % shape[1]) + 1} of the ${LEVELS[level]} map`, patches: canAsk ? this.options?.patches : null, shares: this.options?.shares,
-      usage: this.atlas?.usages[level], current: canAsk ? maps[level][cell] : null, why: this.whyNot(), colours,
+      title: `What could stand in row ${Math.floor(cell / shape[1]) + 1}, column ${(cell % shape[1]) + 1} of the ${LEVELS[level]} map`,
+      patches: canAsk ? this.options?.patches : null,
+      shares: this.options?.shares,
+      usage: this.atlas?.usages[level],
+      current: canAsk ? maps[level][cell] : null,
+      why: this.whyNot(),
+      colours,
     });
-    const metrics = this.snapshots.filter((s) => s.step <= (this.picture?.step ?? -1) && s.metrics.rate).at(-1)?.metrics;
-    this.usage.paint({ usages: canAsk ? this.atlas.usages : this.picture?.usages, patches: canAsk ? this.atlas.patches : null, metrics, colours, current: maps && [maps[level][cell], level] });
+    const metrics = this.snapshots
+      .filter((s) => s.step <= (this.picture?.step ?? -1) && s.metrics.rate)
+      .at(-1)?.metrics;
+    this.usage.paint({
+      usages: canAsk ? this.atlas.usages : this.picture?.usages,
+      patches: canAsk ? this.atlas.patches : null,
+      metrics,
+      colours,
+      current: maps && [maps[level][cell], level],
+    });
     this.undoButton.disabled = !canAsk || !this.past.length;
     this.resetButton.disabled = !canAsk || same(this.maps, this.origin);
-    const count = canAsk ? this.maps.reduce((n, map, l) => n + map.reduce((m, code, i) => m + (code !== this.origin[l][i]), 0), 0) : 0;
+    const count = canAsk
+      ? this.maps.reduce((n, map, l) => n + map.reduce((m, code, i) => m + (code !== this.origin[l][i]), 0), 0)
+      : 0;
     const at = this.hovered ?? cell;
-    this.mapCap.replaceChildren(element("span", {}, maps ? `row ${Math.floor(at / shape[1]) + 1}, column ${(at % shape[1]) + 1}: code ${maps[level][at]}` : ""), element("span", { className: "num" }, count ? `${count} of ${maps.flat().length} changed` : "click a cell"));
+    this.mapCap.replaceChildren(
+      element(
+        "span",
+        {},
+        maps ? `row ${Math.floor(at / shape[1]) + 1}, column ${(at % shape[1]) + 1}: code ${maps[level][at]}` : "",
+      ),
+      element("span", { className: "num" }, count ? `${count} of ${maps.flat().length} changed` : "click a cell"),
+    );
     if (this.paintedWidth !== this.root.clientWidth || this.paintedColours !== colours) this.rows.paint();
     [this.paintedWidth, this.paintedColours] = [this.root.clientWidth, colours];
   }
 
   /** Where the visitor is, for the link; codes stand in it only if they are not those of the example. */
   where() {
-    const own = this.atlas && this.example >= 0 ? [this.atlas.tops[this.example], this.atlas.bottoms[this.example]] : null;
+    const own =
+      this.atlas && this.example >= 0 ? [this.atlas.tops[this.example], this.atlas.bottoms[this.example]] : null;
     const codes = this.maps && !same(this.maps, own) ? toText(this.maps) : "";
-    return { example: Math.max(0, this.example), codes, level: this.level, cell: this.cell, tab: this.rows.isUserChoice ? this.rows.tab : "", seed: this.rows.seed, temperature: this.rows.temperature };
+    return {
+      example: Math.max(0, this.example),
+      codes,
+      level: this.level,
+      cell: this.cell,
+      tab: this.rows.isUserChoice ? this.rows.tab : "",
+      seed: this.rows.seed,
+      temperature: this.rows.temperature,
+    };
   }
 
   report() {
-    if (this.atlas || this.rows.isUserChoice) this.tell.state("moment", { of: `${this.digest}/${this.attempt}`, ...this.where(), ...(this.atlas ? {} : { codes: this.wanted ?? "" }) });
+    if (this.atlas || this.rows.isUserChoice)
+      this.tell.state("moment", {
+        of: `${this.digest}/${this.attempt}`,
+        ...this.where(),
+        ...(this.atlas ? {} : { codes: this.wanted ?? "" }),
+      });
   }
 
   copyLink() {

@@ -1,11 +1,11 @@
 // The stage of CycleGAN in the plane: points that fly to another density and back, with the cycle and without.
 
-import { element, themeColours, watchRun, wantsStillness } from "./live.js";
-import { FlightPanel, domainOf, huesOf, wheelOf } from "./cycle_flight.js";
-import { WatchedRun } from "./watched_run.js";
+import { domainOf, FlightPanel, huesOf, wheelOf } from "./cycle_flight.js";
 import { MappingTime } from "./cycle_time.js";
-import { Choice } from "./score_controls.js";
+import { element, themeColours, wantsStillness, watchRun } from "./live.js";
 import { mountStage } from "./mounting.js";
+import { Choice } from "./score_controls.js";
+import { WatchedRun } from "./watched_run.js";
 
 const WAYS = { there: ["to_b", "samples", "back"], back: ["to_a", "to_a", "again"] }; // measures, points there, points back
 
@@ -18,41 +18,86 @@ class PointsStage {
     this.root.classList.add("stage", "cyclestage");
     this.way = "there";
     this.build();
-    this.loop = (now) => { this.time.tick(now); this.run.player.tick(now); if (this.isDirty && this.scene) this.paint(); this.raf = requestAnimationFrame(this.loop); };
+    this.loop = (now) => {
+      this.time.tick(now);
+      this.run.player.tick(now);
+      if (this.isDirty && this.scene) this.paint();
+      this.raf = requestAnimationFrame(this.loop);
+    };
     this.raf = requestAnimationFrame(this.loop);
-    this.resizing = new ResizeObserver(() => { this.isDirty = true; });
+    this.resizing = new ResizeObserver(() => {
+      this.isDirty = true;
+    });
     this.resizing.observe(this.root);
     globalThis.genlabStage = this; // for tests, and for measuring latency from outside
   }
 
   build() {
-    this.run = new WatchedRun({ shown: () => this.refresh(), say: (text) => this.say(text), ended: (text) => this.tell.trigger("ended", text), settled: () => this.report(), copyLink: () => this.copyLink() }, (losses) => losses.generator_loss);
-    this.time = new MappingTime({ moved: () => { this.isDirty = true; }, settled: () => this.report() }, ["", "", ""]);
-    this.ways = new Choice("Direction", (way) => { this.way = way; this.turn(); this.time.play(); this.report(); });
+    this.run = new WatchedRun(
+      {
+        shown: () => this.refresh(),
+        say: (text) => this.say(text),
+        ended: (text) => this.tell.trigger("ended", text),
+        settled: () => this.report(),
+        copyLink: () => this.copyLink(),
+      },
+      (losses) => losses.generator_loss,
+    );
+    this.time = new MappingTime(
+      {
+        moved: () => {
+          this.isDirty = true;
+        },
+        settled: () => this.report(),
+      },
+      ["", "", ""],
+    );
+    this.ways = new Choice("Direction", (way) => {
+      this.way = way;
+      this.turn();
+      this.time.play();
+      this.report();
+    });
     this.panels = { shown: new FlightPanel("This run"), beside: new FlightPanel("Beside it") };
     this.note = element("div", { className: "note", hidden: true });
     this.note.setAttribute("role", "status");
-    this.root.replaceChildren(element("div", { className: "above card" }, this.ways.root, this.time.root), this.note, element("div", { className: "flights" }, this.panels.shown.root, this.panels.beside.root),
-      element("p", { className: "about" }, "Colour: where a point began. Arrows: where some of them are sent. Red: how far from its start a point comes back. Drag the slider, or play."), this.run.player.root);
+    this.root.replaceChildren(
+      element("div", { className: "above card" }, this.ways.root, this.time.root),
+      this.note,
+      element("div", { className: "flights" }, this.panels.shown.root, this.panels.beside.root),
+      element(
+        "p",
+        { className: "about" },
+        "Colour: where a point began. Arrows: where some of them are sent. Red: how far from its start a point comes back. Drag the slider, or play.",
+      ),
+      this.run.player.root,
+    );
   }
 
   // ---- what Python sends ----
 
   update(blob) {
-    const { numbers } = blob, isNewVisit = numbers.visit !== this.numbers?.visit;
+    const { numbers } = blob,
+      isNewVisit = numbers.visit !== this.numbers?.visit;
     this.numbers = numbers;
     this.colours = themeColours(this.root, numbers.themes);
-    this.root.style.cssText = Object.entries(this.colours).map(([k, v]) => `--${k}:${v}`).join(";");
+    this.root.style.cssText = Object.entries(this.colours)
+      .map(([k, v]) => `--${k}:${v}`)
+      .join(";");
     const domains = ["a", "b"].map((name, i) => domainOf(blob[`truth_${name}`], numbers.domains[i], this.colours));
     this.points = [blob.points_a.values, blob.points_b.values];
     this.scene = { domains, colours: this.colours, ...huesOf(this.colours === numbers.themes.dark) };
     this.wheels = this.points.map((points, i) => wheelOf(points, numbers.domains[i].window));
-    this.ways.fill([["there", "A → B → A", "Points of A there and back"], ["back", "B → A → B", "Points of B there and back"]]);
+    this.ways.fill([
+      ["there", "A → B → A", "Points of A there and back"],
+      ["back", "B → A → B", "Points of B there and back"],
+    ]);
     if (isNewVisit) {
       this.way = numbers.place.way;
       this.time.set(numbers.place.time);
     }
-    if (this.run.isAnother(numbers)) this.watch(isNewVisit ? numbers.place.step : null, isNewVisit && numbers.place.time === 1);
+    if (this.run.isAnother(numbers))
+      this.watch(isNewVisit ? numbers.place.step : null, isNewVisit && numbers.place.time === 1);
     if (numbers.beside !== this.besideDigest) this.watchBeside();
     this.turn();
   }
@@ -68,12 +113,16 @@ class PointsStage {
     [this.besideDigest, this.beside] = [this.numbers.beside, null];
     if (!this.besideDigest) return;
     this.besideSocket = watchRun(this.besideDigest, {
-      blob: ({ numbers, ...arrays }) => { this.beside = { arrays, metrics: numbers.metrics }; },
+      blob: ({ numbers, ...arrays }) => {
+        this.beside = { arrays, metrics: numbers.metrics };
+      },
       text: () => this.refresh(),
     });
   }
 
-  say(text) { [this.note.textContent, this.note.hidden] = [text, !text]; }
+  say(text) {
+    [this.note.textContent, this.note.hidden] = [text, !text];
+  }
 
   // ---- what is shown ----
 
@@ -86,36 +135,72 @@ class PointsStage {
   refresh() {
     if (!this.scene) return;
     this.run.showPlayer({ colours: this.colours });
-    const { numbers } = this, weight = (w) => (w ? `with the cycle, λ = ${w}` : "without the cycle");
+    const { numbers } = this,
+      weight = (w) => (w ? `with the cycle, λ = ${w}` : "without the cycle");
     this.panels.shown.title.textContent = `This run: ${weight(numbers.weight)}`;
     this.panels.shown.tag.textContent = this.run.picture ? `step ${this.run.picture.step.toLocaleString("en")}` : "";
     this.panels.beside.title.textContent = `Beside it: ${weight(numbers.beside_weight)}`;
     this.panels.beside.tag.textContent = this.beside ? "stored" : "";
     this.panels.shown.say(this.facts(this.run.metrics));
     this.panels.beside.say(this.facts(this.beside?.metrics));
-    if (this.opens && this.run.picture && this.run.standing?.ended) { this.opens = false; this.time.set(0); this.time.play(1); }
+    if (this.opens && this.run.picture && this.run.standing?.ended) {
+      this.opens = false;
+      this.time.set(0);
+      this.time.play(1);
+    }
     this.isDirty = true;
   }
 
   facts(metrics) {
-    const way = WAYS[this.way][0], get = (name) => metrics?.[`${name}_${way}`];
+    const way = WAYS[this.way][0],
+      get = (name) => metrics?.[`${name}_${way}`];
     if (get("energy") === undefined) return [["measured at the kept steps of a run", "–", null, ""]];
     const rows = [
-      ["distance from the other domain", `${get("energy").toFixed(3)} (true samples: ${get("band").toFixed(3)})`, get("energy") <= get("band") ? true : null, "Energy distance of 800 sent points from as many true ones, and the highest that true ones have among each other"],
-      ["error of the way there and back, good\u00a0below\u00a00.1", `${get("cycle").toFixed(3)} widths`, get("cycle") < 0.1, "Median over 800 points, in standard deviations of the domain"],
-      ["folded: neighbours from far apart, good\u00a0below\u00a05\u00a0%", `${(100 * get("folded")).toFixed(0)} %`, get("folded") < 0.05, "Share of points whose nearest neighbour after the flight began more than half a width away: many to one"],
+      [
+        "distance from the other domain",
+        `${get("energy").toFixed(3)} (true samples: ${get("band").toFixed(3)})`,
+        get("energy") <= get("band") ? true : null,
+        "Energy distance of 800 sent points from as many true ones, and the highest that true ones have among each other",
+      ],
+      [
+        "error of the way there and back, good\u00a0below\u00a00.1",
+        `${get("cycle").toFixed(3)} widths`,
+        get("cycle") < 0.1,
+        "Median over 800 points, in standard deviations of the domain",
+      ],
+      [
+        "folded: neighbours from far apart, good\u00a0below\u00a05\u00a0%",
+        `${(100 * get("folded")).toFixed(0)} %`,
+        get("folded") < 0.05,
+        "Share of points whose nearest neighbour after the flight began more than half a width away: many to one",
+      ],
     ];
-    if (get("n_modes") !== undefined) rows.push(["modes sent one to one", `${get("kept_modes")} of ${get("n_modes")}`, get("kept_modes") === get("n_modes"), "With 80 % of their points or more to a mode that no other goes to"]);
+    if (get("n_modes") !== undefined)
+      rows.push([
+        "modes sent one to one",
+        `${get("kept_modes")} of ${get("n_modes")}`,
+        get("kept_modes") === get("n_modes"),
+        "With 80 % of their points or more to a mode that no other goes to",
+      ]);
     return rows;
   }
 
   paint() {
     this.isDirty = false;
-    const { arrays } = this.run.picture ?? {}, home = this.way === "there" ? 0 : 1;
-    const common = { ...this.scene, time: this.time.time, isBackwards: home === 1, home: this.points[home], wheel: this.wheels[home] };
+    const { arrays } = this.run.picture ?? {},
+      home = this.way === "there" ? 0 : 1;
+    const common = {
+      ...this.scene,
+      time: this.time.time,
+      isBackwards: home === 1,
+      home: this.points[home],
+      wheel: this.wheels[home],
+    };
     const empty = this.numbers.run ? "opening the run …" : "Not trained yet: press Train.";
     this.panels.shown.paint({ ...common, ...this.flight(arrays), words: arrays ? "" : empty });
-    const missing = this.numbers.beside ? "opening …" : `No stored run of the same ${this.numbers.beside_weight ? "with" : "without"} the cycle.\nChoose it under Model and press Train: then it stands here.`;
+    const missing = this.numbers.beside
+      ? "opening …"
+      : `No stored run of the same ${this.numbers.beside_weight ? "with" : "without"} the cycle.\nChoose it under Model and press Train: then it stands here.`;
     this.panels.beside.paint({ ...common, ...this.flight(this.beside?.arrays), words: this.beside ? "" : missing });
   }
 
@@ -126,9 +211,22 @@ class PointsStage {
 
   // ---- where the visitor is ----
 
-  where() { return { time: this.time.isPlaying ? 1 : Math.round(100 * this.time.time) / 100, way: this.way, step: this.run.step }; }
+  where() {
+    return {
+      time: this.time.isPlaying ? 1 : Math.round(100 * this.time.time) / 100,
+      way: this.way,
+      step: this.run.step,
+    };
+  }
 
-  report() { if (this.numbers) this.tell.state("moment", { visit: this.numbers.visit, of: `${this.numbers.run}/${this.numbers.attempt}`, ...this.where() }); }
+  report() {
+    if (this.numbers)
+      this.tell.state("moment", {
+        visit: this.numbers.visit,
+        of: `${this.numbers.run}/${this.numbers.attempt}`,
+        ...this.where(),
+      });
+  }
 
   async copyLink() {
     this.report();

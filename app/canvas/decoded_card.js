@@ -14,25 +14,38 @@ export class DecodedCard {
     this.tag = element("span", { className: "tag" });
     this.caption = element("div", { className: "cap" });
     this.classes = element("div", { className: "classes" });
-    this.resample = element("button", { type: "button", className: "quiet", onclick: () => studio.drawPosterior() }, "draw from its posterior");
-    this.home = element("button", { type: "button", className: "quiet", title: "z = 0, the middle of the prior", onclick: () => studio.goHome() }, "to z = 0");
+    this.resample = element(
+      "button",
+      { type: "button", className: "quiet", onclick: () => studio.drawPosterior() },
+      "draw from its posterior",
+    );
+    this.home = element(
+      "button",
+      { type: "button", className: "quiet", title: "z = 0, the middle of the prior", onclick: () => studio.goHome() },
+      "to z = 0",
+    );
     this.tools = element("div", { className: "tools" }, this.home, this.resample);
   }
 
   /** Buttons of the classes, for a model that is told the class. */
   buildClasses() {
-    const { studio } = this, { is_conditional: isTold, classes } = studio.numbers;
+    const { studio } = this,
+      { is_conditional: isTold, classes } = studio.numbers;
     this.classes.hidden = !isTold;
     if (!isTold) return;
-    this.classes.replaceChildren(element("span", { className: "soft" }, "class"), ...classes.map((name, k) => {
-      const button = element("button", { type: "button", onclick: () => studio.setClass(k) }, name);
-      button.setAttribute("aria-pressed", String(k === studio.label));
-      return button;
-    }));
+    this.classes.replaceChildren(
+      element("span", { className: "soft" }, "class"),
+      ...classes.map((name, k) => {
+        const button = element("button", { type: "button", onclick: () => studio.setClass(k) }, name);
+        button.setAttribute("aria-pressed", String(k === studio.label));
+        return button;
+      }),
+    );
   }
 
   paint() {
-    const { studio } = this, { context: c, width } = sharpen(this.canvas);
+    const { studio } = this,
+      { context: c, width } = sharpen(this.canvas);
     if (!width) return;
     c.clearRect(0, 0, width, width);
     const live = studio.picture?.reconstructions && !studio.canDecode ? studio.picture.reconstructions : null;
@@ -65,11 +78,24 @@ export class DecodedCard {
 
   /** Under the picture: the bound of an original, or how far out the code lies. */
   say(chosen) {
-    const { portrait, z, canDecode } = this.studio, length = z ? norm(z) : 0, usual = Math.sqrt(z?.length ?? 1);
+    const { portrait, z, canDecode } = this.studio,
+      length = z ? norm(z) : 0,
+      usual = Math.sqrt(z?.length ?? 1);
     const [distortion, rate] = chosen === null ? [0, 0] : [portrait.distortions[chosen], portrait.rates[chosen]];
-    const left = chosen === null ? `|z| = ${length.toFixed(2)}, usual ${usual.toFixed(1)}` : `distortion ${distortion.toFixed(1)} · KL ${rate.toFixed(1)} nats`;
-    const right = chosen === null ? (length > 1.6 * usual + 1 ? "outside of what was trained" : "") : `bound −${(distortion + rate).toFixed(1)}`;
-    this.caption.replaceChildren(element("span", {}, canDecode ? left : ""), element("span", { className: "num" }, canDecode ? right : ""));
+    const left =
+      chosen === null
+        ? `|z| = ${length.toFixed(2)}, usual ${usual.toFixed(1)}`
+        : `distortion ${distortion.toFixed(1)} · KL ${rate.toFixed(1)} nats`;
+    const right =
+      chosen === null
+        ? length > 1.6 * usual + 1
+          ? "outside of what was trained"
+          : ""
+        : `bound −${(distortion + rate).toFixed(1)}`;
+    this.caption.replaceChildren(
+      element("span", {}, canDecode ? left : ""),
+      element("span", { className: "num" }, canDecode ? right : ""),
+    );
     this.canvas.setAttribute("aria-label", `Decoded picture. ${left}`);
   }
 }

@@ -13,18 +13,29 @@ export class Chains {
     this.canvas.onkeydown = (event) => this.key(event);
     this.tag = element("span", { className: "tag num" });
     this.words = element("span", {});
-    this.root = element("section", { className: "card" }, element("h3", {}, element("span", {}, title), this.tag), this.canvas, element("div", { className: "cap" }, this.words));
+    this.root = element(
+      "section",
+      { className: "card" },
+      element("h3", {}, element("span", {}, title), this.tag),
+      this.canvas,
+      element("div", { className: "cap" }, this.words),
+    );
   }
 
   click(event) {
-    const box = this.canvas.getBoundingClientRect(), { columns, count, chosen } = this.state ?? {};
+    const box = this.canvas.getBoundingClientRect(),
+      { columns, count, chosen } = this.state ?? {};
     if (chosen === null || !columns) return;
-    const rows = Math.ceil(count / columns), k = Math.floor(((event.clientY - box.top) / box.height) * rows) * columns + Math.floor(((event.clientX - box.left) / box.width) * columns);
+    const rows = Math.ceil(count / columns),
+      k =
+        Math.floor(((event.clientY - box.top) / box.height) * rows) * columns +
+        Math.floor(((event.clientX - box.left) / box.width) * columns);
     if (k >= 0 && k < count) this.choose(k);
   }
 
   key(event) {
-    const { columns, count, chosen } = this.state ?? {}, by = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -columns, ArrowDown: columns }[event.key];
+    const { columns, count, chosen } = this.state ?? {},
+      by = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -columns, ArrowDown: columns }[event.key];
     if (by === undefined || chosen === null) return;
     event.preventDefault();
     if (chosen + by < 0 || chosen + by >= count) return;
@@ -35,21 +46,39 @@ export class Chains {
   /** state: columns, count, shape, chosen (null: none may be chosen), colours, tag, words, and atlas, bitmaps, or empty words */
   paint(state) {
     this.state = state;
-    const { columns, count, shape, chosen, colours, atlas, bitmaps } = state, rows = Math.ceil(count / columns), [, height, width] = shape;
+    const { columns, count, shape, chosen, colours, atlas, bitmaps } = state,
+      rows = Math.ceil(count / columns),
+      [, height, width] = shape;
     this.canvas.style.aspectRatio = `${columns * width} / ${rows * height}`;
     this.tag.textContent = state.tag;
     this.words.textContent = state.words;
-    const { context: c, width: wide, height: high } = sharpen(this.canvas), cell = wide / columns, tall = high / rows, gap = 2;
+    const { context: c, width: wide, height: high } = sharpen(this.canvas),
+      cell = wide / columns,
+      tall = high / rows,
+      gap = 2;
     if (!wide) return;
     c.clearRect(0, 0, wide, high);
-    this.canvas.setAttribute("aria-label", `${this.title}: ${atlas ? `${count} pictures, ${state.tag}. Arrow keys choose one; chosen: ${chosen + 1}` : state.empty || "pictures of this step"}`);
+    this.canvas.setAttribute(
+      "aria-label",
+      `${this.title}: ${atlas ? `${count} pictures, ${state.tag}. Arrow keys choose one; chosen: ${chosen + 1}` : state.empty || "pictures of this step"}`,
+    );
     c.imageSmoothingEnabled = false;
     for (let k = 0; k < count; k++) {
-      const x = (k % columns) * cell + gap / 2, y = Math.floor(k / columns) * tall + gap / 2;
+      const x = (k % columns) * cell + gap / 2,
+        y = Math.floor(k / columns) * tall + gap / 2;
       if (atlas && k < atlas.known) c.drawImage(atlas, k * width, 0, width, height, x, y, cell - gap, tall - gap);
       else if (bitmaps?.[k]) stamp(c, bitmaps[k], x, y, cell - gap, tall - gap);
-      else { c.fillStyle = colours.line; c.globalAlpha = 0.45; c.fillRect(x, y, cell - gap, tall - gap); c.globalAlpha = 1; }
-      if (atlas && k === chosen) { c.lineWidth = 3; c.strokeStyle = colours.data; c.strokeRect(x + 1, y + 1, cell - gap - 2, tall - gap - 2); }
+      else {
+        c.fillStyle = colours.line;
+        c.globalAlpha = 0.45;
+        c.fillRect(x, y, cell - gap, tall - gap);
+        c.globalAlpha = 1;
+      }
+      if (atlas && k === chosen) {
+        c.lineWidth = 3;
+        c.strokeStyle = colours.data;
+        c.strokeRect(x + 1, y + 1, cell - gap - 2, tall - gap - 2);
+      }
     }
     if (!atlas && state.empty) this.say(c, wide, high, state.empty, colours);
   }

@@ -8,21 +8,49 @@ const AT_LEAST = 1.2; // seconds from end to end
 export class TimeBar {
   constructor(seek, settled) {
     [this.seek, this.settled, this.direction] = [seek, settled, 0];
-    const button = (title, sign, direction) => element("button", { type: "button", className: "quiet go", title, "aria-label": title, onclick: () => this.play(this.direction === direction ? 0 : direction) }, sign);
+    const button = (title, sign, direction) =>
+      element(
+        "button",
+        {
+          type: "button",
+          className: "quiet go",
+          title,
+          "aria-label": title,
+          onclick: () => this.play(this.direction === direction ? 0 : direction),
+        },
+        sign,
+      );
     this.back = button("Play backwards: back into noise", "◀", -1);
     this.forth = button("Play: from noise to pictures", "▶", 1);
     this.track = element("canvas", { className: "timeline", tabIndex: 0 });
     this.track.setAttribute("role", "slider");
     this.track.setAttribute("aria-label", "Denoising time");
     this.words = element("div", { className: "readout num" });
-    this.root = element("section", { className: "card timebar" }, element("div", { className: "transport2" }, this.back, this.forth), this.track, this.words);
-    this.track.onpointerdown = (event) => { this.track.setPointerCapture(event.pointerId); this.isHeld = true; this.scrub(event); };
-    this.track.onpointermove = (event) => { if (this.isHeld) this.scrub(event); };
-    this.track.onpointerup = this.track.onpointercancel = () => { this.isHeld = false; this.settled(); };
+    this.root = element(
+      "section",
+      { className: "card timebar" },
+      element("div", { className: "transport2" }, this.back, this.forth),
+      this.track,
+      this.words,
+    );
+    this.track.onpointerdown = (event) => {
+      this.track.setPointerCapture(event.pointerId);
+      this.isHeld = true;
+      this.scrub(event);
+    };
+    this.track.onpointermove = (event) => {
+      if (this.isHeld) this.scrub(event);
+    };
+    this.track.onpointerup = this.track.onpointercancel = () => {
+      this.isHeld = false;
+      this.settled();
+    };
     this.track.onkeydown = (event) => this.key(event);
   }
 
-  get length() { return this.state?.way?.length ?? 0; }
+  get length() {
+    return this.state?.way?.length ?? 0;
+  }
 
   scrub(event) {
     this.play(0);
@@ -37,8 +65,14 @@ export class TimeBar {
   }
 
   key(event) {
-    const to = { ArrowLeft: this.state?.frame - 1, ArrowRight: this.state?.frame + 1, Home: 0, End: this.length - 1 }[event.key];
-    if (event.key === " ") { event.preventDefault(); this.play(this.direction ? 0 : 1); return; }
+    const to = { ArrowLeft: this.state?.frame - 1, ArrowRight: this.state?.frame + 1, Home: 0, End: this.length - 1 }[
+      event.key
+    ];
+    if (event.key === " ") {
+      event.preventDefault();
+      this.play(this.direction ? 0 : 1);
+      return;
+    }
     if (to === undefined) return;
     event.preventDefault();
     this.play(0);
@@ -49,7 +83,8 @@ export class TimeBar {
   /** 1: towards pictures, -1: towards noise, 0: stop; from its beginning if it stands at the end. */
   play(direction, fromStart = false) {
     if (direction && !this.length) return;
-    const last = this.length - 1, { frame } = this.state ?? {};
+    const last = this.length - 1,
+      { frame } = this.state ?? {};
     if (direction === 1 && (fromStart || frame >= last)) this.go(0);
     if (direction === -1 && frame <= 0) this.go(last);
     const was = this.direction;
@@ -66,7 +101,8 @@ export class TimeBar {
     if (now - this.clock < pace) return;
     this.clock = now;
     const to = this.state.frame + this.direction;
-    if (to < 0 || to >= this.length) this.play(0); else this.go(to);
+    if (to < 0 || to >= this.length) this.play(0);
+    else this.go(to);
   }
 
   paint({ way, frame, colours, isAsking }) {
@@ -75,7 +111,8 @@ export class TimeBar {
     const { context: c, width, height } = sharpen(this.track);
     c.clearRect(0, 0, width, height);
     if (!width) return;
-    const y = 13, x = (i) => 8 + ((width - 16) * i) / Math.max(1, (way?.length ?? 2) - 1);
+    const y = 13,
+      x = (i) => 8 + ((width - 16) * i) / Math.max(1, (way?.length ?? 2) - 1);
     c.fillStyle = colours.line;
     c.fillRect(8, y - 2, width - 16, 4);
     this.words.textContent = isAsking ? "asking the model …" : "";
@@ -93,10 +130,14 @@ export class TimeBar {
     c.fillText("noise", 4, height - 3);
     c.textAlign = "right";
     c.fillText("picture", width - 4, height - 3);
-    if (!isAsking) this.words.textContent = `state ${frame + 1} of ${way.length} · ${way.calls[frame]} of ${way.calls.at(-1)} network calls`;
+    if (!isAsking)
+      this.words.textContent = `state ${frame + 1} of ${way.length} · ${way.calls[frame]} of ${way.calls.at(-1)} network calls`;
     this.track.setAttribute("aria-valuemin", "1");
     this.track.setAttribute("aria-valuemax", String(way.length));
     this.track.setAttribute("aria-valuenow", String(frame + 1));
-    this.track.setAttribute("aria-valuetext", `state ${frame + 1} of ${way.length}, noise ${way.sigmas[frame].toFixed(3)}`);
+    this.track.setAttribute(
+      "aria-valuetext",
+      `state ${frame + 1} of ${way.length}, noise ${way.sigmas[frame].toFixed(3)}`,
+    );
   }
 }

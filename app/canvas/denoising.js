@@ -1,16 +1,16 @@
 // The bench of denoising: many chains from noise to picture and back, what the denoiser believes, one chain as a film.
 
-import { Decoder, element, wantsStillness } from "./live.js";
 import { Chains } from "./denoise_chains.js";
 import { Film } from "./denoise_film.js";
 import { Novelty } from "./denoise_novelty.js";
 import { PictureCard } from "./denoise_picture.js";
 import { TimeBar } from "./denoise_time.js";
 import { Tools } from "./denoise_tools.js";
-import { Way, groupsOf } from "./denoise_way.js";
+import { groupsOf, Way } from "./denoise_way.js";
+import { Decoder, element, wantsStillness } from "./live.js";
+import { mountStage } from "./mounting.js";
 import { toBitmaps } from "./pictures.js";
 import { RunBench } from "./run_bench.js";
-import { mountStage } from "./mounting.js";
 
 /** Streamlit calls this at each change of data or theme; the bench itself lives as long as the page. */
 export const mount = (component) => mountStage(Bench, component);
@@ -25,9 +25,16 @@ class Bench extends RunBench {
     this.chain = 0;
     this.reset();
     this.build();
-    this.loop = (now) => { this.player.tick(now); this.time.tick(now); if (this.isDirty && this.colours) this.paint(); this.raf = requestAnimationFrame(this.loop); };
+    this.loop = (now) => {
+      this.player.tick(now);
+      this.time.tick(now);
+      if (this.isDirty && this.colours) this.paint();
+      this.raf = requestAnimationFrame(this.loop);
+    };
     this.raf = requestAnimationFrame(this.loop);
-    this.resizing = new ResizeObserver(() => { this.isDirty = true; });
+    this.resizing = new ResizeObserver(() => {
+      this.isDirty = true;
+    });
     this.resizing.observe(this.root);
     globalThis.genlabDenoising = this; // for tests, and for measuring latency from outside
   }
@@ -38,22 +45,46 @@ class Bench extends RunBench {
   }
 
   build() {
-    const choose = (chain) => { this.chain = chain; this.changed(); };
-    this.tools = new Tools(() => this.ask(), () => this.report());
+    const choose = (chain) => {
+      this.chain = chain;
+      this.changed();
+    };
+    this.tools = new Tools(
+      () => this.ask(),
+      () => this.report(),
+    );
     this.states = new Chains("Under noise", choose);
     this.beliefs = new Chains("What the denoiser believes", choose);
     this.novelty = new Novelty();
     this.source = new PictureCard(this);
-    this.film = new Film((frame) => { this.time.play(0); this.seek(frame); }, () => this.report());
-    this.time = new TimeBar((frame) => this.seek(frame), () => this.report());
+    this.film = new Film(
+      (frame) => {
+        this.time.play(0);
+        this.seek(frame);
+      },
+      () => this.report(),
+    );
+    this.time = new TimeBar(
+      (frame) => this.seek(frame),
+      () => this.report(),
+    );
     this.buildPlayer();
-    this.root.replaceChildren(this.tools.root, this.note, element("div", { className: "cards" }, this.states.root, this.beliefs.root, this.novelty.root, this.source.root), this.time.root, this.film.root, this.player.root);
+    this.root.replaceChildren(
+      this.tools.root,
+      this.note,
+      element("div", { className: "cards" }, this.states.root, this.beliefs.root, this.novelty.root, this.source.root),
+      this.time.root,
+      this.film.root,
+      this.player.root,
+    );
   }
 
   // ---- what Python sends ----
 
   update(blob) {
-    const { numbers } = blob, isNew = this.isAnother(numbers), isFirst = !this.numbers;
+    const { numbers } = blob,
+      isNew = this.isAnother(numbers),
+      isFirst = !this.numbers;
     this.takeColours(numbers);
     this.numbers = numbers;
     this.tools.describe(numbers);
@@ -63,7 +94,10 @@ class Bench extends RunBench {
       this.source.set(numbers.place);
       this.wanted = { at: numbers.place.at, chain: numbers.place.chain };
     }
-    if (isNew) { this.turnTo(numbers); this.listen(); }
+    if (isNew) {
+      this.turnTo(numbers);
+      this.listen();
+    }
     if (blob.own && numbers.own_id !== this.ownId) {
       this.ownId = numbers.own_id;
       if (this.tools.task === "noise") this.tools.setTask("picture");
@@ -76,10 +110,22 @@ class Bench extends RunBench {
 
   pictureOf(blob) {
     const { numbers } = blob;
-    return { step: numbers.step, seconds: numbers.seconds, loss: numbers.losses.loss, metrics: numbers.metrics, keeps: numbers.has_weights, samples: blob.samples };
+    return {
+      step: numbers.step,
+      seconds: numbers.seconds,
+      loss: numbers.losses.loss,
+      metrics: numbers.metrics,
+      keeps: numbers.has_weights,
+      samples: blob.samples,
+    };
   }
 
-  stood(message) { if (message.ended) { this.toEnd(); this.ask(); } }
+  stood(message) {
+    if (message.ended) {
+      this.toEnd();
+      this.ask();
+    }
+  }
 
   showPicture(picture) {
     if (!picture) return;
@@ -88,12 +134,15 @@ class Bench extends RunBench {
   }
 
   /** The model can be asked at the end of a run that has ended. */
-  get canAsk() { return this.isAtEnd; }
+  get canAsk() {
+    return this.isAtEnd;
+  }
 
   whyNot() {
     if (!this.digest) return "Not trained yet: press Train.";
     if (!this.standing?.ended) return "While it trains, what a few noises become at this step is shown.";
-    if (this.index < this.snapshots.length - 1) return "Weights are kept for the last step: move the lower player to its end.";
+    if (this.index < this.snapshots.length - 1)
+      return "Weights are kept for the last step: move the lower player to its end.";
     return "asking the model …";
   }
 
@@ -101,30 +150,54 @@ class Bench extends RunBench {
 
   put(channel, request, use) {
     const run = this.digest;
-    this.decoder.ask(channel, { run, step: null, ...request }, (blob) => { if (run === this.digest) use(blob); },
-      (error) => { this.isAsking = false; this.say(error.message); this.isDirty = true; });
+    this.decoder.ask(
+      channel,
+      { run, step: null, ...request },
+      (blob) => {
+        if (run === this.digest) use(blob);
+      },
+      (error) => {
+        this.isAsking = false;
+        this.say(error.message);
+        this.isDirty = true;
+      },
+    );
   }
 
   /** Ask for the chains that the controls describe, in as many questions as keep each short. */
   ask() {
     this.source.show(this.tools.task);
-    if (!this.canAsk || !this.numbers) { this.refresh(); return; }
-    const { tools } = this, request = { what: "denoise_path", ...tools.request(), ...this.source.request(tools.task) };
+    if (!this.canAsk || !this.numbers) {
+      this.refresh();
+      return;
+    }
+    const { tools } = this,
+      request = { what: "denoise_path", ...tools.request(), ...this.source.request(tools.task) };
     const key = JSON.stringify([this.digest, request]);
-    if (key === this.wayKey) { this.refresh(); return; }
+    if (key === this.wayKey) {
+      this.refresh();
+      return;
+    }
     this.wayKey = key;
     if (tools.task === "picture") this.source.ask();
     const missing = this.source.missing(tools.task);
-    if (missing) { this.way = null; this.say(missing); this.refresh(); return; }
+    if (missing) {
+      this.way = null;
+      this.say(missing);
+      this.refresh();
+      return;
+    }
     this.isAsking = true;
     this.askedAt = performance.now();
-    const groups = groupsOf(this.numbers, tools), way = new Way(this.numbers, tools.sampler, request);
-    const next = (i) => this.put("path", { ...request, ...groups[i] }, (blob) => {
-      if (key !== this.wayKey) return;
-      way.add(blob);
-      this.takeWay(way, i === groups.length - 1);
-      if (i + 1 < groups.length) next(i + 1);
-    });
+    const groups = groupsOf(this.numbers, tools),
+      way = new Way(this.numbers, tools.sampler, request);
+    const next = (i) =>
+      this.put("path", { ...request, ...groups[i] }, (blob) => {
+        if (key !== this.wayKey) return;
+        way.add(blob);
+        this.takeWay(way, i === groups.length - 1);
+        if (i + 1 < groups.length) next(i + 1);
+      });
     next(0);
   }
 
@@ -133,7 +206,11 @@ class Bench extends RunBench {
     if (way !== this.way) {
       this.say("");
       this.frame = Math.round(share * (way.length - 1));
-      if (this.wanted) { this.frame = Math.round(this.wanted.at * (way.length - 1)); this.chain = this.wanted.chain; this.wanted = null; }
+      if (this.wanted) {
+        this.frame = Math.round(this.wanted.at * (way.length - 1));
+        this.chain = this.wanted.chain;
+        this.wanted = null;
+      }
       this.chain = Math.min(this.chain, this.numbers.n_chains - 1);
     }
     this.way = way;
@@ -152,7 +229,10 @@ class Bench extends RunBench {
     this.isDirty = true;
   }
 
-  changed() { this.isDirty = true; this.report(); }
+  changed() {
+    this.isDirty = true;
+    this.report();
+  }
 
   // ---- what is shown ----
 
@@ -164,17 +244,39 @@ class Bench extends RunBench {
 
   paint() {
     this.isDirty = false;
-    const { numbers, colours, canAsk, tools } = this, way = canAsk ? this.way : null, { frame, chain } = this;
+    const { numbers, colours, canAsk, tools } = this,
+      way = canAsk ? this.way : null,
+      { frame, chain } = this;
     this.source.show(tools.task);
     this.novelty.root.hidden = tools.task !== "noise";
-    const sigma = way?.sigmas[frame], grid = { columns: numbers.columns, count: numbers.n_chains, shape: numbers.event_shape, chosen: chain, colours };
+    const sigma = way?.sigmas[frame],
+      grid = { columns: numbers.columns, count: numbers.n_chains, shape: numbers.event_shape, chosen: chain, colours };
     if (way) {
-      const [low, high] = numbers.sigmas, isOut = sigma > high * 1.001 || (sigma < low * 0.999 && sigma > 0);
-      this.states.paint({ ...grid, atlas: way.atlas("states", frame), tag: sigma ? `σ ${short(sigma)}` : "no noise left", words: isOut ? "outside the noise that it was trained on" : tools.describeStart() });
-      this.beliefs.paint({ ...grid, atlas: way.atlas("beliefs", frame), tag: tools.source === "empirical" ? "closed form" : "network", words: way.believes(frame) });
+      const [low, high] = numbers.sigmas,
+        isOut = sigma > high * 1.001 || (sigma < low * 0.999 && sigma > 0);
+      this.states.paint({
+        ...grid,
+        atlas: way.atlas("states", frame),
+        tag: sigma ? `σ ${short(sigma)}` : "no noise left",
+        words: isOut ? "outside the noise that it was trained on" : tools.describeStart(),
+      });
+      this.beliefs.paint({
+        ...grid,
+        atlas: way.atlas("beliefs", frame),
+        tag: tools.source === "empirical" ? "closed form" : "network",
+        words: way.believes(frame),
+      });
     } else {
-      const samples = this.picture?.samples, shown = samples && { bitmaps: this.bitmapsOf(samples) };
-      this.states.paint({ ...grid, chosen: null, bitmaps: shown?.bitmaps, tag: shown ? `step ${this.picture.step.toLocaleString("en")}` : "", words: shown ? "what the same noises become at this step" : "", empty: this.whyNot() });
+      const samples = this.picture?.samples,
+        shown = samples && { bitmaps: this.bitmapsOf(samples) };
+      this.states.paint({
+        ...grid,
+        chosen: null,
+        bitmaps: shown?.bitmaps,
+        tag: shown ? `step ${this.picture.step.toLocaleString("en")}` : "",
+        words: shown ? "what the same noises become at this step" : "",
+        empty: this.whyNot(),
+      });
       this.beliefs.paint({ ...grid, chosen: null, tag: "", words: "", empty: shown ? this.whyNot() : "" });
     }
     this.novelty.paint({ way, grid, source: tools.source, colours, note: numbers.empirical });
@@ -190,16 +292,26 @@ class Bench extends RunBench {
 
   /** Where the visitor is, for the link. */
   where() {
-    const at = this.way ? this.frame / Math.max(1, this.way.length - 1) : this.wanted?.at ?? 1;
-    return { ...this.tools.where(), ...this.source.where(), at: Math.round(100 * at) / 100, chain: this.wanted?.chain ?? this.chain };
+    const at = this.way ? this.frame / Math.max(1, this.way.length - 1) : (this.wanted?.at ?? 1);
+    return {
+      ...this.tools.where(),
+      ...this.source.where(),
+      at: Math.round(100 * at) / 100,
+      chain: this.wanted?.chain ?? this.chain,
+    };
   }
 
-  report() { if (this.numbers) this.tell.state("moment", { of: `${this.digest}/${this.attempt}`, ...this.where() }); }
+  report() {
+    if (this.numbers) this.tell.state("moment", { of: `${this.digest}/${this.attempt}`, ...this.where() });
+  }
 
   copyLink() {
     this.report();
-    const url = new URL(location.href), usual = this.numbers.usual;
-    for (const [name, value] of Object.entries(this.where())) if (value !== usual[name]) url.searchParams.set(name, value); else url.searchParams.delete(name);
+    const url = new URL(location.href),
+      usual = this.numbers.usual;
+    for (const [name, value] of Object.entries(this.where()))
+      if (value !== usual[name]) url.searchParams.set(name, value);
+      else url.searchParams.delete(name);
     this.player.copy(url.href);
   }
 }

@@ -16,8 +16,10 @@ export function toGrid({ shape, values }) {
 
 /** The same for any values; span: where the picture lies in the grid, x0, x1, y0, y1 as shares of it. */
 export function resample(values, rows, columns, [x0, x1, y0, y1] = [0, 1, 0, 1]) {
-  const across = taps(columns, x0, x1), down = taps(rows, y0, y1);
-  const middle = new Float32Array(rows * GRID), out = new Float32Array(GRID * GRID);
+  const across = taps(columns, x0, x1),
+    down = taps(rows, y0, y1);
+  const middle = new Float32Array(rows * GRID),
+    out = new Float32Array(GRID * GRID);
   for (let r = 0; r < rows; r++)
     for (let c = 0; c < GRID; c++) {
       let sum = 0;
@@ -26,7 +28,8 @@ export function resample(values, rows, columns, [x0, x1, y0, y1] = [0, 1, 0, 1])
     }
   for (let r = 0; r < GRID; r++)
     for (let k = 0; k < 4; k++) {
-      const w = down.weight[4 * r + k], from = down.index[4 * r + k] * GRID;
+      const w = down.weight[4 * r + k],
+        from = down.index[4 * r + k] * GRID;
       for (let c = 0; c < GRID; c++) out[r * GRID + c] += w * middle[from + c];
     }
   return out;
@@ -38,10 +41,18 @@ const tapCache = new Map();
 function taps(n, from, to) {
   const key = `${n} ${from} ${to}`;
   if (!tapCache.has(key)) {
-    const index = new Int32Array(4 * GRID), weight = new Float32Array(4 * GRID);
+    const index = new Int32Array(4 * GRID),
+      weight = new Float32Array(4 * GRID);
     for (let i = 0; i < GRID; i++) {
-      const x = (from + ((to - from) * (i + 0.5)) / GRID) * n - 0.5, base = Math.floor(x), t = x - base;
-      const w = [-0.5 * t + t * t - 0.5 * t ** 3, 1 - 2.5 * t * t + 1.5 * t ** 3, 0.5 * t + 2 * t * t - 1.5 * t ** 3, -0.5 * t * t + 0.5 * t ** 3];
+      const x = (from + ((to - from) * (i + 0.5)) / GRID) * n - 0.5,
+        base = Math.floor(x),
+        t = x - base;
+      const w = [
+        -0.5 * t + t * t - 0.5 * t ** 3,
+        1 - 2.5 * t * t + 1.5 * t ** 3,
+        0.5 * t + 2 * t * t - 1.5 * t ** 3,
+        -0.5 * t * t + 0.5 * t ** 3,
+      ];
       for (let k = 0; k < 4; k++) {
         index[4 * i + k] = Math.min(n - 1, Math.max(0, base + k - 1));
         weight[4 * i + k] = w[k];
@@ -66,10 +77,11 @@ export class Panel {
   paintDensity(density, table, top) {
     const scale = 1 / top;
     for (let r = 0; r < GRID; r++) {
-      const from = (GRID - 1 - r) * GRID, to = r * GRID; // y upwards
+      const from = (GRID - 1 - r) * GRID,
+        to = r * GRID; // y upwards
       for (let c = 0; c < GRID; c++) {
         const t = density[from + c] * scale;
-        this.words[to + c] = table[t >= 1 ? 255 : (255 * Math.pow(t, TONE)) | 0];
+        this.words[to + c] = table[t >= 1 ? 255 : (255 * t ** TONE) | 0];
       }
     }
   }
@@ -78,10 +90,12 @@ export class Panel {
   paintDifference(density, truth, more, less, top) {
     const scale = 1 / top;
     for (let r = 0; r < GRID; r++) {
-      const from = (GRID - 1 - r) * GRID, to = r * GRID;
+      const from = (GRID - 1 - r) * GRID,
+        to = r * GRID;
       for (let c = 0; c < GRID; c++) {
-        const d = (density[from + c] - truth[from + c]) * scale, a = Math.abs(d);
-        this.words[to + c] = (d > 0 ? more : less)[a >= 1 ? 255 : (255 * Math.pow(a, TONE)) | 0];
+        const d = (density[from + c] - truth[from + c]) * scale,
+          a = Math.abs(d);
+        this.words[to + c] = (d > 0 ? more : less)[a >= 1 ? 255 : (255 * a ** TONE) | 0];
       }
     }
   }
@@ -108,10 +122,13 @@ export class Panel {
 }
 
 function drawDots(context, dots, [x0, x1, y0, y1], width, height, colour) {
-  const kx = width / (x1 - x0), ky = height / (y1 - y0), r = Math.max(1.5, width / 230);
+  const kx = width / (x1 - x0),
+    ky = height / (y1 - y0),
+    r = Math.max(1.5, width / 230);
   context.beginPath();
   for (let i = 0; i < dots.length; i += 2) {
-    const x = (dots[i] - x0) * kx, y = height - (dots[i + 1] - y0) * ky;
+    const x = (dots[i] - x0) * kx,
+      y = height - (dots[i + 1] - y0) * ky;
     if (x > -r && x < width + r && y > -r && y < height + r) context.rect(x - r / 2, y - r / 2, r, r);
   }
   context.fillStyle = colour;

@@ -1,14 +1,14 @@
 // The stage of the Dirac-GAN: phase portrait, distance over time, eigenvalues, the line, and all games as a grid.
 
-import { element, themeColours, wantsStillness } from "./live.js";
 import { Controls } from "./dirac_controls.js";
-import { Game, TIME_STEP, outlook } from "./dirac_game.js";
+import { Game, outlook, TIME_STEP } from "./dirac_game.js";
 import { GameGrid } from "./dirac_grid.js";
-import { DistanceTrack, EigenPlane, LinePicture, distance } from "./dirac_parts.js";
+import { DistanceTrack, distance, EigenPlane, LinePicture } from "./dirac_parts.js";
 import { Portrait } from "./dirac_plane.js";
-import { button, icon } from "./player.js";
+import { element, themeColours, wantsStillness } from "./live.js";
 import { mountStage } from "./mounting.js";
 import { powerText } from "./number_text.js";
+import { button, icon } from "./player.js";
 
 const STEPS = 500; // of a way
 const PACE = 70; // steps a second
@@ -25,41 +25,143 @@ class DiracStage {
     this.root.classList.add("stage");
     this.kept = [];
     this.build();
-    this.loop = (now) => { this.tick(now); this.raf = requestAnimationFrame(this.loop); };
+    this.loop = (now) => {
+      this.tick(now);
+      this.raf = requestAnimationFrame(this.loop);
+    };
     this.raf = requestAnimationFrame(this.loop);
-    this.resizing = new ResizeObserver(() => { this.isDirty = true; });
+    this.resizing = new ResizeObserver(() => {
+      this.isDirty = true;
+    });
     this.resizing.observe(this.root);
     globalThis.genlabStage = this; // for tests, and for measuring latency from outside
   }
 
   build() {
-    this.portrait = new Portrait({ moved: (start) => this.move(start), settled: () => { this.play(); this.report(); } });
-    this.controls = new Controls({ choose: (changes) => { this.change(changes); this.play(); this.report(); }, turn: (changes) => { this.change(changes); this.showAll(); }, settled: () => this.report() });
+    this.portrait = new Portrait({
+      moved: (start) => this.move(start),
+      settled: () => {
+        this.play();
+        this.report();
+      },
+    });
+    this.controls = new Controls({
+      choose: (changes) => {
+        this.change(changes);
+        this.play();
+        this.report();
+      },
+      turn: (changes) => {
+        this.change(changes);
+        this.showAll();
+      },
+      settled: () => this.report(),
+    });
     this.line = new LinePicture();
     this.eigen = new EigenPlane();
-    this.track = new DistanceTrack({ seek: (at) => { this.isPlaying = false; this.at = at; this.isDirty = true; } });
-    this.grid = new GameGrid({ take: (changes) => { this.change(changes); this.play(); this.report(); this.root.scrollIntoView({ behavior: wantsStillness() ? "auto" : "smooth", block: "start" }); } });
+    this.track = new DistanceTrack({
+      seek: (at) => {
+        this.isPlaying = false;
+        this.at = at;
+        this.isDirty = true;
+      },
+    });
+    this.grid = new GameGrid({
+      take: (changes) => {
+        this.change(changes);
+        this.play();
+        this.report();
+        this.root.scrollIntoView({ behavior: wantsStillness() ? "auto" : "smooth", block: "start" });
+      },
+    });
     this.verdict = element("p", { className: "verdict" });
     this.measured = element("p", { className: "measured num" });
     this.verdict.setAttribute("role", "status");
-    this.playButton = button("play", "Play or pause (space)", () => { if (this.isPlaying) this.isPlaying = false; else if (this.at >= STEPS) this.play(); else this.isPlaying = true; this.isDirty = true; });
+    this.playButton = button("play", "Play or pause (space)", () => {
+      if (this.isPlaying) this.isPlaying = false;
+      else if (this.at >= STEPS) this.play();
+      else this.isPlaying = true;
+      this.isDirty = true;
+    });
     this.playButton.classList.add("main");
     this.where = element("div", { className: "num" });
     this.list = element("div", { className: "kept" });
-    this.keepButton = element("button", { type: "button", className: "chip", onclick: () => this.keep() }, "Keep this one beside");
-    this.linkButton = element("button", { type: "button", className: "chip", onclick: () => this.copyLink() }, "Copy link");
+    this.keepButton = element(
+      "button",
+      { type: "button", className: "chip", onclick: () => this.keep() },
+      "Keep this one beside",
+    );
+    this.linkButton = element(
+      "button",
+      { type: "button", className: "chip", onclick: () => this.copyLink() },
+      "Copy link",
+    );
     this.titleTag = element("span", { className: "tag" });
     this.momentTag = element("span", { className: "tag num" });
-    const player = element("div", { className: "walkplayer" }, element("div", { className: "transport" }, button("first", "Back to the start (Home)", () => { this.isPlaying = false; this.at = 0; this.isDirty = true; }), this.playButton), this.track.canvas, element("div", { className: "readout" }, this.where));
+    const player = element(
+      "div",
+      { className: "walkplayer" },
+      element(
+        "div",
+        { className: "transport" },
+        button("first", "Back to the start (Home)", () => {
+          this.isPlaying = false;
+          this.at = 0;
+          this.isDirty = true;
+        }),
+        this.playButton,
+      ),
+      this.track.canvas,
+      element("div", { className: "readout" }, this.where),
+    );
     player.onkeydown = (event) => this.onKey(event);
-    this.root.replaceChildren(element("div", { className: "duo" },
-      element("section", { className: "card main" }, element("h3", {}, element("span", {}, "The game as a field"), this.titleTag), this.portrait.canvas, player, this.list),
-      element("div", { className: "sides" }, this.controls.root,
-        element("section", { className: "card words" }, this.verdict, this.measured),
-        element("div", { className: "pair" },
-          element("section", { className: "card" }, element("h3", {}, element("span", {}, "What the two numbers are"), this.momentTag), this.line.canvas),
-          element("section", { className: "card" }, element("h3", {}, element("span", {}, "Eigenvalues")), this.eigen.canvas)))),
-    element("section", { className: "card all" }, element("h3", {}, element("span", {}, "Every loss with every cure, from the same start"), element("span", { className: "tag" }, "click one to take it")), this.grid.root));
+    this.root.replaceChildren(
+      element(
+        "div",
+        { className: "duo" },
+        element(
+          "section",
+          { className: "card main" },
+          element("h3", {}, element("span", {}, "The game as a field"), this.titleTag),
+          this.portrait.canvas,
+          player,
+          this.list,
+        ),
+        element(
+          "div",
+          { className: "sides" },
+          this.controls.root,
+          element("section", { className: "card words" }, this.verdict, this.measured),
+          element(
+            "div",
+            { className: "pair" },
+            element(
+              "section",
+              { className: "card" },
+              element("h3", {}, element("span", {}, "What the two numbers are"), this.momentTag),
+              this.line.canvas,
+            ),
+            element(
+              "section",
+              { className: "card" },
+              element("h3", {}, element("span", {}, "Eigenvalues")),
+              this.eigen.canvas,
+            ),
+          ),
+        ),
+      ),
+      element(
+        "section",
+        { className: "card all" },
+        element(
+          "h3",
+          {},
+          element("span", {}, "Every loss with every cure, from the same start"),
+          element("span", { className: "tag" }, "click one to take it"),
+        ),
+        this.grid.root,
+      ),
+    );
   }
 
   // ---- what Python sends ----
@@ -68,7 +170,9 @@ class DiracStage {
     const isNewVisit = numbers.visit !== this.numbers?.visit;
     this.numbers = numbers;
     this.colours = themeColours(this.root, numbers.themes);
-    this.root.style.cssText = Object.entries(this.colours).map(([k, v]) => `--${k}:${v}`).join(";");
+    this.root.style.cssText = Object.entries(this.colours)
+      .map(([k, v]) => `--${k}:${v}`)
+      .join(";");
     this.controls.build(numbers);
     this.grid.build(numbers);
     if (isNewVisit) {
@@ -108,8 +212,16 @@ class DiracStage {
 
   /** All ways from the start, anew. */
   walk() {
-    const way = (game, hue, isOwn) => ({ places: game.trajectory(this.start, STEPS), hue, isOwn, isFlow: game.dynamics === "flow" });
-    this.ways = [...this.kept.map((game, i) => way(game, this.hueOf(i), false)), way(this.game, this.colours.model, true)];
+    const way = (game, hue, isOwn) => ({
+      places: game.trajectory(this.start, STEPS),
+      hue,
+      isOwn,
+      isFlow: game.dynamics === "flow",
+    });
+    this.ways = [
+      ...this.kept.map((game, i) => way(game, this.hueOf(i), false)),
+      way(this.game, this.colours.model, true),
+    ];
     this.measured.textContent = this.measure(this.ways.at(-1).places);
     this.isDirty = true;
   }
@@ -118,9 +230,12 @@ class DiracStage {
   measure(places) {
     let last = STEPS;
     while (last > 1 && distance(places, last) < GONE) last--;
-    const first = distance(places, 0), end = distance(places, last), isFlow = this.game.dynamics === "flow";
+    const first = distance(places, 0),
+      end = distance(places, last),
+      isFlow = this.game.dynamics === "flow";
     if (!(first > 0)) return "The game begins at its rest and stays there.";
-    const over = isFlow ? last * TIME_STEP : last, factor = (end / first) ** (1 / over);
+    const over = isFlow ? last * TIME_STEP : last,
+      factor = (end / first) ** (1 / over);
     const span = isFlow ? `${over.toFixed(0)} units of time` : `${last} steps`;
     return `Measured on this way, ${span}: distance ${short(first)} → ${short(end)}, × ${factor.toFixed(4)} ${isFlow ? "a unit" : "a step"}.`;
   }
@@ -128,7 +243,9 @@ class DiracStage {
   findLocus(isKink) {
     if (isKink || !this.cureOf(this.game).symbol) return [];
     const { low, high } = this.numbers.fields.find(({ name }) => name === "strength");
-    return Array.from({ length: LOCUS }, (_, i) => this.game.with({ strength: low + ((high - low) * i) / (LOCUS - 1) }).eigenvalues()).flat();
+    return Array.from({ length: LOCUS }, (_, i) =>
+      this.game.with({ strength: low + ((high - low) * i) / (LOCUS - 1) }).eigenvalues(),
+    ).flat();
   }
 
   play() {
@@ -137,11 +254,31 @@ class DiracStage {
     this.isDirty = true;
   }
 
-  showAll() { this.isPlaying = false; this.at = STEPS; this.isDirty = true; }
+  showAll() {
+    this.isPlaying = false;
+    this.at = STEPS;
+    this.isDirty = true;
+  }
 
   onKey(event) {
-    const action = { ArrowLeft: () => { this.at = Math.max(0, Math.ceil(this.at) - 1); }, ArrowRight: () => { this.at = Math.min(STEPS, Math.floor(this.at) + 1); }, Home: () => { this.at = 0; }, End: () => { this.at = STEPS; } }[event.key];
-    if (event.key === " " && event.target.tagName !== "BUTTON") { event.preventDefault(); this.playButton.click(); }
+    const action = {
+      ArrowLeft: () => {
+        this.at = Math.max(0, Math.ceil(this.at) - 1);
+      },
+      ArrowRight: () => {
+        this.at = Math.min(STEPS, Math.floor(this.at) + 1);
+      },
+      Home: () => {
+        this.at = 0;
+      },
+      End: () => {
+        this.at = STEPS;
+      },
+    }[event.key];
+    if (event.key === " " && event.target.tagName !== "BUTTON") {
+      event.preventDefault();
+      this.playButton.click();
+    }
     if (!action) return;
     event.preventDefault();
     this.isPlaying = false;
@@ -166,7 +303,12 @@ class DiracStage {
 
   showKept() {
     const chips = this.kept.map((game, i) => {
-      const chip = element("button", { type: "button", className: "chip", title: "Remove", onclick: () => this.drop(i) }, element("i", {}), `${this.titleOf(game)} ×`);
+      const chip = element(
+        "button",
+        { type: "button", className: "chip", title: "Remove", onclick: () => this.drop(i) },
+        element("i", {}),
+        `${this.titleOf(game)} ×`,
+      );
       chip.firstChild.style.background = this.hueOf(i);
       return chip;
     });
@@ -175,15 +317,20 @@ class DiracStage {
 
   // ---- words and colours ----
 
-  cureOf({ cure }) { return this.numbers.cures.find(({ key }) => key === cure); }
+  cureOf({ cure }) {
+    return this.numbers.cures.find(({ key }) => key === cure);
+  }
 
   titleOf(game) {
-    const { title, symbol } = this.cureOf(game), loss = this.numbers.losses.find(({ key }) => key === game.loss).title;
+    const { title, symbol } = this.cureOf(game),
+      loss = this.numbers.losses.find(({ key }) => key === game.loss).title;
     const steps = this.numbers.dynamics.find(({ key }) => key === game.dynamics).title;
     return [loss, symbol ? `${title} ${symbol} ${game.strength}` : "", steps].filter(Boolean).join(" · ");
   }
 
-  hueOf(i) { return [this.colours.data, this.colours.ink, this.colours.error, this.colours.base][i]; }
+  hueOf(i) {
+    return [this.colours.data, this.colours.ink, this.colours.error, this.colours.base][i];
+  }
 
   // ---- painting ----
 
@@ -197,37 +344,77 @@ class DiracStage {
       this.isDirty = true;
     }
     this.frames = (this.frames ?? 0) + 1;
-    const { game, colours } = this, isFlow = game.dynamics === "flow";
-    if (this.isDirty || !wantsStillness()) this.portrait.paint({ game, ways: this.ways, at: this.at, start: this.start, colours, wasDragged: this.wasDragged });
+    const { game, colours } = this,
+      isFlow = game.dynamics === "flow";
+    if (this.isDirty || !wantsStillness())
+      this.portrait.paint({
+        game,
+        ways: this.ways,
+        at: this.at,
+        start: this.start,
+        colours,
+        wasDragged: this.wasDragged,
+      });
     if (!this.isDirty) return;
     this.isDirty = false;
     this.paintSides(isFlow);
-    if (this.hasNewGrid) { this.hasNewGrid = false; this.grid.paint({ game, start: this.start, colours }); }
+    if (this.hasNewGrid) {
+      this.hasNewGrid = false;
+      this.grid.paint({ game, start: this.start, colours });
+    }
   }
 
   paintSides(isFlow) {
-    const { colours, look } = this, { places } = this.ways.at(-1), i = Math.min(STEPS, Math.round(this.at));
+    const { colours, look } = this,
+      { places } = this.ways.at(-1),
+      i = Math.min(STEPS, Math.round(this.at));
     const [theta, psi] = [places[2 * i], places[2 * i + 1]];
     this.line.paint({ theta, psi, push: this.game.field(theta, psi, [0, 0])[0], colours });
     this.eigen.paint({ look, locus: this.locus, isFlow, colours });
-    this.track.paint({ ways: this.ways, at: this.at, factor: isFlow && look.factor ? look.factor ** TIME_STEP : look.factor, colours, unit: isFlow ? "time" : "step" });
+    this.track.paint({
+      ways: this.ways,
+      at: this.at,
+      factor: isFlow && look.factor ? look.factor ** TIME_STEP : look.factor,
+      colours,
+      unit: isFlow ? "time" : "step",
+    });
     this.playButton.replaceChildren(icon(this.isPlaying ? "pause" : "play"));
     const bold = (text) => element("b", {}, text);
-    this.where.replaceChildren(...(isFlow ? ["time ", bold((i * TIME_STEP).toFixed(1))] : ["step ", bold(String(i))]), " · distance ", bold(short(distance(places, i))));
+    this.where.replaceChildren(
+      ...(isFlow ? ["time ", bold((i * TIME_STEP).toFixed(1))] : ["step ", bold(String(i))]),
+      " · distance ",
+      bold(short(distance(places, i))),
+    );
     this.momentTag.textContent = `θ ${theta.toFixed(2)} · ψ ${psi.toFixed(2)}`.replaceAll("-", "−");
   }
 
   // ---- where the visitor is ----
 
-  plain({ loss, cure, strength, dynamics, h, ratio, momentum, n_critic }) { return { loss, cure, strength, dynamics, h, ratio, momentum, n_critic }; }
+  plain({ loss, cure, strength, dynamics, h, ratio, momentum, n_critic }) {
+    return { loss, cure, strength, dynamics, h, ratio, momentum, n_critic };
+  }
 
-  report() { this.tell.state("moment", { visit: this.numbers.visit, game: this.plain(this.game), start: this.start, kept: this.kept.map((game) => this.plain(game)) }); }
+  report() {
+    this.tell.state("moment", {
+      visit: this.numbers.visit,
+      game: this.plain(this.game),
+      start: this.start,
+      kept: this.kept.map((game) => this.plain(game)),
+    });
+  }
 
   async copyLink() {
     this.report();
     await new Promise((done) => setTimeout(done, 400)); // the page writes the address
-    try { await navigator.clipboard.writeText(location.href); this.linkButton.textContent = "Link copied"; } catch { prompt("Copy this link:", location.href); } // no clipboard outside https and localhost
-    setTimeout(() => { this.linkButton.textContent = "Copy link"; }, 1500);
+    try {
+      await navigator.clipboard.writeText(location.href);
+      this.linkButton.textContent = "Link copied";
+    } catch {
+      prompt("Copy this link:", location.href);
+    } // no clipboard outside https and localhost
+    setTimeout(() => {
+      this.linkButton.textContent = "Copy link";
+    }, 1500);
   }
 
   close() {

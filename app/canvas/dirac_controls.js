@@ -11,16 +11,26 @@ class Dial {
   constructor(field, turned, settled) {
     this.field = field;
     const { low, high, step, is_log: isLog } = field;
-    this.input = element("input", { type: "range", min: isLog ? "0" : String(low), max: isLog ? String(TICKS) : String(high), step: isLog ? "1" : String(step) });
+    this.input = element("input", {
+      type: "range",
+      min: isLog ? "0" : String(low),
+      max: isLog ? String(TICKS) : String(high),
+      step: isLog ? "1" : String(step),
+    });
     this.name = element("span", {}, field.label);
     this.value = element("b", { className: "num" });
-    this.input.oninput = () => { const value = this.read(); this.paint(value); turned(value); };
+    this.input.oninput = () => {
+      const value = this.read();
+      this.paint(value);
+      turned(value);
+    };
     this.input.onchange = settled;
     this.root = element("label", { className: "slider", title: field.help }, this.name, this.value, this.input);
   }
 
   read() {
-    const { low, high, step, is_log: isLog } = this.field, raw = +this.input.value;
+    const { low, high, step, is_log: isLog } = this.field,
+      raw = +this.input.value;
     const value = isLog ? low * (high / low) ** (raw / TICKS) : raw;
     return Math.min(high, Math.max(low, +(Math.round(value / step) * step).toFixed(4)));
   }
@@ -34,7 +44,8 @@ class Dial {
   }
 
   paint(value) {
-    const { low, high, is_log: isLog, kind } = this.field, share = isLog ? Math.log(value / low) / Math.log(high / low) : (value - low) / (high - low);
+    const { low, high, is_log: isLog, kind } = this.field,
+      share = isLog ? Math.log(value / low) / Math.log(high / low) : (value - low) / (high - low);
     this.input.style.setProperty("--share", `${100 * share}%`);
     this.value.textContent = (kind === "int" ? String(value) : value.toFixed(2)).replace("-", "−");
     this.input.setAttribute("aria-valuetext", this.value.textContent);
@@ -45,11 +56,24 @@ export class Controls {
   /** handlers: choose(changes), turn(changes) while a slider is dragged, settled() */
   constructor(handlers) {
     this.handlers = handlers;
-    this.rows = { loss: new Choice("Loss", (loss) => handlers.choose({ loss })), cure: new Choice("Cure", (cure) => handlers.choose({ cure })), dynamics: new Choice("Moves", (dynamics) => handlers.choose({ dynamics })) };
+    this.rows = {
+      loss: new Choice("Loss", (loss) => handlers.choose({ loss })),
+      cure: new Choice("Cure", (cure) => handlers.choose({ cure })),
+      dynamics: new Choice("Moves", (dynamics) => handlers.choose({ dynamics })),
+    };
     this.idea = element("p", { className: "idea" });
     this.sliders = element("div", { className: "sliders" });
-    const row = (name, label) => element("div", { className: "row" }, element("span", { className: "name" }, label), this.rows[name].root);
-    this.root = element("section", { className: "card controls" }, row("loss", "Loss"), row("cure", "Cure"), this.idea, row("dynamics", "Moves"), this.sliders);
+    const row = (name, label) =>
+      element("div", { className: "row" }, element("span", { className: "name" }, label), this.rows[name].root);
+    this.root = element(
+      "section",
+      { className: "card controls" },
+      row("loss", "Loss"),
+      row("cure", "Cure"),
+      this.idea,
+      row("dynamics", "Moves"),
+      this.sliders,
+    );
   }
 
   /** What Python says of losses, cures, dynamics and fields; once. */
@@ -59,7 +83,14 @@ export class Controls {
     this.rows.loss.fill(losses.map(({ key, title }) => [key, title, title]));
     this.rows.cure.fill(cures.map(({ key, title, idea }) => [key, title, idea]));
     this.rows.dynamics.fill(dynamics.map(({ key, title, idea }) => [key, title, idea]));
-    this.dials = fields.map((field) => new Dial(field, (value) => this.handlers.turn({ [field.name]: value }), () => this.handlers.settled()));
+    this.dials = fields.map(
+      (field) =>
+        new Dial(
+          field,
+          (value) => this.handlers.turn({ [field.name]: value }),
+          () => this.handlers.settled(),
+        ),
+    );
     this.sliders.replaceChildren(...this.dials.map(({ root }) => root));
   }
 

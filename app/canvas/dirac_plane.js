@@ -35,7 +35,9 @@ export class Portrait {
     const by = arrowOf(event);
     if (!by || !this.start) return;
     event.preventDefault();
-    this.start = this.start.map((v, i) => Math.min(REACH, Math.max(-REACH, Math.round(100 * (v + KEY_STEP * by[i])) / 100))); // at once, so that no quick press is lost
+    this.start = this.start.map((v, i) =>
+      Math.min(REACH, Math.max(-REACH, Math.round(100 * (v + KEY_STEP * by[i])) / 100)),
+    ); // at once, so that no quick press is lost
     this.handlers.moved(this.start);
     this.handlers.settled();
   }
@@ -52,11 +54,13 @@ export class Portrait {
     const { context: c, width, height } = sharpen(this.canvas);
     if (!width) return;
     this.start = scene.start;
-    const x = (v) => ((v + SPAN) / (2 * SPAN)) * width, y = (v) => ((SPAN - v) / (2 * SPAN)) * height;
+    const x = (v) => ((v + SPAN) / (2 * SPAN)) * width,
+      y = (v) => ((SPAN - v) / (2 * SPAN)) * height;
     const to = { c, x, y, width, height, ...scene };
     c.clearRect(0, 0, width, height);
     this.paintAxes(to);
-    if (wantsStillness()) this.paintArrows(to); else this.paintDrift(to);
+    if (wantsStillness()) this.paintArrows(to);
+    else this.paintDrift(to);
     for (const way of scene.ways) this.paintWay(to, way);
     this.paintRest(to);
     this.paintStart(to);
@@ -67,21 +71,29 @@ export class Portrait {
     c.strokeStyle = colours.line;
     c.lineWidth = 1;
     c.beginPath();
-    c.moveTo(0, y(0)); c.lineTo(width, y(0));
-    c.moveTo(x(0), 0); c.lineTo(x(0), height);
+    c.moveTo(0, y(0));
+    c.lineTo(width, y(0));
+    c.moveTo(x(0), 0);
+    c.lineTo(x(0), height);
     c.stroke();
     if (game.cure === "clip" && game.strength < SPAN) {
       c.strokeStyle = colours.soft;
       c.setLineDash([5, 4]);
       c.beginPath();
-      for (const s of [1, -1]) { c.moveTo(0, y(s * game.strength)); c.lineTo(width, y(s * game.strength)); }
+      for (const s of [1, -1]) {
+        c.moveTo(0, y(s * game.strength));
+        c.lineTo(width, y(s * game.strength));
+      }
       c.stroke();
       c.setLineDash([]);
     }
     c.font = `11px ${getComputedStyle(this.canvas).fontFamily}`;
     c.fillStyle = colours.soft;
     c.textAlign = "center";
-    for (const v of [-2, -1, 1, 2]) { c.fillText(String(v).replace("-", "−"), x(v), y(0) + 14); c.fillText(String(v).replace("-", "−"), x(0) - 12, y(v) + 4); }
+    for (const v of [-2, -1, 1, 2]) {
+      c.fillText(String(v).replace("-", "−"), x(v), y(0) + 14);
+      c.fillText(String(v).replace("-", "−"), x(0) - 12, y(v) + 4);
+    }
     c.textAlign = "right";
     c.fillText("θ, where the generator stands →", width - 8, y(0) - 7);
     c.save();
@@ -93,7 +105,9 @@ export class Portrait {
   }
 
   paintArrows({ c, x, y, width, colours, game }) {
-    const v = [0, 0], cell = (2 * SPAN) / ARROWS, reach = (0.4 * width) / ARROWS;
+    const v = [0, 0],
+      cell = (2 * SPAN) / ARROWS,
+      reach = (0.4 * width) / ARROWS;
     c.strokeStyle = colours.field;
     c.lineWidth = 1.2;
     c.beginPath();
@@ -103,20 +117,30 @@ export class Portrait {
         game.field(a, b, v);
         const size = Math.hypot(...v);
         if (size < 1e-9) continue;
-        const on = (reach * Math.min(1, 0.35 + size)) / size, [dx, dy] = [v[0] * on, -v[1] * on];
-        const px = x(a), py = y(b), angle = Math.atan2(dy, dx);
+        const on = (reach * Math.min(1, 0.35 + size)) / size,
+          [dx, dy] = [v[0] * on, -v[1] * on];
+        const px = x(a),
+          py = y(b),
+          angle = Math.atan2(dy, dx);
         c.moveTo(px - dx / 2, py - dy / 2);
         c.lineTo(px + dx / 2, py + dy / 2);
-        for (const turn of [2.6, -2.6]) { c.moveTo(px + dx / 2, py + dy / 2); c.lineTo(px + dx / 2 + 4 * Math.cos(angle + turn), py + dy / 2 + 4 * Math.sin(angle + turn)); }
+        for (const turn of [2.6, -2.6]) {
+          c.moveTo(px + dx / 2, py + dy / 2);
+          c.lineTo(px + dx / 2 + 4 * Math.cos(angle + turn), py + dy / 2 + 4 * Math.sin(angle + turn));
+        }
       }
     c.stroke();
   }
 
   /** Particles move along the flow; what they leave behind fades. */
-  paintDrift({ c, x, y, width, height, colours, game }) {
-    const { trail, particles: p } = this, t = trail.getContext("2d"), { canvas } = c;
-    if (trail.width !== canvas.width || trail.height !== canvas.height) [trail.width, trail.height] = [canvas.width, canvas.height];
-    const ratio = canvas.width / width, v = [0, 0];
+  paintDrift({ c, x, y, width, colours, game }) {
+    const { trail, particles: p } = this,
+      t = trail.getContext("2d"),
+      { canvas } = c;
+    if (trail.width !== canvas.width || trail.height !== canvas.height)
+      [trail.width, trail.height] = [canvas.width, canvas.height];
+    const ratio = canvas.width / width,
+      v = [0, 0];
     t.setTransform(1, 0, 0, 1, 0, 0);
     t.globalCompositeOperation = "destination-in";
     t.fillStyle = "rgba(0, 0, 0, 0.93)";
@@ -130,7 +154,8 @@ export class Portrait {
     for (let i = 0; i < PARTICLES; i++) {
       const [a, b] = [p[3 * i], p[3 * i + 1]];
       game.field(a, b, v);
-      const far = PACE * Math.hypot(...v), on = far > 0.08 ? (PACE * 0.08) / far : PACE;
+      const far = PACE * Math.hypot(...v),
+        on = far > 0.08 ? (PACE * 0.08) / far : PACE;
       p[3 * i] += on * v[0];
       p[3 * i + 1] += on * v[1];
       p[3 * i + 2] -= 1;
@@ -149,8 +174,14 @@ export class Portrait {
 
   /** A way: what has been walked strong, what comes faint; a dot for each step where steps are far enough apart. */
   paintWay({ c, x, y, at, colours }, { places, hue, isOwn, isFlow }) {
-    const n = places.length / 2 - 1, now = Math.min(n, at), whole = Math.floor(now);
-    const line = (from, to) => { c.beginPath(); for (let i = from; i <= to; i++) c.lineTo(x(places[2 * i]), y(places[2 * i + 1])); c.stroke(); };
+    const n = places.length / 2 - 1,
+      now = Math.min(n, at),
+      whole = Math.floor(now);
+    const line = (from, to) => {
+      c.beginPath();
+      for (let i = from; i <= to; i++) c.lineTo(x(places[2 * i]), y(places[2 * i + 1]));
+      c.stroke();
+    };
     c.lineJoin = "round";
     c.strokeStyle = c.fillStyle = hue;
     c.lineWidth = isOwn ? 2 : 1.5;
@@ -161,7 +192,9 @@ export class Portrait {
     if (whole > 0) line(0, whole);
     c.setLineDash([]);
     if (!isFlow) this.paintDots(c, x, y, places, whole);
-    const share = now - whole, next = Math.min(n, whole + 1), mix = (k) => places[2 * whole + k] + share * (places[2 * next + k] - places[2 * whole + k]);
+    const share = now - whole,
+      next = Math.min(n, whole + 1),
+      mix = (k) => places[2 * whole + k] + share * (places[2 * next + k] - places[2 * whole + k]);
     c.beginPath();
     c.arc(x(mix(0)), y(mix(1)), isOwn ? 6 : 4.5, 0, 7);
     c.fill();
@@ -189,8 +222,10 @@ export class Portrait {
     c.lineWidth = 2;
     c.beginPath();
     c.arc(x(0), y(0), 7, 0, 7);
-    c.moveTo(x(0) - 11, y(0)); c.lineTo(x(0) + 11, y(0));
-    c.moveTo(x(0), y(0) - 11); c.lineTo(x(0), y(0) + 11);
+    c.moveTo(x(0) - 11, y(0));
+    c.lineTo(x(0) + 11, y(0));
+    c.moveTo(x(0), y(0) - 11);
+    c.lineTo(x(0), y(0) + 11);
     c.stroke();
   }
 

@@ -1,11 +1,11 @@
 // The stage of distillation in the plane: data, teacher, student, and where student and teacher differ.
 
-import { EMPTY, Stage, blend, card, dot } from "./stage.js";
 import { GRID, toGrid } from "./density.js";
 import { HandoverPlayer, lossOf } from "./distillation_words.js";
 import { element, ramp, wantsStillness } from "./live.js";
 import { mountStage } from "./mounting.js";
 import { powerText } from "./number_text.js";
+import { blend, card, dot, EMPTY, Stage } from "./stage.js";
 
 const SMOOTHING = 70; // ms, as on every stage
 
@@ -16,7 +16,9 @@ export function mount(component) {
 }
 
 class DistillationStage extends Stage {
-  get Player() { return HandoverPlayer; }
+  get Player() {
+    return HandoverPlayer;
+  }
 
   buildCards() {
     const cards = {
@@ -25,8 +27,15 @@ class DistillationStage extends Stage {
       model: card("model", "Student", "", "KL(data ‖ student)"),
       difference: card("", "Student − teacher", "", "student ‖ teacher"),
     };
-    cards.teacher.foot.append(this.teacherClock = element("div", { className: "cap" }));
-    cards.difference.foot.append(element("div", { className: "cap" }, element("span", {}, dot("field"), "teacher has more"), element("span", {}, dot("model"), "student has more")));
+    cards.teacher.foot.append((this.teacherClock = element("div", { className: "cap" })));
+    cards.difference.foot.append(
+      element(
+        "div",
+        { className: "cap" },
+        element("span", {}, dot("field"), "teacher has more"),
+        element("span", {}, dot("model"), "student has more"),
+      ),
+    );
     return cards;
   }
 
@@ -45,8 +54,14 @@ class DistillationStage extends Stage {
   // ---- what the run sends ----
 
   read(blob) {
-    const picture = super.read(blob), { teacher_log_prob: log, teacher_samples: samples } = blob;
-    return { ...picture, loss: lossOf(blob.numbers.losses, this.numbers.entropy), taught: log ? toGrid(log) : null, taughtSamples: samples?.values ?? null };
+    const picture = super.read(blob),
+      { teacher_log_prob: log, teacher_samples: samples } = blob;
+    return {
+      ...picture,
+      loss: lossOf(blob.numbers.losses, this.numbers.entropy),
+      taught: log ? toGrid(log) : null,
+      taughtSamples: samples?.values ?? null,
+    };
   }
 
   aim(picture) {
@@ -57,7 +72,8 @@ class DistillationStage extends Stage {
   }
 
   askDensity() {
-    const step = this.aimed?.keeps ? this.aimed.step : null, aimed = this.aimed;
+    const step = this.aimed?.keeps ? this.aimed.step : null,
+      aimed = this.aimed;
     this.isSharp = true;
     if (step === null || !this.digest) return;
     this.decoder.ask("density", { run: this.digest, step, what: "log_prob", n: GRID }, (blob) => {
@@ -71,13 +87,16 @@ class DistillationStage extends Stage {
 
   approach(dt) {
     super.approach(dt);
-    const { density, samples } = this.taught ?? {}, share = wantsStillness() ? 1 : 1 - Math.exp(-dt / SMOOTHING);
+    const { density, samples } = this.taught ?? {},
+      share = wantsStillness() ? 1 : 1 - Math.exp(-dt / SMOOTHING);
     if (!density) return;
     if (!this.shownTaught) this.shownTaught = { density: Float32Array.from(density), samples: null };
     if (blend(this.shownTaught.density, density, share, this.top * 1e-3)) this.isDirty = true;
     if (!samples) return;
-    if (this.shownTaught.samples?.length !== samples.length) { this.shownTaught.samples = Float32Array.from(samples); this.isDirty = true; }
-    else if (blend(this.shownTaught.samples, samples, share, 1e-3)) this.isDirty = true;
+    if (this.shownTaught.samples?.length !== samples.length) {
+      this.shownTaught.samples = Float32Array.from(samples);
+      this.isDirty = true;
+    } else if (blend(this.shownTaught.samples, samples, share, 1e-3)) this.isDirty = true;
   }
 
   paintModel(common) {
@@ -85,28 +104,52 @@ class DistillationStage extends Stage {
     const { panel } = this.cards.teacher;
     panel.paintDensity(this.shownTaught?.density ?? EMPTY, this.tables.teacher ?? this.tables.model, this.top);
     panel.show({ ...common, dots: this.shownTaught?.samples, dotColour: this.dotColour(0.55) });
-    if (!this.shownTaught) panel.write(this.digest ? "opening the run …" : "Not trained yet: press Train.", this.colours.soft);
+    if (!this.shownTaught)
+      panel.write(this.digest ? "opening the run …" : "Not trained yet: press Train.", this.colours.soft);
   }
 
   paintThird(common) {
     const { panel } = this.cards.difference;
-    if (this.shown && this.shownTaught && this.tables.teacher) panel.paintDifference(this.shown.density, this.shownTaught.density, this.tables.model, this.tables.teacher, this.top * 0.6);
+    if (this.shown && this.shownTaught && this.tables.teacher)
+      panel.paintDifference(
+        this.shown.density,
+        this.shownTaught.density,
+        this.tables.model,
+        this.tables.teacher,
+        this.top * 0.6,
+      );
     else panel.paintDensity(EMPTY, this.tables.data, 1);
     panel.show(common);
   }
 
   // ---- words and numbers ----
 
-  get floor() { return 0; }
+  get floor() {
+    return 0;
+  }
 
-  get floorText() { return "0 nats, the least possible"; }
+  get floorText() {
+    return "0 nats, the least possible";
+  }
 
   showMetrics(metrics) {
-    const { data, teacher, model, difference } = this.cards, at = this.current?.step ?? 0;
-    const text = (name) => (Number.isFinite(metrics?.[`${name}kl`]) ? `${short(metrics[`${name}kl`])} ± ${short(metrics[`${name}kl_error`])} nats` : "–");
-    [teacher.value.textContent, model.value.textContent, difference.value.textContent] = ["teacher_", "", "distilled_"].map(text);
+    const { data, teacher, model, difference } = this.cards,
+      at = this.current?.step ?? 0;
+    const text = (name) =>
+      Number.isFinite(metrics?.[`${name}kl`])
+        ? `${short(metrics[`${name}kl`])} ± ${short(metrics[`${name}kl_error`])} nats`
+        : "–";
+    [teacher.value.textContent, model.value.textContent, difference.value.textContent] = [
+      "teacher_",
+      "",
+      "distilled_",
+    ].map(text);
     teacher.tag.textContent = !this.digest ? "" : at < this.numbers.handover ? "learns from data" : "frozen";
-    model.tag.textContent = !this.digest ? "not trained yet" : at <= this.numbers.handover ? "waits" : "learns from the teacher";
+    model.tag.textContent = !this.digest
+      ? "not trained yet"
+      : at <= this.numbers.handover
+        ? "waits"
+        : "learns from the teacher";
     difference.tag.textContent = metrics ? "KL is an estimate" : "";
     data.tag.textContent = "exact density";
     this.teacherClock.textContent = this.digest ? this.provenance() : "";
@@ -116,9 +159,24 @@ class DistillationStage extends Stage {
     super.describe(picture, metrics);
     const { teacher, model, difference } = this.cards;
     const at = picture ? ` at step ${picture.step}` : "";
-    teacher.canvas.setAttribute("aria-label", picture ? `Teacher's density and samples${at}${metrics ? `, KL from the data ${short(metrics.teacher_kl)} nats` : ""}` : "No teacher yet");
-    model.canvas.setAttribute("aria-label", picture ? `Student's density and samples${at}${metrics ? `, KL from the data ${short(metrics.kl)} nats` : ""}` : "No student yet");
-    difference.canvas.setAttribute("aria-label", picture ? `Student's density minus the teacher's${at}${metrics ? `, KL from student to teacher ${short(metrics.distilled_kl)} nats` : ""}` : "No difference yet");
+    teacher.canvas.setAttribute(
+      "aria-label",
+      picture
+        ? `Teacher's density and samples${at}${metrics ? `, KL from the data ${short(metrics.teacher_kl)} nats` : ""}`
+        : "No teacher yet",
+    );
+    model.canvas.setAttribute(
+      "aria-label",
+      picture
+        ? `Student's density and samples${at}${metrics ? `, KL from the data ${short(metrics.kl)} nats` : ""}`
+        : "No student yet",
+    );
+    difference.canvas.setAttribute(
+      "aria-label",
+      picture
+        ? `Student's density minus the teacher's${at}${metrics ? `, KL from student to teacher ${short(metrics.distilled_kl)} nats` : ""}`
+        : "No difference yet",
+    );
   }
 }
 

@@ -1,12 +1,12 @@
 // The stage of sound: real waves, the teacher's and the student's, to be looked at and heard; spectra, and where they differ.
 
-import { Decoder, element, themeColours } from "./live.js";
-import { lossOf } from "./distillation_words.js";
-import { Bars, Lines, WaveStack } from "./distillation_waves.js";
 import { Loudspeaker, playedWords } from "./distillation_speaker.js";
-import { WatchedRun } from "./watched_run.js";
+import { Bars, Lines, WaveStack } from "./distillation_waves.js";
+import { lossOf } from "./distillation_words.js";
+import { Decoder, element, themeColours } from "./live.js";
 import { mountStage } from "./mounting.js";
 import { powerText } from "./number_text.js";
+import { WatchedRun } from "./watched_run.js";
 
 const WHO = {
   data: { role: "data", title: "Real tones" },
@@ -24,39 +24,95 @@ class SoundStage {
     this.decoder = new Decoder();
     this.speaker = new Loudspeaker();
     this.build();
-    this.loop = (now) => { this.run.player.tick(now); if (this.isDirty && this.colours) this.paint(); this.raf = requestAnimationFrame(this.loop); };
+    this.loop = (now) => {
+      this.run.player.tick(now);
+      if (this.isDirty && this.colours) this.paint();
+      this.raf = requestAnimationFrame(this.loop);
+    };
     this.raf = requestAnimationFrame(this.loop);
-    this.resizing = new ResizeObserver(() => { this.isDirty = true; });
+    this.resizing = new ResizeObserver(() => {
+      this.isDirty = true;
+    });
     this.resizing.observe(this.root);
     globalThis.genlabStage = this; // for tests, and for measuring from outside
   }
 
   build() {
-    this.run = new WatchedRun({ shown: () => this.refresh(), say: (text) => this.say(text), ended: (text) => this.tell.trigger("ended", text), settled: () => this.report(), copyLink: () => this.copyLink() }, (losses) => lossOf(losses, this.numbers.entropy));
-    this.cards = Object.fromEntries(Object.entries(WHO).map(([who, { role, title }]) => [who, this.buildCard(who, role, title)]));
+    this.run = new WatchedRun(
+      {
+        shown: () => this.refresh(),
+        say: (text) => this.say(text),
+        ended: (text) => this.tell.trigger("ended", text),
+        settled: () => this.report(),
+        copyLink: () => this.copyLink(),
+      },
+      (losses) => lossOf(losses, this.numbers.entropy),
+    );
+    this.cards = Object.fromEntries(
+      Object.entries(WHO).map(([who, { role, title }]) => [who, this.buildCard(who, role, title)]),
+    );
     this.spectra = new Lines();
     this.gaps = new Bars();
-    this.spectraKey = element("div", { className: "cap" }, ...Object.entries(WHO).map(([who, { role, title }]) => element("span", {}, element("i", { className: `dot ${role}` }), who === "data" ? "real" : title.toLowerCase())));
+    this.spectraKey = element(
+      "div",
+      { className: "cap" },
+      ...Object.entries(WHO).map(([who, { role, title }]) =>
+        element("span", {}, element("i", { className: `dot ${role}` }), who === "data" ? "real" : title.toLowerCase()),
+      ),
+    );
     this.gapValue = element("span", { className: "num" }, "–");
-    this.another = element("button", { type: "button", className: "chip", title: "Teacher and student make new waves from new noise", onclick: () => this.draw() }, "other noise");
+    this.another = element(
+      "button",
+      {
+        type: "button",
+        className: "chip",
+        title: "Teacher and student make new waves from new noise",
+        onclick: () => this.draw(),
+      },
+      "other noise",
+    );
     this.note = element("div", { className: "note", hidden: true });
     this.note.setAttribute("role", "status");
     this.about = element("p", { className: "about" });
     this.root.replaceChildren(
       element("div", { className: "cards" }, ...Object.values(this.cards).map((c) => c.root)),
       element("div", { className: "heard" }, this.about, this.another),
-      element("div", { className: "proofs" },
-        element("section", { className: "card" }, element("h3", {}, "Mean magnitude at each frequency"), this.spectra.canvas, this.spectraKey),
-        element("section", { className: "card" }, element("h3", {}, "Student against teacher, sample by sample"), this.gaps.canvas, element("div", { className: "cap" }, element("span", {}, "KL(student ‖ teacher)"), this.gapValue))),
-      this.note, this.run.player.root);
+      element(
+        "div",
+        { className: "proofs" },
+        element(
+          "section",
+          { className: "card" },
+          element("h3", {}, "Mean magnitude at each frequency"),
+          this.spectra.canvas,
+          this.spectraKey,
+        ),
+        element(
+          "section",
+          { className: "card" },
+          element("h3", {}, "Student against teacher, sample by sample"),
+          this.gaps.canvas,
+          element("div", { className: "cap" }, element("span", {}, "KL(student ‖ teacher)"), this.gapValue),
+        ),
+      ),
+      this.note,
+      this.run.player.root,
+    );
   }
 
   buildCard(who, role, title) {
     const stack = new WaveStack(title, (i) => this.play(who, i));
-    const clock = element("span", { className: "num" }, "–"), likely = element("span", { className: "num" }, "–"), tag = element("span", { className: "tag" });
-    const root = element("section", { className: "card" }, element("h3", {}, element("span", {}, element("i", { className: `dot ${role}` }), title), tag), stack.canvas,
+    const clock = element("span", { className: "num" }, "–"),
+      likely = element("span", { className: "num" }, "–"),
+      tag = element("span", { className: "tag" });
+    const root = element(
+      "section",
+      { className: "card" },
+      element("h3", {}, element("span", {}, element("i", { className: `dot ${role}` }), title), tag),
+      stack.canvas,
       element("div", { className: "cap" }, element("span", {}, who === "data" ? "entropy" : "1,000 waves"), clock),
-      element("div", { className: "cap" }, element("span", {}, who === "data" ? "loudness" : "held-out tones"), likely));
+      element("div", { className: "cap" }, element("span", {}, who === "data" ? "loudness" : "held-out tones"), likely),
+    );
     return { root, stack, clock, likely, tag, role };
   }
 
@@ -66,7 +122,9 @@ class SoundStage {
     const { numbers } = blob;
     this.numbers = numbers;
     this.colours = themeColours(this.root, numbers.themes);
-    this.root.style.cssText = Object.entries(this.colours).map(([k, v]) => `--${k}:${v}`).join(";");
+    this.root.style.cssText = Object.entries(this.colours)
+      .map(([k, v]) => `--${k}:${v}`)
+      .join(";");
     this.waves = { ...this.waves, data: blob.waves };
     if (this.run.isAnother(numbers)) {
       this.own = null;
@@ -76,7 +134,9 @@ class SoundStage {
     this.refresh();
   }
 
-  say(text) { [this.note.textContent, this.note.hidden] = [text, !text]; }
+  say(text) {
+    [this.note.textContent, this.note.hidden] = [text, !text];
+  }
 
   // ---- sound ----
 
@@ -84,14 +144,18 @@ class SoundStage {
   play(who, i) {
     const { values, shape } = this.waves[who] ?? {};
     if (!values) return;
-    const [, size] = shape, name = `${who}/${i}`;
-    const isNew = this.speaker.toggle(name, values.slice(i * size, (i + 1) * size), this.numbers.rate, () => this.showPlaying());
+    const [, size] = shape,
+      name = `${who}/${i}`;
+    const isNew = this.speaker.toggle(name, values.slice(i * size, (i + 1) * size), this.numbers.rate, () =>
+      this.showPlaying(),
+    );
     this.played = isNew ? name : "";
     this.showPlaying();
   }
 
   showPlaying() {
-    for (const [who, { stack }] of Object.entries(this.cards)) stack.playing = this.speaker.name?.startsWith(`${who}/`) ? +this.speaker.name.split("/")[1] : -1;
+    for (const [who, { stack }] of Object.entries(this.cards))
+      stack.playing = this.speaker.name?.startsWith(`${who}/`) ? +this.speaker.name.split("/")[1] : -1;
     this.isDirty = true;
   }
 
@@ -100,20 +164,33 @@ class SoundStage {
     this.seed = (this.seed ?? 0) + 1;
     const { digest } = this.run;
     this.another.disabled = true;
-    this.decoder.ask("waves", { run: digest, step: null, what: "waves", seed: this.seed, n: this.waves.data.shape[0] }, (blob) => {
-      this.another.disabled = false;
-      if (digest !== this.run.digest) return;
-      this.own = { student: blob.student, teacher: blob.teacher };
-      this.answers = (this.answers ?? 0) + 1;
-      this.refresh();
-    }, (error) => { this.another.disabled = false; this.say(error.message); });
+    this.decoder.ask(
+      "waves",
+      { run: digest, step: null, what: "waves", seed: this.seed, n: this.waves.data.shape[0] },
+      (blob) => {
+        this.another.disabled = false;
+        if (digest !== this.run.digest) return;
+        this.own = { student: blob.student, teacher: blob.teacher };
+        this.answers = (this.answers ?? 0) + 1;
+        this.refresh();
+      },
+      (error) => {
+        this.another.disabled = false;
+        this.say(error.message);
+      },
+    );
   }
 
   // ---- what is shown ----
 
   refresh() {
     if (!this.colours) return;
-    this.run.showPlayer({ colours: this.colours, floor: 0, floorText: "0 nats, the least possible", marks: this.numbers.marks });
+    this.run.showPlayer({
+      colours: this.colours,
+      floor: 0,
+      floorText: "0 nats, the least possible",
+      marks: this.numbers.marks,
+    });
     const { picture, metrics, isAtEnd } = this.run;
     if (!isAtEnd) this.own = null;
     const { samples: student, teacher_samples: teacher } = picture?.arrays ?? {};
@@ -124,37 +201,65 @@ class SoundStage {
   }
 
   showNumbers(m, picture) {
-    const { data, teacher, student } = this.cards, { entropy, entropy_error: error, handover } = this.numbers, size = this.waves.data.shape[1];
+    const { data, teacher, student } = this.cards,
+      { entropy, entropy_error: error, handover } = this.numbers,
+      size = this.waves.data.shape[1];
     data.tag.textContent = "held out";
     data.clock.textContent = `${fixed(entropy / size, 3)} ± ${(error / size).toFixed(3)} nats a sample`;
     data.likely.textContent = m ? fixed(m.data_loudness, 3) : "–";
-    const clock = (who) => (m?.[`${who}_sample_ms`] ? `${m[`${who}_sample_ms`].toPrecision(3)} ms, ${m[`${who}_sample_passes`]} pass${m[`${who}_sample_passes`] > 1 ? "es" : ""}` : "timed at the end");
+    const clock = (who) =>
+      m?.[`${who}_sample_ms`]
+        ? `${m[`${who}_sample_ms`].toPrecision(3)} ms, ${m[`${who}_sample_passes`]} pass${m[`${who}_sample_passes`] > 1 ? "es" : ""}`
+        : "timed at the end";
     const at = picture?.step ?? 0;
     teacher.tag.textContent = !picture ? "" : at < handover ? "learns from data" : "frozen";
     student.tag.textContent = !picture ? "" : at <= handover ? "waits" : "learns from the teacher";
     teacher.clock.textContent = clock("teacher");
     student.clock.textContent = clock("student");
-    const likely = (nll) => (nll === undefined ? "–" : Math.abs(nll) > 1e4 ? `${powerText(nll, 1)} nats a sample` : `${fixed(nll, 3)} nats a sample`);
+    const likely = (nll) =>
+      nll === undefined
+        ? "–"
+        : Math.abs(nll) > 1e4
+          ? `${powerText(nll, 1)} nats a sample`
+          : `${fixed(nll, 3)} nats a sample`;
     teacher.likely.textContent = likely(m?.teacher_nll);
     student.likely.textContent = likely(m?.nll);
-    this.gapValue.textContent = m ? `${fixed(m.distilled_kl, 2)} ± ${m.distilled_kl_error.toFixed(2)} nats a wave` : "–";
+    this.gapValue.textContent = m
+      ? `${fixed(m.distilled_kl, 2)} ± ${m.distilled_kl_error.toFixed(2)} nats a wave`
+      : "–";
     for (const [who, { stack }] of Object.entries(this.cards)) stack.about(m?.[`${who}_loudness`]);
-    this.spectra.about(m && `Mean magnitude at each frequency; loudness of real tones ${fixed(m.data_loudness, 2)}, of the teacher's ${fixed(m.teacher_loudness, 2)}, of the student's ${fixed(m.student_loudness, 2)}`);
+    this.spectra.about(
+      m &&
+        `Mean magnitude at each frequency; loudness of real tones ${fixed(m.data_loudness, 2)}, of the teacher's ${fixed(m.teacher_loudness, 2)}, of the student's ${fixed(m.student_loudness, 2)}`,
+    );
     this.gaps.about(m && `KL from student to teacher for each sample, ${fixed(m.distilled_kl, 2)} nats together`);
   }
 
   paint() {
     this.isDirty = false;
-    const { metrics: m, digest } = this.run, { colours } = this, empty = digest ? "opening the run …" : "Not trained yet: press Train.";
-    for (const [who, { stack, role }] of Object.entries(this.cards)) stack.paint(this.waves[who], colours[role], colours, empty);
-    const curves = m ? Object.entries(WHO).map(([who, { role }]) => ({ values: m[`${who}_spectrum`], colour: colours[role], dash: { data: [], teacher: [5, 3], student: [] }[who], width: who === "student" ? 2.2 : 1.5 })) : [];
+    const { metrics: m, digest } = this.run,
+      { colours } = this,
+      empty = digest ? "opening the run …" : "Not trained yet: press Train.";
+    for (const [who, { stack, role }] of Object.entries(this.cards))
+      stack.paint(this.waves[who], colours[role], colours, empty);
+    const curves = m
+      ? Object.entries(WHO).map(([who, { role }]) => ({
+          values: m[`${who}_spectrum`],
+          colour: colours[role],
+          dash: { data: [], teacher: [5, 3], student: [] }[who],
+          width: who === "student" ? 2.2 : 1.5,
+        }))
+      : [];
     this.spectra.paint(curves, this.numbers.rate / 2, colours);
     this.gaps.paint(m?.distilled_by_sample ?? [], colours);
   }
 
   // ---- where the visitor is ----
 
-  report() { if (this.numbers) this.tell.state("moment", { of: `${this.numbers.run}/${this.numbers.attempt}`, step: this.run.step }); }
+  report() {
+    if (this.numbers)
+      this.tell.state("moment", { of: `${this.numbers.run}/${this.numbers.attempt}`, step: this.run.step });
+  }
 
   async copyLink() {
     this.report();

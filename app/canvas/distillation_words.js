@@ -10,5 +10,7 @@ export function lossOf(losses, entropy) {
 
 /** A player whose track has marks where the training takes a turn. */
 export class HandoverPlayer extends Player {
-  show(state) { super.show({ ...state, marks: this.turns }); }
+  show(state) {
+    super.show({ ...state, marks: this.turns });
+  }
 }

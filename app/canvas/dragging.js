@@ -5,33 +5,50 @@ const REST = 400; // milliseconds without a key after which a point counts as le
 /** Call move(event) while a canvas is dragged, settled() when it is let go, hover(event) else. */
 export function followDrag(canvas, { move, settled, hover = () => {} }) {
   let isDragging = false;
-  canvas.onpointerdown = (event) => { canvas.setPointerCapture(event.pointerId); isDragging = true; move(event); };
+  canvas.onpointerdown = (event) => {
+    canvas.setPointerCapture(event.pointerId);
+    isDragging = true;
+    move(event);
+  };
   canvas.onpointermove = (event) => (isDragging ? move : hover)(event);
-  canvas.onpointerup = canvas.onpointercancel = () => { if (isDragging) { isDragging = false; settled(); } };
+  canvas.onpointerup = canvas.onpointercancel = () => {
+    if (isDragging) {
+      isDragging = false;
+      settled();
+    }
+  };
 }
 
 /** Where a pointer is over its canvas, which shows [x0, x1, y0, y1]. */
 export function placeUnder(event, [x0, x1, y0, y1]) {
   const box = event.target.getBoundingClientRect();
-  return [x0 + ((event.clientX - box.left) / box.width) * (x1 - x0), y1 - ((event.clientY - box.top) / box.height) * (y1 - y0)];
+  return [
+    x0 + ((event.clientX - box.left) / box.width) * (x1 - x0),
+    y1 - ((event.clientY - box.top) / box.height) * (y1 - y0),
+  ];
 }
 
 /** The nearest point of a window [x0, x1, y0, y1]. */
 export const inside = ([x, y], [x0, x1, y0, y1]) => [Math.min(x1, Math.max(x0, x)), Math.min(y1, Math.max(y0, y))];
 
 /** Where an arrow key moves along x and along y, upwards positive; undefined for any other key. */
-export const arrowOf = ({ key }) => ({ ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] })[key];
+export const arrowOf = ({ key }) =>
+  ({ ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] })[key];
 
 /** A point one step along an arrow key, five with Shift; null for any other key. */
 export function nudged([x, y], event, step) {
-  const by = arrowOf(event), far = step * (event.shiftKey ? 5 : 1);
+  const by = arrowOf(event),
+    far = step * (event.shiftKey ? 5 : 1);
   return by ? [x + far * by[0], y + far * by[1]] : null;
 }
 
 /** Keys have no end, as a drag has: settled() once none has come for a while. */
 export function afterKeys(settled) {
   let resting;
-  return () => { clearTimeout(resting); resting = setTimeout(settled, REST); };
+  return () => {
+    clearTimeout(resting);
+    resting = setTimeout(settled, REST);
+  };
 }
 
 /** A point to be moved on a canvas of the plane: shown() is its window, under(event) the place that a pointer means. */
@@ -42,7 +59,8 @@ export function holdPoint(canvas, { shown, point, under, move, settled }) {
   followDrag(canvas, { move: (event) => move(under(event)), settled });
   const rest = afterKeys(settled);
   canvas.onkeydown = (event) => {
-    const [x0, x1] = shown(), to = nudged(point(), event, (x1 - x0) / 100);
+    const [x0, x1] = shown(),
+      to = nudged(point(), event, (x1 - x0) / 100);
     if (!to) return;
     event.preventDefault();
     move(to);

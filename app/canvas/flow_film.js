@@ -21,7 +21,9 @@ export class Film {
     this.cost = cost.values;
   }
 
-  get layers() { return this.ends.length - 1; }
+  get layers() {
+    return this.ends.length - 1;
+  }
 
   /** Which row, with its fraction, stands for t layers: inside a layer that is a path in time there are several. */
   rowAt(t) {
@@ -37,12 +39,20 @@ export class Film {
 
   /** A copy that may move towards other films of the same shape. */
   clone() {
-    return Object.assign(this.share(), { particles: this.particles.slice(), grid: this.grid.slice(), windows: this.windows.slice() });
+    return Object.assign(this.share(), {
+      particles: this.particles.slice(),
+      grid: this.grid.slice(),
+      windows: this.windows.slice(),
+    });
   }
 
-  share() { return Object.assign(Object.create(Film.prototype), this); }
+  share() {
+    return Object.assign(Object.create(Film.prototype), this);
+  }
 
-  fits(other) { return this.ends.join() === other.ends.join() && this.particles.length === other.particles.length; }
+  fits(other) {
+    return this.ends.join() === other.ends.join() && this.particles.length === other.particles.length;
+  }
 
   /** Move towards another film; whether anything moved visibly. */
   approach(goal, share) {
@@ -52,13 +62,19 @@ export class Film {
   }
 
   /** What is shown after t layers: x0, x1, y0, y1. */
-  windowAt(t) { return between(this.windows, 4, this.n, this.rowAt(t)); }
+  windowAt(t) {
+    return between(this.windows, 4, this.n, this.rowAt(t));
+  }
 
   /** Particles by where they began: angle to colour, radius to lightness, a third of them in each ring. */
   bins() {
-    const found = Array.from({ length: SECTORS * 3 }, () => []), n = this.particles.length / this.n / 2;
-    const radii = Float32Array.from({ length: n }, (_, i) => Math.hypot(this.particles[2 * i], this.particles[2 * i + 1]));
-    const sorted = radii.slice().sort(), [near, far] = [1, 2].map((k) => sorted[Math.floor((k * n) / 3)]);
+    const found = Array.from({ length: SECTORS * 3 }, () => []),
+      n = this.particles.length / this.n / 2;
+    const radii = Float32Array.from({ length: n }, (_, i) =>
+      Math.hypot(this.particles[2 * i], this.particles[2 * i + 1]),
+    );
+    const sorted = radii.slice().sort(),
+      [near, far] = [1, 2].map((k) => sorted[Math.floor((k * n) / 3)]);
     for (let i = 0; i < n; i++) {
       const turn = Math.atan2(this.particles[2 * i + 1], this.particles[2 * i]) / (2 * Math.PI);
       const sector = Math.floor(((turn + 1) % 1) * SECTORS) % SECTORS;
@@ -70,7 +86,10 @@ export class Film {
 
 /** Row t of `rows` rows of n values, on a straight line between its neighbours. */
 export function between(values, n, rows, t, from = 0, width = n) {
-  const k = Math.min(rows - 2, Math.max(0, Math.floor(t))), f = t - k, a = k * n + from, b = a + n;
+  const k = Math.min(rows - 2, Math.max(0, Math.floor(t))),
+    f = t - k,
+    a = k * n + from,
+    b = a + n;
   const out = new Float32Array(width);
   for (let i = 0; i < width; i++) out[i] = values[a + i] + f * (values[b + i] - values[a + i]);
   return out;
@@ -79,7 +98,8 @@ export function between(values, n, rows, t, from = 0, width = n) {
 /** Colour of each bin in a theme: the inner ring nearer to the ink, the outer one nearer to the ground. */
 export function binColours(colours) {
   return Array.from({ length: SECTORS * 3 }, (_, bin) => {
-    const place = ((Math.floor(bin / 3) + 0.5) / SECTORS) * WHEEL.length, i = Math.floor(place);
+    const place = ((Math.floor(bin / 3) + 0.5) / SECTORS) * WHEEL.length,
+      i = Math.floor(place);
     const hue = mix(WHEEL[i % WHEEL.length], WHEEL[(i + 1) % WHEEL.length], place - i);
     return [mix(hue, colours.ink, 0.4), hue, mix(hue, colours.panel, 0.35)][bin % 3];
   });
@@ -87,7 +107,13 @@ export function binColours(colours) {
 
 function mix(from, to, share) {
   const part = (hex, i) => parseInt(hex.slice(1 + 2 * i, 3 + 2 * i), 16);
-  return `#${[0, 1, 2].map((i) => Math.round(part(from, i) + share * (part(to, i) - part(from, i))).toString(16).padStart(2, "0")).join("")}`;
+  return `#${[0, 1, 2]
+    .map((i) =>
+      Math.round(part(from, i) + share * (part(to, i) - part(from, i)))
+        .toString(16)
+        .padStart(2, "0"),
+    )
+    .join("")}`;
 }
 
 /**
@@ -95,13 +121,19 @@ function mix(from, to, share) {
  * style: { colours, bins, binColours, show (names), ring, ledger (path, quads, scale), isSmall }
  */
 export function drawFilm(canvas, film, t, style) {
-  const { context, width, height } = sharpen(canvas), { colours, show } = style;
+  const { context, width, height } = sharpen(canvas),
+    { colours, show } = style;
   context.clearRect(0, 0, width, height);
   if (!width) return;
-  const window = film.windowAt(t), at = placing(window, width, height), row = film.rowAt(t);
-  if (show.includes("grid")) drawGrid(context, between(film.grid, film.grid.length / film.n, film.n, row), at, colours, style.isSmall);
-  if (show.includes("particles")) drawParticles(context, between(film.particles, film.particles.length / film.n, film.n, row), at, style);
-  if (style.ledger && show.includes("square")) drawSquare(context, style.ledger, film.n, row, at, colours, style.isSmall);
+  const window = film.windowAt(t),
+    at = placing(window, width, height),
+    row = film.rowAt(t);
+  if (show.includes("grid"))
+    drawGrid(context, between(film.grid, film.grid.length / film.n, film.n, row), at, colours, style.isSmall);
+  if (show.includes("particles"))
+    drawParticles(context, between(film.particles, film.particles.length / film.n, film.n, row), at, style);
+  if (style.ledger && show.includes("square"))
+    drawSquare(context, style.ledger, film.n, row, at, colours, style.isSmall);
   drawTicks(context, window, width, height, colours.soft);
 }
 
@@ -117,8 +149,11 @@ function drawGrid(context, points, at, colours, isSmall) {
   context.beginPath();
   for (let line = 0; line < points.length / 2 / LINE_POINTS; line++)
     for (let i = 0; i < LINE_POINTS; i++) {
-      const p = 2 * (line * LINE_POINTS + i), x = toX(at, points[p]), y = toY(at, points[p + 1]);
-      if (i) context.lineTo(x, y); else context.moveTo(x, y);
+      const p = 2 * (line * LINE_POINTS + i),
+        x = toX(at, points[p]),
+        y = toY(at, points[p + 1]);
+      if (i) context.lineTo(x, y);
+      else context.moveTo(x, y);
     }
   context.strokeStyle = colours.ink;
   context.globalAlpha = isSmall ? 0.22 : 0.3;
@@ -129,27 +164,39 @@ function drawGrid(context, points, at, colours, isSmall) {
 }
 
 function drawParticles(context, points, at, { bins, binColours: tones, ring, isSmall }) {
-  const wanted = RING_NAMES.indexOf(ring), size = isSmall ? 2 : 3, half = size / 2;
+  const wanted = RING_NAMES.indexOf(ring),
+    size = isSmall ? 2 : 3,
+    half = size / 2;
   bins.forEach((members, bin) => {
     if (wanted >= 0 && bin % 3 !== wanted) return;
     context.fillStyle = tones[bin];
-    for (const i of members) context.fillRect(toX(at, points[2 * i]) - half, toY(at, points[2 * i + 1]) - half, size, size);
+    for (const i of members)
+      context.fillRect(toX(at, points[2 * i]) - half, toY(at, points[2 * i + 1]) - half, size, size);
   });
 }
 
 /** The ledger's point with the way it goes, and the square around it, much enlarged. */
 function drawSquare(context, { path, quads, scale }, rows, row, at, colours, isSmall) {
   if (path.length !== 2 * rows) return; // of another flow
-  const [x, y] = between(path, 2, rows, row), corners = between(quads, 8, rows, row);
+  const [x, y] = between(path, 2, rows, row),
+    corners = between(quads, 8, rows, row);
   context.lineJoin = "round";
   context.beginPath();
-  for (let k = 0; k < 4; k++) context.lineTo(toX(at, x + scale * corners[2 * k]), toY(at, y + scale * corners[2 * k + 1]));
+  for (let k = 0; k < 4; k++)
+    context.lineTo(toX(at, x + scale * corners[2 * k]), toY(at, y + scale * corners[2 * k + 1]));
   context.closePath();
   context.fillStyle = colours.error;
   context.globalAlpha = 0.25;
   context.fill();
   context.globalAlpha = 1;
-  for (const [colour, weight] of [[colours.panel, 3.5], [colours.error, 1.6]]) { context.strokeStyle = colour; context.lineWidth = weight; context.stroke(); }
+  for (const [colour, weight] of [
+    [colours.panel, 3.5],
+    [colours.error, 1.6],
+  ]) {
+    context.strokeStyle = colour;
+    context.lineWidth = weight;
+    context.stroke();
+  }
   context.beginPath();
   context.arc(toX(at, x), toY(at, y), isSmall ? 2 : 2.6, 0, 2 * Math.PI);
   context.fillStyle = colours.error;

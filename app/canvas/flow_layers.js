@@ -8,7 +8,9 @@ import { powerText } from "./number_text.js";
 import { icon } from "./player.js";
 
 const SMOOTHING = 90; // ms: how fast the film approaches that of another step
-const SECONDS_A_LAYER = 0.55, SHORTEST = 3, LONGEST = 9; // of one way
+const SECONDS_A_LAYER = 0.55,
+  SHORTEST = 3,
+  LONGEST = 9; // of one way
 const REST = 700; // ms at each end of the way
 const WELL_SEEN = 0.4; // of the large figure, before it plays by itself
 const KEPT = 24; // films of steps that were seen
@@ -16,10 +18,16 @@ const EDGE = 12; // pixels of the track beyond its ends
 const SQUARE = 0.055; // side of the square around the point, as a share of the data's window
 const PARTS = {
   grid: "Lines that are square over the base, bent by the layers",
-  particles: "1,000 points of the base at the temperature of the samples, coloured by where they began: angle to colour, radius to lightness",
+  particles:
+    "1,000 points of the base at the temperature of the samples, coloured by where they began: angle to colour, radius to lightness",
   square: "A tiny square around the ledger's point, carried through the layers and drawn much enlarged",
 };
-const RINGS = { all: "All particles", inner: "Only the third that began nearest to the middle of the base", middle: "Only the third in between", outer: "Only the third that began farthest out" };
+const RINGS = {
+  all: "All particles",
+  inner: "Only the third that began nearest to the middle of the base",
+  middle: "Only the third in between",
+  outer: "Only the third that began farthest out",
+};
 
 /** stage: whose temperature the particles have, and whom they ask; handlers: toggle(name), ring(name), settled() when a hand lets go. */
 export class Layers {
@@ -30,12 +38,15 @@ export class Layers {
     this.isChosen = false;
     this.show = [];
     this.build();
-    this.seeing = new IntersectionObserver((entries) => {
-      const { isIntersecting, intersectionRatio } = entries.at(-1);
-      this.isSeen = isIntersecting;
-      this.isWellSeen = intersectionRatio >= WELL_SEEN;
-      this.isDirty = true;
-    }, { threshold: [0, WELL_SEEN] });
+    this.seeing = new IntersectionObserver(
+      (entries) => {
+        const { isIntersecting, intersectionRatio } = entries.at(-1);
+        this.isSeen = isIntersecting;
+        this.isWellSeen = intersectionRatio >= WELL_SEEN;
+        this.isDirty = true;
+      },
+      { threshold: [0, WELL_SEEN] },
+    );
     this.seeing.observe(this.figures.main.canvas);
     this.resizing = new ResizeObserver(() => this.redraw());
     this.resizing.observe(this.root);
@@ -44,36 +55,80 @@ export class Layers {
   // ---- building ----
 
   build() {
-    this.figures = { base: figure("Base", "The base"), main: figure("", "The plane between base and data"), data: figure("Model", "Samples of the model") };
+    this.figures = {
+      base: figure("Base", "The base"),
+      main: figure("", "The plane between base and data"),
+      data: figure("Model", "Samples of the model"),
+    };
     this.figures.main.root.classList.add("main");
-    this.figures.main.canvas.title = "Where each layer brings the points is computed by the model, and so are states inside a layer that is a path in time; between those they are drawn on straight lines";
-    this.play = element("button", { type: "button", title: "Let the base flow to the data and back (space)", onclick: () => this.toggle() }, icon("play"));
+    this.figures.main.canvas.title =
+      "Where each layer brings the points is computed by the model, and so are states inside a layer that is a path in time; between those they are drawn on straight lines";
+    this.play = element(
+      "button",
+      { type: "button", title: "Let the base flow to the data and back (space)", onclick: () => this.toggle() },
+      icon("play"),
+    );
     this.play.setAttribute("aria-label", "Let it flow, or pause");
     this.track = element("canvas", { className: "layertrack", tabIndex: 0 });
     this.track.setAttribute("role", "slider");
     this.track.setAttribute("aria-label", "How many layers have acted");
-    this.track.onpointerdown = (event) => { this.track.setPointerCapture(event.pointerId); this.isScrubbing = true; this.scrub(event); };
-    this.track.onpointermove = (event) => { if (this.isScrubbing) this.scrub(event); };
-    this.track.onpointerup = this.track.onpointercancel = () => { this.isScrubbing = false; this.handlers.settled(); };
-    this.facts = { latent: element("span"), data: element("span"), square: element("span", { className: "num" }), round: element("span", { className: "num" }) };
+    this.track.onpointerdown = (event) => {
+      this.track.setPointerCapture(event.pointerId);
+      this.isScrubbing = true;
+      this.scrub(event);
+    };
+    this.track.onpointermove = (event) => {
+      if (this.isScrubbing) this.scrub(event);
+    };
+    this.track.onpointerup = this.track.onpointercancel = () => {
+      this.isScrubbing = false;
+      this.handlers.settled();
+    };
+    this.facts = {
+      latent: element("span"),
+      data: element("span"),
+      square: element("span", { className: "num" }),
+      round: element("span", { className: "num" }),
+    };
     this.facts.square.title = "Measured on the square's own corners, against what the layers say of themselves";
     this.facts.round.title = "Distance between the point and to_data(to_latent(point)), in double precision";
     this.tag = element("span", { className: "tag" });
     this.strip = element("div", { className: "scrub" }, this.play, this.track);
     this.strip.onkeydown = (event) => this.onKey(event);
     const { base, main, data } = this.figures;
-    this.root = element("section", { className: "card layers" },
+    this.root = element(
+      "section",
+      { className: "card layers" },
       element("h3", {}, element("span", {}, "Layer by layer"), this.buildChoices(), this.tag),
-      element("div", { className: "film" }, base.root, main.root, data.root), this.strip,
-      element("div", { className: "facts" }, ...Object.values(this.facts)));
+      element("div", { className: "film" }, base.root, main.root, data.root),
+      this.strip,
+      element("div", { className: "facts" }, ...Object.values(this.facts)),
+    );
   }
 
   buildChoices() {
     const choice = (name, title, action) => element("button", { type: "button", title, onclick: action }, name);
-    const group = (label, nodes) => { const box = element("div", { className: "choice" }, ...Object.values(nodes)); box.setAttribute("role", "group"); box.setAttribute("aria-label", label); return box; };
-    this.parts = Object.fromEntries(Object.entries(PARTS).map(([name, title]) => [name, choice(name, title, () => this.handlers.toggle(name))]));
-    this.rings = Object.fromEntries(Object.entries(RINGS).map(([name, title]) => [name, choice(name === "all" ? "all rings" : name, title, () => this.handlers.ring(name))]));
-    return element("span", { className: "choices" }, group("Show in the layers", this.parts), group("Which ring of particles", this.rings));
+    const group = (label, nodes) => {
+      const box = element("div", { className: "choice" }, ...Object.values(nodes));
+      box.setAttribute("role", "group");
+      box.setAttribute("aria-label", label);
+      return box;
+    };
+    this.parts = Object.fromEntries(
+      Object.entries(PARTS).map(([name, title]) => [name, choice(name, title, () => this.handlers.toggle(name))]),
+    );
+    this.rings = Object.fromEntries(
+      Object.entries(RINGS).map(([name, title]) => [
+        name,
+        choice(name === "all" ? "all rings" : name, title, () => this.handlers.ring(name)),
+      ]),
+    );
+    return element(
+      "span",
+      { className: "choices" },
+      group("Show in the layers", this.parts),
+      group("Which ring of particles", this.rings),
+    );
   }
 
   // ---- what comes from outside ----
@@ -81,9 +136,14 @@ export class Layers {
   /** place: {show, ring}; names of the layers, base first. */
   set({ place, names, base, ways, colours }) {
     Object.assign(this, { show: place.show, ring: place.ring, names, base, ways });
-    if (colours !== this.colours) { this.colours = colours; this.tones = binColours(colours); }
-    for (const [name, node] of Object.entries(this.parts)) node.setAttribute("aria-pressed", String(place.show.includes(name)));
-    for (const [name, node] of Object.entries(this.rings)) node.setAttribute("aria-pressed", String(place.ring === name));
+    if (colours !== this.colours) {
+      this.colours = colours;
+      this.tones = binColours(colours);
+    }
+    for (const [name, node] of Object.entries(this.parts))
+      node.setAttribute("aria-pressed", String(place.show.includes(name)));
+    for (const [name, node] of Object.entries(this.rings))
+      node.setAttribute("aria-pressed", String(place.ring === name));
     this.redraw();
   }
 
@@ -94,7 +154,9 @@ export class Layers {
     this.redraw();
   }
 
-  has(step) { return this.films.has(step); }
+  has(step) {
+    return this.films.has(step);
+  }
 
   take(step, blob) {
     this.films.set(step, new Film(blob));
@@ -112,10 +174,14 @@ export class Layers {
 
   /** The film of the step, with the particles of another temperature if the model has sent some. */
   setGoal() {
-    const film = this.films.get(this.step), goal = this.goal = this.heat ? film.heated(this.heat) : film;
+    const film = this.films.get(this.step),
+      goal = (this.goal = this.heat ? film.heated(this.heat) : film);
     if (!this.film?.fits(goal)) {
       this.film = goal.clone();
-      if (this.t === null && !wantsStillness()) { this.t = 0; this.isWaiting = true; } // plays once when it is seen
+      if (this.t === null && !wantsStillness()) {
+        this.t = 0;
+        this.isWaiting = true;
+      } // plays once when it is seen
       this.t = Math.min(this.t ?? goal.layers, goal.layers);
       if (!this.isChosen && !this.isWaiting && !this.isPlaying) this.t = goal.layers;
     }
@@ -126,9 +192,12 @@ export class Layers {
   follow() {
     const { stage } = this;
     if (!this.goal) return;
-    const { digest, temperature } = stage, { step } = this, wanted = `${step} ${temperature}`;
+    const { digest, temperature } = stage,
+      { step } = this,
+      wanted = `${step} ${temperature}`;
     if (wanted === this.followed) return;
-    const isMoved = temperature !== this.temperature, order = this.asks = (this.asks ?? 0) + 1;
+    const isMoved = temperature !== this.temperature,
+      order = (this.asks = (this.asks ?? 0) + 1);
     Object.assign(this, { followed: wanted, temperature });
     const take = (heat) => {
       if (order < (this.newest ?? 0) || digest !== stage.digest || !this.goal) return; // two may be under way, and come in any order
@@ -137,8 +206,13 @@ export class Layers {
       if (isMoved) this.film.particles.set(this.goal.particles); // under the hand; from step to step they move smoothly
     };
     if (temperature === 1) take(null);
-    else stage.decoder.ask("particles", { run: digest, step, what: "flow_particles", temperature }, (blob) => take({ ...blob, temperature }),
-      (error) => stage.say(error.message));
+    else
+      stage.decoder.ask(
+        "particles",
+        { run: digest, step, what: "flow_particles", temperature },
+        (blob) => take({ ...blob, temperature }),
+        (error) => stage.say(error.message),
+      );
   }
 
   /** ledger: {path, quads, area, terms, roundTrip, x} as the server sent them, or null. */
@@ -156,9 +230,13 @@ export class Layers {
     this.redraw();
   }
 
-  get place() { return this.isChosen && !this.isPlaying && this.t !== null ? Math.round(100 * this.t) / 100 : null; }
+  get place() {
+    return this.isChosen && !this.isPlaying && this.t !== null ? Math.round(100 * this.t) / 100 : null;
+  }
 
-  redraw() { this.isDirty = this.areSidesDirty = true; }
+  redraw() {
+    this.isDirty = this.areSidesDirty = true;
+  }
 
   // ---- the hand ----
 
@@ -179,7 +257,11 @@ export class Layers {
 
   onKey(event) {
     const by = { ArrowLeft: -0.1, ArrowDown: -0.1, ArrowRight: 0.1, ArrowUp: 0.1, PageDown: -1, PageUp: 1 }[event.key];
-    if (event.key === " " && event.target === this.track) { event.preventDefault(); this.toggle(); return; }
+    if (event.key === " " && event.target === this.track) {
+      event.preventDefault();
+      this.toggle();
+      return;
+    }
     const to = by ? this.t + by * (event.shiftKey ? 5 : 1) : { Home: 0, End: this.film?.layers }[event.key];
     if (to === undefined || !this.film) return;
     event.preventDefault();
@@ -222,23 +304,37 @@ export class Layers {
       const share = wantsStillness() ? 1 : 1 - Math.exp(-dt / SMOOTHING);
       if (this.film.approach(this.goal, share)) this.redraw();
     }
-    if (this.isWaiting && this.isWellSeen && this.film && !isBusy) { this.setPlaying(true); this.isOnce = true; }
+    if (this.isWaiting && this.isWellSeen && this.film && !isBusy) {
+      this.setPlaying(true);
+      this.isOnce = true;
+    }
     if (this.isPlaying) this.advance(Math.min(dt, 100));
     if (this.isDirty) this.paint();
   }
 
   advance(dt) {
-    const last = this.film.layers, seconds = Math.min(LONGEST, Math.max(SHORTEST, SECONDS_A_LAYER * last));
+    const last = this.film.layers,
+      seconds = Math.min(LONGEST, Math.max(SHORTEST, SECONDS_A_LAYER * last));
     this.pause -= dt;
     if (this.pause > 0) return;
-    if (wantsStillness()) { this.pause = REST; this.clock = Math.round(this.clock) + this.direction; } else this.clock += (this.direction * dt * last) / (1000 * seconds);
+    if (wantsStillness()) {
+      this.pause = REST;
+      this.clock = Math.round(this.clock) + this.direction;
+    } else this.clock += (this.direction * dt * last) / (1000 * seconds);
     if (this.clock >= last || this.clock <= 0) {
       this.clock = Math.min(last, Math.max(0, this.clock));
-      if (this.isOnce) { this.t = this.clock; this.isDirty = true; this.isPlaying = false; this.showPlay(); return; }
+      if (this.isOnce) {
+        this.t = this.clock;
+        this.isDirty = true;
+        this.isPlaying = false;
+        this.showPlay();
+        return;
+      }
       this.direction = this.clock <= 0 ? 1 : -1;
       this.pause = REST;
     }
-    const k = Math.floor(this.clock), f = this.clock - k;
+    const k = Math.floor(this.clock),
+      f = this.clock - k;
     this.t = k + f * f * (3 - 2 * f); // each layer begins and ends gently
     this.isDirty = true;
   }
@@ -248,11 +344,24 @@ export class Layers {
   paint() {
     this.isDirty = false;
     this.paints = (this.paints ?? 0) + 1;
-    const { base, main, data } = this.figures, last = this.film?.layers ?? 0;
+    const { base, main, data } = this.figures,
+      last = this.film?.layers ?? 0;
     if (this.film) {
-      const style = { colours: this.colours, bins: this.bins, binColours: this.tones, show: this.show, ring: this.ring, ledger: this.ledger };
+      const style = {
+        colours: this.colours,
+        bins: this.bins,
+        binColours: this.tones,
+        show: this.show,
+        ring: this.ring,
+        ledger: this.ledger,
+      };
       drawFilm(main.canvas, this.film, this.t, style);
-      if (this.areSidesDirty) for (const [side, t] of [[base, 0], [data, last]]) drawFilm(side.canvas, this.film, t, { ...style, isSmall: true });
+      if (this.areSidesDirty)
+        for (const [side, t] of [
+          [base, 0],
+          [data, last],
+        ])
+          drawFilm(side.canvas, this.film, t, { ...style, isSmall: true });
     } else for (const { canvas } of [base, main, data]) this.paintNothing(canvas, canvas === main.canvas);
     if (this.areSidesDirty) this.tellFacts();
     this.areSidesDirty = false;
@@ -272,17 +381,20 @@ export class Layers {
 
   /** Which layer acts, in words. */
   acting() {
-    const last = this.film?.layers ?? 0, t = this.t ?? 0;
+    const last = this.film?.layers ?? 0,
+      t = this.t ?? 0;
     if (!this.film) return "";
     if (t < 0.005) return "before the first layer: the base";
     if (t > last - 0.005) return "after the last layer: the model's samples";
-    const k = Math.floor(t), f = t - k;
+    const k = Math.floor(t),
+      f = t - k;
     if (f < 0.005) return `after layer ${k} of ${last}: ${this.names[k - 1]}`;
     return `layer ${k + 1} of ${last} acts: ${this.names[k]}, ${Math.round(100 * f)} %`;
   }
 
   tell() {
-    const words = this.acting(), { main } = this.figures;
+    const words = this.acting(),
+      { main } = this.figures;
     if (main.caption.textContent !== words) main.caption.textContent = words;
     this.track.setAttribute("aria-valuemin", "0");
     this.track.setAttribute("aria-valuemax", String(this.film?.layers ?? 0));
@@ -292,30 +404,50 @@ export class Layers {
   }
 
   tellFacts() {
-    const { film, ledger, ways } = this, { base, data } = this.figures, heat = this.heat ? `, temperature ${this.heat.temperature.toFixed(2)}` : "";
+    const { film, ledger, ways } = this,
+      { base, data } = this.figures,
+      heat = this.heat ? `, temperature ${this.heat.temperature.toFixed(2)}` : "";
     base.caption.textContent = `base: ${this.base}${heat}`;
-    base.canvas.setAttribute("aria-label", `Base: ${this.base}${heat}, ${RING_NAMES.includes(this.ring) ? `the ${this.ring} ring of its particles` : "its particles"} and a square grid`);
+    base.canvas.setAttribute(
+      "aria-label",
+      `Base: ${this.base}${heat}, ${RING_NAMES.includes(this.ring) ? `the ${this.ring} ring of its particles` : "its particles"} and a square grid`,
+    );
     data.canvas.setAttribute("aria-label", "Where the layers bring the particles and the grid: samples of the model");
-    const costs = film ? [...film.cost].map((v) => `, ${v < 10 ? v.toFixed(1) : Math.round(v)} ms per 1,000`) : ["", ""];
+    const costs = film
+      ? [...film.cost].map((v) => `, ${v < 10 ? v.toFixed(1) : Math.round(v)} ms per 1,000`)
+      : ["", ""];
     this.facts.latent.replaceChildren(element("b", {}, "x → z"), ` for densities: ${ways[0]}${costs[0]}`);
     this.facts.data.replaceChildren(element("b", {}, "z → x"), ` for samples: ${ways[1]}${costs[1]}`);
-    for (const node of [this.facts.latent, this.facts.data]) node.title = "For 1,000 points in single precision, on this server, measured when the page asked first; the best of three";
+    for (const node of [this.facts.latent, this.facts.data])
+      node.title =
+        "For 1,000 points in single precision, on this server, measured when the page asked first; the best of three";
     const isFine = ledger && Number.isFinite(ledger.area[2]);
-    this.facts.square.textContent = !ledger ? "" : isFine ? `square: area ${area(ledger.area[0])} in the data, ${area(ledger.area[1])} in the base; log of the ratio ${signed(ledger.area[2], 4)}, sum of log|det| ${signed(ledger.volume, 4)}` : "square: too far out to be measured";
+    this.facts.square.textContent = !ledger
+      ? ""
+      : isFine
+        ? `square: area ${area(ledger.area[0])} in the data, ${area(ledger.area[1])} in the base; log of the ratio ${signed(ledger.area[2], 4)}, sum of log|det| ${signed(ledger.volume, 4)}`
+        : "square: too far out to be measured";
     this.facts.round.textContent = ledger ? `there and back: off by ${tiny(ledger.roundTrip)}` : "";
     data.caption.textContent = film ? "model: where the layers bring it" : "model";
   }
 
   paintTrack() {
-    const { context: c, width, height } = sharpen(this.track), { colours } = this, last = this.film?.layers ?? this.names.length;
+    const { context: c, width, height } = sharpen(this.track),
+      { colours } = this,
+      last = this.film?.layers ?? this.names.length;
     c.clearRect(0, 0, width, height);
     if (!width || !last) return;
-    const x = (t) => EDGE + ((width - 2 * EDGE) * t) / last, y = 13, t = this.film ? this.t : 0;
+    const x = (t) => EDGE + ((width - 2 * EDGE) * t) / last,
+      y = 13,
+      t = this.film ? this.t : 0;
     c.fillStyle = colours.line;
     c.fillRect(x(0), y - 2, x(last) - x(0), 4);
     c.fillStyle = colours.model;
     c.fillRect(x(0), y - 2, x(t) - x(0), 4);
-    for (let k = 0; k <= last; k++) { c.fillStyle = k <= t ? colours.model : colours.soft; c.fillRect(x(k) - 1, y - 5, 2, 10); }
+    for (let k = 0; k <= last; k++) {
+      c.fillStyle = k <= t ? colours.model : colours.soft;
+      c.fillRect(x(k) - 1, y - 5, 2, 10);
+    }
     this.paintNames(c, x, t, last, height);
     c.beginPath();
     c.arc(x(t), y, 8, 0, 2 * Math.PI);
@@ -330,7 +462,9 @@ export class Layers {
   paintNames(c, x, t, last, height) {
     c.font = `11px ${getComputedStyle(this.track).fontFamily}`;
     c.textAlign = "center";
-    const room = x(1) - x(0), widths = this.names.map((name) => c.measureText(name).width), isWide = Math.max(...widths) < room - 6;
+    const room = x(1) - x(0),
+      widths = this.names.map((name) => c.measureText(name).width),
+      isWide = Math.max(...widths) < room - 6;
     const every = isWide ? 1 : Math.ceil(20 / room);
     this.names.slice(0, last).forEach((name, k) => {
       const isActing = t > k && t < k + 1;
@@ -340,11 +474,16 @@ export class Layers {
     });
   }
 
-  close() { this.seeing.disconnect(); this.resizing.disconnect(); clearTimeout(this.resting); }
+  close() {
+    this.seeing.disconnect();
+    this.resizing.disconnect();
+    clearTimeout(this.resting);
+  }
 }
 
 function figure(title, label) {
-  const canvas = element("canvas", {}), caption = element("div", { className: "cap" }, title);
+  const canvas = element("canvas", {}),
+    caption = element("div", { className: "cap" }, title);
   canvas.setAttribute("role", "img");
   canvas.setAttribute("aria-label", label);
   return { canvas, caption, root: element("div", { className: "figure" }, canvas, caption) };

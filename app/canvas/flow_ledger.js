@@ -12,8 +12,15 @@ const PAD = { left: 6, right: 6, top: 34, bottom: 20 };
 /** Numbers that add up as they are printed: differences of rounded running sums. */
 export function printed(terms, digits = 3) {
   const round = (v) => Math.round(v * 10 ** digits) / 10 ** digits;
-  let sum = 0, before = 0;
-  return terms.map((term) => { sum += term; const now = round(sum), part = now - before; before = now; return part; });
+  let sum = 0,
+    before = 0;
+  return terms.map((term) => {
+    sum += term;
+    const now = round(sum),
+      part = now - before;
+    before = now;
+    return part;
+  });
 }
 
 export const signed = (value, digits = 3) => (value < 0 ? nats(value, digits) : `+${nats(value, digits)}`);
@@ -28,14 +35,26 @@ export class Ledger {
     this.parts = element("span", { className: "num" });
     this.truth = element("span", { className: "num" });
     this.box = element("div", { className: "scroller" }, this.canvas);
-    this.root = element("section", { className: "card ledger" },
-      element("h3", {}, element("span", {}, "Ledger of a point"), this.tag), this.box,
-      element("div", { className: "cap", title: "Log density of the model at the point: exact, in nats" }, element("span", {}, "log p(x)"), this.value),
-      element("div", { className: "foot" }, element("div", { className: "cap" }, this.parts, this.truth)));
+    this.root = element(
+      "section",
+      { className: "card ledger" },
+      element("h3", {}, element("span", {}, "Ledger of a point"), this.tag),
+      this.box,
+      element(
+        "div",
+        { className: "cap", title: "Log density of the model at the point: exact, in nats" },
+        element("span", {}, "log p(x)"),
+        this.value,
+      ),
+      element("div", { className: "foot" }, element("div", { className: "cap" }, this.parts, this.truth)),
+    );
     this.selected = null;
     this.canvas.onpointermove = (event) => this.select(this.barAt(event));
     this.canvas.onpointerleave = () => this.select(null);
-    this.canvas.onclick = (event) => { const bar = this.barAt(event); if (bar !== null) handlers.choose(bar); };
+    this.canvas.onclick = (event) => {
+      const bar = this.barAt(event);
+      if (bar !== null) handlers.choose(bar);
+    };
     this.canvas.onblur = () => this.select(null);
     this.box.onscroll = () => this.paint();
     this.canvas.onkeydown = (event) => this.onKey(event, handlers);
@@ -59,7 +78,8 @@ export class Ledger {
 
   barAt(event) {
     if (!this.view) return null;
-    const box = this.canvas.getBoundingClientRect(), n = this.view.terms.length + 1;
+    const box = this.canvas.getBoundingClientRect(),
+      n = this.view.terms.length + 1;
     const bar = Math.floor(((event.clientX - box.left - PAD.left) / (box.width - PAD.left - PAD.right)) * n);
     return bar >= 0 && bar < n ? bar : null;
   }
@@ -74,7 +94,17 @@ export class Ledger {
     this.total = total;
     if (view) this.terms = printed(view.terms);
     this.value.textContent = view ? `${nats(total)} nats` : "–";
-    this.parts.replaceChildren(...(view ? [element("i", { className: "dot base" }), nats(this.terms[0]), ` ${total - view.terms[0] < 0 ? "\u2212" : "+"} `, element("i", { className: "dot model" }), nats(Math.abs(this.terms.slice(1).reduce((a, b) => a + b, 0)))] : []));
+    this.parts.replaceChildren(
+      ...(view
+        ? [
+            element("i", { className: "dot base" }),
+            nats(this.terms[0]),
+            ` ${total - view.terms[0] < 0 ? "\u2212" : "+"} `,
+            element("i", { className: "dot model" }),
+            nats(Math.abs(this.terms.slice(1).reduce((a, b) => a + b, 0))),
+          ]
+        : []),
+    );
     this.parts.title = "Log density of the base, and the sum of the layers' log-determinants";
     this.truth.replaceChildren(...(view ? [element("i", { className: "dot data" }), `exact ${nats(view.truth)}`] : []));
     this.truth.title = "Log density of the data at the same point: exact";
@@ -84,10 +114,16 @@ export class Ledger {
 
   describe() {
     const { view } = this;
-    if (!view) { this.canvas.setAttribute("aria-label", "Ledger of a point: nothing yet"); return; }
+    if (!view) {
+      this.canvas.setAttribute("aria-label", "Ledger of a point: nothing yet");
+      return;
+    }
     const layers = view.names.map((name, i) => `${name} ${signed(this.terms[i + 1])}`).join(", ");
     const first = this.selected === null ? "" : `${this.wordsOf(this.selected).join(": ")}. `;
-    this.canvas.setAttribute("aria-label", `${first}Ledger of x = ${view.x.join(", ")}: base ${nats(this.terms[0])}, ${layers}; in all ${nats(this.total)} nats. Arrow keys go from bar to bar`);
+    this.canvas.setAttribute(
+      "aria-label",
+      `${first}Ledger of x = ${view.x.join(", ")}: base ${nats(this.terms[0])}, ${layers}; in all ${nats(this.total)} nats. Arrow keys go from bar to bar`,
+    );
   }
 
   /** What one bar says. */
@@ -100,14 +136,19 @@ export class Ledger {
 
   paint() {
     if (!this.colours) return;
-    const n = (this.view?.terms.length ?? 9) + 1, wide = this.box.clientWidth;
+    const n = (this.view?.terms.length ?? 9) + 1,
+      wide = this.box.clientWidth;
     const wanted = `${Math.max(wide, PAD.left + PAD.right + n * NARROWEST)}px`;
     if (this.canvas.style.width !== wanted) this.canvas.style.width = wanted;
     const { context: c, width, height } = sharpen(this.canvas);
     c.clearRect(0, 0, width, height);
     c.font = `12px ${getComputedStyle(this.canvas).fontFamily}`;
-    if (!this.view) { this.write(c, width, height); return; }
-    const y = this.scale(height), step = (width - PAD.left - PAD.right) / n;
+    if (!this.view) {
+      this.write(c, width, height);
+      return;
+    }
+    const y = this.scale(height),
+      step = (width - PAD.left - PAD.right) / n;
     this.paintTruth(c, y, width);
     this.paintBars(c, y, step, height);
     this.paintHead(c, y, width);
@@ -124,7 +165,9 @@ export class Ledger {
     const sums = [0];
     for (const term of this.view.terms) sums.push(sums.at(-1) + term);
     const values = [...sums, this.view.truth].filter(Number.isFinite);
-    const low = Math.min(...values), high = Math.max(...values), room = height - PAD.top - PAD.bottom;
+    const low = Math.min(...values),
+      high = Math.max(...values),
+      room = height - PAD.top - PAD.bottom;
     return (v) => PAD.top + room * (1 - (v - low) / Math.max(high - low, 1e-6));
   }
 
@@ -141,17 +184,27 @@ export class Ledger {
   }
 
   paintBars(c, y, step, height) {
-    const { terms } = this.view, { colours } = this, n = terms.length + 1;
+    const { terms } = this.view,
+      { colours } = this,
+      n = terms.length + 1;
     let sum = 0;
     for (let bar = 0; bar < n; bar++) {
-      const from = bar === n - 1 ? 0 : sum, to = bar === n - 1 ? this.total : sum + terms[bar];
-      const x = PAD.left + bar * step, wide = Math.max(3, step * 0.74), top = Math.min(y(from), y(to)), tall = Math.max(1.5, Math.abs(y(from) - y(to)));
+      const from = bar === n - 1 ? 0 : sum,
+        to = bar === n - 1 ? this.total : sum + terms[bar];
+      const x = PAD.left + bar * step,
+        wide = Math.max(3, step * 0.74),
+        top = Math.min(y(from), y(to)),
+        tall = Math.max(1.5, Math.abs(y(from) - y(to)));
       c.fillStyle = bar === 0 ? colours.base : bar === n - 1 ? colours.ink : colours.model;
       c.globalAlpha = this.selected === null || this.selected === bar ? 1 : 0.45;
       c.beginPath();
       c.roundRect(x + (step - wide) / 2, top, wide, tall, Math.min(3, wide / 3, tall / 2));
       c.fill();
-      if (bar < n - 1) { c.fillStyle = colours.soft; c.globalAlpha = 0.6; c.fillRect(x + (step + wide) / 2, y(to) - 0.5, step - wide, 1); }
+      if (bar < n - 1) {
+        c.fillStyle = colours.soft;
+        c.globalAlpha = 0.6;
+        c.fillRect(x + (step + wide) / 2, y(to) - 0.5, step - wide, 1);
+      }
       c.globalAlpha = 1;
       this.paintFoot(c, bar, n, x + step / 2, step, height);
       if (bar < n - 1) sum = to;
@@ -159,19 +212,30 @@ export class Ledger {
   }
 
   paintFoot(c, bar, n, x, step, height) {
-    const last = n - 2, every = Math.ceil(NUMBER / step), isEnd = bar === 0 || bar === n - 1;
+    const last = n - 2,
+      every = Math.ceil(NUMBER / step),
+      isEnd = bar === 0 || bar === n - 1;
     const isFree = Math.min(bar + 0.5, n - bar - 0.5) * step >= WORD; // of "base" and "total"
     if (!isEnd && !(isFree && (bar === last || (bar % every === 0 && (last - bar) * step >= NUMBER)))) return;
     c.fillStyle = this.selected === bar ? this.colours.ink : this.colours.soft;
     c.textAlign = bar === 0 ? "left" : bar === n - 1 ? "right" : "center";
     c.font = `11px ${getComputedStyle(this.canvas).fontFamily}`;
-    c.fillText(bar === 0 ? "base" : bar === n - 1 ? "total" : String(bar), bar === 0 ? PAD.left : bar === n - 1 ? x + step / 2 : x, height - 5);
+    c.fillText(
+      bar === 0 ? "base" : bar === n - 1 ? "total" : String(bar),
+      bar === 0 ? PAD.left : bar === n - 1 ? x + step / 2 : x,
+      height - 5,
+    );
   }
 
   /** One line over the bars: what is selected, or the scale. */
   paintHead(c, y, width) {
-    const { colours } = this, from = this.box.scrollLeft, wide = this.box.clientWidth || width;
-    const [left, right] = this.selected === null ? ["nats; the line is 0", from + wide < width - 1 ? "scroll for more →" : ""] : this.wordsOf(this.selected);
+    const { colours } = this,
+      from = this.box.scrollLeft,
+      wide = this.box.clientWidth || width;
+    const [left, right] =
+      this.selected === null
+        ? ["nats; the line is 0", from + wide < width - 1 ? "scroll for more →" : ""]
+        : this.wordsOf(this.selected);
     c.fillStyle = colours.line;
     c.fillRect(PAD.left, y(0) - 0.5, width - PAD.left - PAD.right, 1);
     c.font = `12px ${getComputedStyle(this.canvas).fontFamily}`;

@@ -23,19 +23,30 @@ class FlowPair extends Stage {
       made.integral = element("span", { className: "num" }, "–");
       return made;
     };
-    const model = titled("model", "KL(data ‖ model)"), rival = titled("field", "KL(data ‖ model)");
-    rival.foot.append(element("div", { className: "cap" }, element("span", {}, "integral over the plane"), rival.integral));
+    const model = titled("model", "KL(data ‖ model)"),
+      rival = titled("field", "KL(data ‖ model)");
+    rival.foot.append(
+      element("div", { className: "cap" }, element("span", {}, "integral over the plane"), rival.integral),
+    );
     this.race = new Race();
     return { model, data: card("data", "Data", "exact density", "entropy"), rival, race: this.race };
   }
 
   buildTemperature() {
     super.buildTemperature();
-    this.cards.model.foot.replaceChildren(element("div", { className: "cap" }, element("span", {}, "integral over the plane"), this.cards.model.integral));
+    this.cards.model.foot.replaceChildren(
+      element("div", { className: "cap" }, element("span", {}, "integral over the plane"), this.cards.model.integral),
+    );
   }
 
   arrange(root) {
-    this.rival = new Rival({ changed: () => { this.isDirty = true; this.refresh(); }, say: (text) => this.say(text) });
+    this.rival = new Rival({
+      changed: () => {
+        this.isDirty = true;
+        this.refresh();
+      },
+      say: (text) => this.say(text),
+    });
     super.arrange(root);
     root.querySelector(".cards").classList.add("four");
   }
@@ -46,7 +57,9 @@ class FlowPair extends Stage {
     super.update(blob);
     const { numbers } = blob;
     this.tables.rival = ramp(this.colours.panel, this.colours.field);
-    ["model", "rival"].forEach((name, i) => { this.cards[name].title.textContent = numbers.names[i]; });
+    ["model", "rival"].forEach((name, i) => {
+      this.cards[name].title.textContent = numbers.names[i];
+    });
     this.rival.follow(numbers.rival, numbers.attempt);
     this.refresh();
   }
@@ -76,16 +89,24 @@ class FlowPair extends Stage {
   }
 
   paintThird(common) {
-    const { panel } = this.cards.rival, { shown } = this.rival;
+    const { panel } = this.cards.rival,
+      { shown } = this.rival;
     panel.paintDensity(shown?.density ?? EMPTY, this.tables.rival ?? this.tables.model, this.top);
     panel.show({ ...common, dots: shown?.samples, dotColour: this.dotColour(0.55) });
-    if (!shown) panel.write(this.rival.digest ? "opening the run …" : "Not trained yet: press Train both.", this.colours.soft);
+    if (!shown)
+      panel.write(this.rival.digest ? "opening the run …" : "Not trained yet: press Train both.", this.colours.soft);
     this.showRace();
   }
 
   showRace() {
-    const points = (snapshots) => snapshots.filter((s) => "kl" in s.metrics).map((s) => ({ step: s.step, kl: s.metrics.kl }));
-    this.race.show({ runs: [points(this.snapshots), points(this.rival.snapshots)], names: this.numbers.names, step: this.current?.step ?? 0, colours: this.colours });
+    const points = (snapshots) =>
+      snapshots.filter((s) => "kl" in s.metrics).map((s) => ({ step: s.step, kl: s.metrics.kl }));
+    this.race.show({
+      runs: [points(this.snapshots), points(this.rival.snapshots)],
+      names: this.numbers.names,
+      step: this.current?.step ?? 0,
+      colours: this.colours,
+    });
   }
 
   // ---- words and numbers ----
@@ -116,8 +137,14 @@ class FlowPair extends Stage {
 
   describe(picture, metrics) {
     super.describe(picture, metrics);
-    const { rival } = this, kl = rival.metrics ? `, KL from the data ${rival.metrics.kl.toFixed(3)} nats` : "";
-    this.cards.rival.canvas.setAttribute("aria-label", rival.picture ? `${this.numbers.names[1]}: density and samples at step ${rival.picture.step}${kl}` : "No model on the right yet");
+    const { rival } = this,
+      kl = rival.metrics ? `, KL from the data ${rival.metrics.kl.toFixed(3)} nats` : "";
+    this.cards.rival.canvas.setAttribute(
+      "aria-label",
+      rival.picture
+        ? `${this.numbers.names[1]}: density and samples at step ${rival.picture.step}${kl}`
+        : "No model on the right yet",
+    );
   }
 
   close() {

@@ -26,13 +26,23 @@ export class Rival {
     this.socket = watchRun(digest, {
       opened: () => this.reset(),
       blob: (blob) => this.take(blob),
-      text: (message) => { this.standing = message; this.tell.changed(); },
-      lost: (code) => { if (code === 4404) this.tell.say("The run on the right is not stored here. Press Train both to compute it."); },
+      text: (message) => {
+        this.standing = message;
+        this.tell.changed();
+      },
+      lost: (code) => {
+        if (code === 4404) this.tell.say("The run on the right is not stored here. Press Train both to compute it.");
+      },
     });
   }
 
   take({ numbers, log_prob: log, samples }) {
-    const picture = { step: numbers.step, metrics: numbers.metrics, density: log ? toGrid(log) : null, samples: samples?.values ?? null };
+    const picture = {
+      step: numbers.step,
+      metrics: numbers.metrics,
+      density: log ? toGrid(log) : null,
+      samples: samples?.values ?? null,
+    };
     if (!numbers.is_frame) {
       if (this.snapshots.at(-1)?.step === picture.step) this.snapshots.pop();
       this.snapshots.push(picture);
@@ -42,12 +52,22 @@ export class Rival {
   }
 
   /** Whether its training goes on. */
-  get isRunning() { return !!this.standing && !this.standing.ended; }
+  get isRunning() {
+    return !!this.standing && !this.standing.ended;
+  }
 
   /** Show the newest picture, or the last one up to a step. */
   seek(step, newest) {
     const known = this.snapshots;
-    this.picture = newest && this.isRunning ? this.live : known[Math.max(0, known.findLastIndex((s) => s.step <= step))] ?? null;
+    this.picture =
+      newest && this.isRunning
+        ? this.live
+        : (known[
+            Math.max(
+              0,
+              known.findLastIndex((s) => s.step <= step),
+            )
+          ] ?? null);
   }
 
   /** The measures at the shown step, or the last ones before it. */
@@ -62,13 +82,20 @@ export class Rival {
     if (!density && !samples) return false;
     this.shown ??= { density: null, samples: null };
     let moved = false;
-    for (const [name, goal, least] of [["density", density, small], ["samples", samples, 1e-3]]) {
+    for (const [name, goal, least] of [
+      ["density", density, small],
+      ["samples", samples, 1e-3],
+    ]) {
       if (!goal) continue;
-      if (this.shown[name]?.length !== goal.length) { this.shown[name] = Float32Array.from(goal); moved = true; }
-      else moved = blend(this.shown[name], goal, share, least) || moved;
+      if (this.shown[name]?.length !== goal.length) {
+        this.shown[name] = Float32Array.from(goal);
+        moved = true;
+      } else moved = blend(this.shown[name], goal, share, least) || moved;
     }
     return moved;
   }
 
-  close() { this.socket?.close(); }
+  close() {
+    this.socket?.close();
+  }
 }

@@ -16,20 +16,43 @@ class Builder {
     this.input = element("input", { type: "text", maxLength: 200, spellcheck: false });
     this.input.setAttribute("aria-label", "The stack as text, from the data to the base");
     this.input.title = "Names with + between them, x3 for three times, commas between groups. Enter applies it.";
-    this.input.oninput = () => { this.isTyping = true; };
-    this.input.onblur = () => { this.isTyping = false; };
-    this.input.onchange = () => { this.isTyping = false; if (this.input.value !== this.text) this.ask({ text: this.input.value }); };
-    this.undo = element("button", { type: "button", className: "undo", title: "Back to the stack before", onclick: () => this.ask({ undo: true }) }, "Undo");
+    this.input.oninput = () => {
+      this.isTyping = true;
+    };
+    this.input.onblur = () => {
+      this.isTyping = false;
+    };
+    this.input.onchange = () => {
+      this.isTyping = false;
+      if (this.input.value !== this.text) this.ask({ text: this.input.value });
+    };
+    this.undo = element(
+      "button",
+      { type: "button", className: "undo", title: "Back to the stack before", onclick: () => this.ask({ undo: true }) },
+      "Undo",
+    );
     this.facts = element("span");
     this.problem = element("div", { className: "problem", hidden: true });
     this.problem.setAttribute("role", "alert");
-    root.replaceChildren(this.palette, this.row,
-      element("div", { className: "line" }, element("span", { className: "name" }, "as text"), this.input, element("span", { className: "actions" }, this.facts, this.undo)), this.problem);
+    root.replaceChildren(
+      this.palette,
+      this.row,
+      element(
+        "div",
+        { className: "line" },
+        element("span", { className: "name" }, "as text"),
+        this.input,
+        element("span", { className: "actions" }, this.facts, this.undo),
+      ),
+      this.problem,
+    );
   }
 
   update({ numbers }) {
     const colours = themeColours(this.root, numbers.themes);
-    this.root.style.cssText = Object.entries(colours).map(([k, v]) => `--${k}:${v}`).join(";");
+    this.root.style.cssText = Object.entries(colours)
+      .map(([k, v]) => `--${k}:${v}`)
+      .join(";");
     Object.assign(this, { layers: numbers.layers, text: numbers.text });
     if (!this.palette.childElementCount) this.fillPalette(numbers.palette);
     this.hints = numbers.palette;
@@ -43,34 +66,65 @@ class Builder {
 
   fillPalette(palette) {
     const add = (name) => this.change([...this.layers, name]);
-    this.palette.append(element("span", { className: "name" }, "add"),
-      ...Object.entries(palette).map(([name, title]) => { const node = element("button", { type: "button", title, onclick: () => add(name) }, `+ ${name}`); node.setAttribute("aria-label", `Add ${name}`); return node; }));
+    this.palette.append(
+      element("span", { className: "name" }, "add"),
+      ...Object.entries(palette).map(([name, title]) => {
+        const node = element("button", { type: "button", title, onclick: () => add(name) }, `+ ${name}`);
+        node.setAttribute("aria-label", `Add ${name}`);
+        return node;
+      }),
+    );
   }
 
   fillRow() {
     const had = this.focusNext ?? null;
     this.inRow = this.layers.join();
-    this.row.replaceChildren(element("span", { className: "name" }, "stack"), element("span", { className: "end" }, "data"),
-      ...this.layers.map((name, i) => this.chip(name, i)), element("span", { className: "end" }, "base"));
+    this.row.replaceChildren(
+      element("span", { className: "name" }, "stack"),
+      element("span", { className: "end" }, "data"),
+      ...this.layers.map((name, i) => this.chip(name, i)),
+      element("span", { className: "end" }, "base"),
+    );
     if (had !== null) this.row.querySelectorAll(".chip")[had]?.focus();
     this.focusNext = null;
   }
 
   chip(name, i) {
-    const remove = element("button", { type: "button", title: `Remove ${name}`, onclick: () => this.change(this.layers.filter((_, k) => k !== i)) }, "×");
+    const remove = element(
+      "button",
+      { type: "button", title: `Remove ${name}`, onclick: () => this.change(this.layers.filter((_, k) => k !== i)) },
+      "×",
+    );
     remove.setAttribute("aria-label", `Remove ${name}, layer ${this.layers.length - i}`);
-    const node = element("span", { className: "chip", tabIndex: 0, title: `${this.hints[name] ?? ""} Drag to move it; arrow keys move it too, Delete removes it.` },
-      element("small", {}, String(this.layers.length - i)), name, remove);
+    const node = element(
+      "span",
+      {
+        className: "chip",
+        tabIndex: 0,
+        title: `${this.hints[name] ?? ""} Drag to move it; arrow keys move it too, Delete removes it.`,
+      },
+      element("small", {}, String(this.layers.length - i)),
+      name,
+      remove,
+    );
     node.setAttribute("role", "listitem");
     node.setAttribute("aria-label", `${name}, layer ${this.layers.length - i} from the base`);
     node.onkeydown = (event) => this.onKey(event, i);
-    node.onpointerdown = (event) => { if (event.target !== remove) this.drag(event, node, i); };
+    node.onpointerdown = (event) => {
+      if (event.target !== remove) this.drag(event, node, i);
+    };
     return node;
   }
 
   onKey(event, i) {
-    if (event.key === "Delete" || event.key === "Backspace") { event.preventDefault(); this.focusNext = Math.max(0, i - 1); this.change(this.layers.filter((_, k) => k !== i)); return; }
-    const by = { ArrowLeft: -1, ArrowRight: 1 }[event.key], to = i + by;
+    if (event.key === "Delete" || event.key === "Backspace") {
+      event.preventDefault();
+      this.focusNext = Math.max(0, i - 1);
+      this.change(this.layers.filter((_, k) => k !== i));
+      return;
+    }
+    const by = { ArrowLeft: -1, ArrowRight: 1 }[event.key],
+      to = i + by;
     if (!by || to < 0 || to >= this.layers.length) return;
     event.preventDefault();
     this.focusNext = to;
@@ -79,7 +133,8 @@ class Builder {
 
   /** Follow the hand; at its end the chip stands where it was let go. */
   drag(event, node, from) {
-    const { row } = this, chips = () => [...row.querySelectorAll(".chip")];
+    const { row } = this,
+      chips = () => [...row.querySelectorAll(".chip")];
     row.setPointerCapture(event.pointerId); // not the chip: that leaves its place on the way
     this.isDragging = true;
     row.onpointermove = (move) => {
@@ -87,7 +142,8 @@ class Builder {
       const over = chips().find((other) => other !== node && isWithin(other.getBoundingClientRect(), move));
       if (!over) return;
       const isAfter = !!(node.compareDocumentPosition(over) & Node.DOCUMENT_POSITION_FOLLOWING);
-      if (isAfter) over.after(node); else over.before(node);
+      if (isAfter) over.after(node);
+      else over.before(node);
     };
     row.onpointerup = row.onpointercancel = ({ type }) => {
       row.onpointermove = row.onpointerup = row.onpointercancel = null;
@@ -100,13 +156,16 @@ class Builder {
 
   move(from, to) {
     if (from === to || to < 0) return;
-    const layers = [...this.layers], [name] = layers.splice(from, 1);
+    const layers = [...this.layers],
+      [name] = layers.splice(from, 1);
     layers.splice(to, 0, name);
     this.change(layers);
   }
 
   /** Wishes that come close together may be delivered twice: their number tells. */
-  ask(what) { this.tell.trigger("wish", { ...what, id: `${this.born}/${(this.count = (this.count ?? 0) + 1)}` }); }
+  ask(what) {
+    this.tell.trigger("wish", { ...what, id: `${this.born}/${(this.count = (this.count ?? 0) + 1)}` });
+  }
 
   /** Show the change at once and ask for it; the page answers with what it took. */
   change(layers) {

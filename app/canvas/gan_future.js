@@ -1,9 +1,9 @@
 // The other future: the run that a fork came from, at the same number of steps.
 
-import { element, watchRun } from "./live.js";
 import { countModes, fairModes } from "./gan_monitor.js";
 import { Motion, readGame } from "./gan_motion.js";
 import { GanPlane } from "./gan_plane.js";
+import { element, watchRun } from "./live.js";
 
 export class Future {
   constructor(stage) {
@@ -16,10 +16,23 @@ export class Future {
     this.tag = element("span", { className: "tag num" });
     this.foot = element("div", { className: "cap num" });
     this.reset();
-    this.root = element("section", { className: "card main future", hidden: true }, this.head = element("div", { className: "head" }, this.title), element("div", { className: "over" }, this.canvas, this.tag), this.foot);
+    this.root = element(
+      "section",
+      { className: "card main future", hidden: true },
+      (this.head = element("div", { className: "head" }, this.title)),
+      element("div", { className: "over" }, this.canvas, this.tag),
+      this.foot,
+    );
   }
 
-  reset() { this.snapshots = []; this.live = null; this.picture = null; this.note = ""; this.motion.clear(); this.counted = null; }
+  reset() {
+    this.snapshots = [];
+    this.live = null;
+    this.picture = null;
+    this.note = "";
+    this.motion.clear();
+    this.counted = null;
+  }
 
   /** origin: {run, step, was} or null; watch that run if it is another one than before. */
   follow(origin, run) {
@@ -34,14 +47,24 @@ export class Future {
     this.socket = watchRun(wanted, {
       opened: () => this.reset(),
       blob: (blob) => this.take(blob),
-      text: (message) => { if (message.ended !== undefined) this.steps = message.ended ? this.snapshots.at(-1)?.step : message.steps; },
-      lost: (code) => { if (code === 4404) { this.note = "The run that this fork came from is not stored here any more."; this.refresh(); } },
+      text: (message) => {
+        if (message.ended !== undefined) this.steps = message.ended ? this.snapshots.at(-1)?.step : message.steps;
+      },
+      lost: (code) => {
+        if (code === 4404) {
+          this.note = "The run that this fork came from is not stored here any more.";
+          this.refresh();
+        }
+      },
     });
   }
 
   take(blob) {
-    const { numbers } = blob, picture = { step: numbers.step, metrics: numbers.metrics, ...readGame(blob) };
-    if (numbers.is_frame) { this.live = picture; } else {
+    const { numbers } = blob,
+      picture = { step: numbers.step, metrics: numbers.metrics, ...readGame(blob) };
+    if (numbers.is_frame) {
+      this.live = picture;
+    } else {
       if (this.snapshots.at(-1)?.step === picture.step) this.snapshots.pop();
       this.snapshots.push(picture);
       this.live = picture;
@@ -52,9 +75,13 @@ export class Future {
   /** Show the picture nearest to as many steps after the fork. */
   seek(step) {
     if (!this.origin || !this.snapshots.length) return;
-    const wanted = this.origin.step + step, all = this.live && !this.snapshots.includes(this.live) ? [...this.snapshots, this.live] : this.snapshots;
+    const wanted = this.origin.step + step,
+      all = this.live && !this.snapshots.includes(this.live) ? [...this.snapshots, this.live] : this.snapshots;
     const best = all.reduce((a, b) => (Math.abs(b.step - wanted) < Math.abs(a.step - wanted) ? b : a));
-    if (best === this.picture) { this.isBeyond = wanted > best.step; return; }
+    if (best === this.picture) {
+      this.isBeyond = wanted > best.step;
+      return;
+    }
     this.picture = best;
     this.isBeyond = wanted > best.step;
     this.motion.aim(best);
@@ -62,13 +89,18 @@ export class Future {
     this.stage.isDirty = true;
   }
 
-  approach(share) { return !!this.digest && this.motion.approach(share); }
+  approach(share) {
+    return !!this.digest && this.motion.approach(share);
+  }
 
   /** Shares of its modes, once it is there. */
   get shares() {
     const { modes, mode_std: std, mode_shares: truth } = this.stage.numbers;
     if (!this.digest || !this.picture?.samples || !modes.length) return null;
-    if (this.counted?.of !== this.picture) { const found = countModes(this.picture.samples, modes, std); this.counted = { of: this.picture, ...found, fair: fairModes(found, truth) }; }
+    if (this.counted?.of !== this.picture) {
+      const found = countModes(this.picture.samples, modes, std);
+      this.counted = { of: this.picture, ...found, fair: fairModes(found, truth) };
+    }
     return this.counted.shares;
   }
 
@@ -81,13 +113,30 @@ export class Future {
   refresh() {
     const { origin, picture, stage } = this;
     if (!origin || !stage.numbers) return;
-    const count = stage.numbers.modes.length, name = `as it was, ${origin.was}`, here = this.shares && this.counted;
+    const count = stage.numbers.modes.length,
+      name = `as it was, ${origin.was}`,
+      here = this.shares && this.counted;
     this.title.textContent = name;
-    this.tag.textContent = picture ? `step ${origin.step.toLocaleString("en")} + ${(picture.step - origin.step).toLocaleString("en").replace("-", "\u2212")}` : "";
+    this.tag.textContent = picture
+      ? `step ${origin.step.toLocaleString("en")} + ${(picture.step - origin.step).toLocaleString("en").replace("-", "\u2212")}`
+      : "";
     const beyond = this.isBeyond && picture === this.snapshots.at(-1) ? " · its last step" : "";
-    this.foot.replaceChildren(element("span", {}, here ? `${this.counted.found} of ${count} modes, ${this.counted.fair} with a fifth of their share${beyond}` : this.note || `the run that this fork left${beyond}`));
-    this.canvas.setAttribute("aria-label", `The run that this fork left at step ${origin.step}, ${name}, at step ${picture?.step ?? 0}${here ? `: ${this.counted.found} of ${count} modes` : ""}`);
+    this.foot.replaceChildren(
+      element(
+        "span",
+        {},
+        here
+          ? `${this.counted.found} of ${count} modes, ${this.counted.fair} with a fifth of their share${beyond}`
+          : this.note || `the run that this fork left${beyond}`,
+      ),
+    );
+    this.canvas.setAttribute(
+      "aria-label",
+      `The run that this fork left at step ${origin.step}, ${name}, at step ${picture?.step ?? 0}${here ? `: ${this.counted.found} of ${count} modes` : ""}`,
+    );
   }
 
-  close() { this.socket?.close(); }
+  close() {
+    this.socket?.close();
+  }
 }

@@ -10,16 +10,25 @@ const CLEAR = 3; // standard deviations
 
 /** Shares of the nearest mode, and what lies within CLEAR standard deviations of one. */
 export function countModes(xs, modes, std) {
-  const near = new Float32Array(modes.length), shares = new Float32Array(modes.length), n = xs.length / 2;
+  const near = new Float32Array(modes.length),
+    shares = new Float32Array(modes.length),
+    n = xs.length / 2;
   let good = 0;
   for (let i = 0; i < xs.length; i += 2) {
-    let best = 0, least = Infinity;
+    let best = 0,
+      least = Infinity;
     for (let k = 0; k < modes.length; k++) {
       const d = (xs[i] - modes[k][0]) ** 2 + (xs[i + 1] - modes[k][1]) ** 2;
-      if (d < least) { least = d; best = k; }
+      if (d < least) {
+        least = d;
+        best = k;
+      }
     }
     shares[best] += 1 / n;
-    if (least < (CLEAR * std) ** 2) { near[best]++; good++; }
+    if (least < (CLEAR * std) ** 2) {
+      near[best]++;
+      good++;
+    }
   }
   return { shares, near, quality: n ? good / n : 0, found: near.filter((v) => v > 0).length };
 }
@@ -38,7 +47,14 @@ class Gauge {
     this.line = element("i", { className: "line", hidden: true });
     this.needle = element("i", { className: "needle", hidden: true });
     this.note = element("small", {});
-    this.root = element("div", { className: "gauge", title: help }, element("span", { className: "name" }, title), this.value, element("div", { className: "rule" }, this.band, this.line, this.needle), this.note);
+    this.root = element(
+      "div",
+      { className: "gauge", title: help },
+      element("span", { className: "name" }, title),
+      this.value,
+      element("div", { className: "rule" }, this.band, this.line, this.needle),
+      this.note,
+    );
   }
 
   /** place: 0 ... 1; band: [from, to] likewise. */
@@ -56,7 +72,8 @@ class Gauge {
   }
 }
 
-const short = (v) => (v !== 0 && Math.abs(v) < 0.0095 ? powerText(v) : v.toFixed(v < 0.1 ? 3 : 2)).replace("-", "\u2212");
+const short = (v) =>
+  (v !== 0 && Math.abs(v) < 0.0095 ? powerText(v) : v.toFixed(v < 0.1 ? 3 : 2)).replace("-", "\u2212");
 const percent = (v) => `${(100 * v).toFixed(1)} %`;
 
 /** Where on a gauge a distance stands: the band up to BAND_END, beyond it by its logarithm, to the largest. */
@@ -72,20 +89,49 @@ export class Monitor {
     this.tag = element("span", { className: "tag num" });
     this.headline = element("div", { className: "found" });
     this.gauges = {
-      high_quality: new Gauge("high quality", "Share of the samples within 3 standard deviations of a mode. A perfect sampler scores 98.9 %.", percent),
-      reverse_kl: new Gauge("reverse KL", "KL(found ‖ true) in nats over the modes of the samples of high quality. All in one of M modes: log M.", short),
-      squared_mmd: new Gauge("MMD²", "Squared maximum mean discrepancy of 1,000 samples from 1,000 true ones, Gaussian kernel as wide as the median distance: it sees the whole, and is blind to what is narrower. An unbiased estimate, so it may be below 0.", short),
-      sliced_wasserstein: new Gauge("sliced W₁", "Mean over 64 directions of the Wasserstein distance of 1,000 samples from 1,000 true ones, in data units.", short),
+      high_quality: new Gauge(
+        "high quality",
+        "Share of the samples within 3 standard deviations of a mode. A perfect sampler scores 98.9 %.",
+        percent,
+      ),
+      reverse_kl: new Gauge(
+        "reverse KL",
+        "KL(found ‖ true) in nats over the modes of the samples of high quality. All in one of M modes: log M.",
+        short,
+      ),
+      squared_mmd: new Gauge(
+        "MMD²",
+        "Squared maximum mean discrepancy of 1,000 samples from 1,000 true ones, Gaussian kernel as wide as the median distance: it sees the whole, and is blind to what is narrower. An unbiased estimate, so it may be below 0.",
+        short,
+      ),
+      sliced_wasserstein: new Gauge(
+        "sliced W₁",
+        "Mean over 64 directions of the Wasserstein distance of 1,000 samples from 1,000 true ones, in data units.",
+        short,
+      ),
     };
-    this.none = element("p", { className: "none", hidden: true }, "This target has no modes to count: its mass lies along a shape. Distances say how far the samples are from it.");
+    this.none = element(
+      "p",
+      { className: "none", hidden: true },
+      "This target has no modes to count: its mass lies along a shape. Distances say how far the samples are from it.",
+    );
     this.key = element("div", { className: "cap key" });
-    this.root = element("section", { className: "card monitor" }, element("h3", {}, element("span", {}, "Mode monitor"), this.tag),
-      this.headline, this.canvas, this.key, this.none, element("div", { className: "gauges" }, ...Object.values(this.gauges).map((g) => g.root)));
+    this.root = element(
+      "section",
+      { className: "card monitor" },
+      element("h3", {}, element("span", {}, "Mode monitor"), this.tag),
+      this.headline,
+      this.canvas,
+      this.key,
+      this.none,
+      element("div", { className: "gauges" }, ...Object.values(this.gauges).map((g) => g.root)),
+    );
   }
 
   /** modes: any; metrics: of the last snapshot; live: shares of what is seen now, {shares, found, fair}; past: shares of the run it came from. */
   show({ numbers, metrics, live, past, colours, tag }) {
-    const { modes, mode_shares: truth, bands } = numbers, has = modes.length > 0;
+    const { modes, mode_shares: truth, bands } = numbers,
+      has = modes.length > 0;
     if (has) this.paintBars(truth, live?.shares ?? metrics?.mode_shares, past, colours);
     const said = [numbers, metrics, live?.found, live?.fair, !!past, tag];
     if (this.said?.every((part, i) => part === said[i])) return; // words and gauges change with snapshots, bars at every frame
@@ -99,45 +145,96 @@ export class Monitor {
   }
 
   showModes({ modes, truth, metrics, live, past, bands }) {
-    const found = live?.found ?? metrics?.modes, fair = live?.fair ?? metrics?.modes_fair;
+    const found = live?.found ?? metrics?.modes,
+      fair = live?.fair ?? metrics?.modes_fair;
     const lost = fair !== undefined && fair < 0.75 * modes.length;
-    this.headline.replaceChildren(element("b", { className: `num${lost ? " bad" : ""}` }, found === undefined ? "–" : `${found} of ${modes.length}`), " modes found",
-      element("small", {}, fair === undefined ? "" : `${fair} with \u2265 \u2155 of their share`));
-    const keys = [key("model", past ? "this run, by nearest mode" : "fakes, by nearest mode"), ...(past ? [key("past", "as it was")] : []), key("mark", "true share"), key("fifth", "a fifth of it")];
+    this.headline.replaceChildren(
+      element(
+        "b",
+        { className: `num${lost ? " bad" : ""}` },
+        found === undefined ? "–" : `${found} of ${modes.length}`,
+      ),
+      " modes found",
+      element("small", {}, fair === undefined ? "" : `${fair} with \u2265 \u2155 of their share`),
+    );
+    const keys = [
+      key("model", past ? "this run, by nearest mode" : "fakes, by nearest mode"),
+      ...(past ? [key("past", "as it was")] : []),
+      key("mark", "true share"),
+      key("fifth", "a fifth of it"),
+    ];
     this.key.replaceChildren(...keys);
-    const quality = metrics?.high_quality, q = bands.high_quality, kl = bands.reverse_kl;
+    const quality = metrics?.high_quality,
+      q = bands.high_quality,
+      kl = bands.reverse_kl;
     this.gauges.high_quality.show(quality, quality ?? 0, [q[0], 1], `perfect: ${percent(PERFECT)}`, PERFECT);
-    const v = quality ? metrics?.reverse_kl : undefined, least = -Math.log(Math.min(...truth));
-    this.gauges.reverse_kl.show(v, distancePlace(v ?? 0, kl[2], least), [0, BAND_END], quality === 0 ? "no sample of high quality" : `true: up to ${short(kl[2])}`);
-    this.canvas.setAttribute("aria-label", `Share of the samples at each of ${modes.length} modes; ${found ?? "no"} found`);
+    const v = quality ? metrics?.reverse_kl : undefined,
+      least = -Math.log(Math.min(...truth));
+    this.gauges.reverse_kl.show(
+      v,
+      distancePlace(v ?? 0, kl[2], least),
+      [0, BAND_END],
+      quality === 0 ? "no sample of high quality" : `true: up to ${short(kl[2])}`,
+    );
+    this.canvas.setAttribute(
+      "aria-label",
+      `Share of the samples at each of ${modes.length} modes; ${found ?? "no"} found`,
+    );
   }
 
   showDistances(metrics, bands, { window }) {
-    const mmd = metrics?.squared_mmd, sw = metrics?.sliced_wasserstein;
-    this.gauges.squared_mmd.show(mmd, distancePlace(mmd ?? 0, bands.squared_mmd[2], 1), [0, BAND_END], `true: up to ${short(bands.squared_mmd[2])}`);
-    this.gauges.sliced_wasserstein.show(sw, distancePlace(sw ?? 0, bands.sliced_wasserstein[2], (window[1] - window[0]) / 2), [0, BAND_END], `true: up to ${short(bands.sliced_wasserstein[2])}`);
+    const mmd = metrics?.squared_mmd,
+      sw = metrics?.sliced_wasserstein;
+    this.gauges.squared_mmd.show(
+      mmd,
+      distancePlace(mmd ?? 0, bands.squared_mmd[2], 1),
+      [0, BAND_END],
+      `true: up to ${short(bands.squared_mmd[2])}`,
+    );
+    this.gauges.sliced_wasserstein.show(
+      sw,
+      distancePlace(sw ?? 0, bands.sliced_wasserstein[2], (window[1] - window[0]) / 2),
+      [0, BAND_END],
+      `true: up to ${short(bands.sliced_wasserstein[2])}`,
+    );
   }
 
   paintBars(truth, shares, past, colours) {
     const { context: c, width, height } = sharpen(this.canvas);
     if (!width) return;
     c.clearRect(0, 0, width, height);
-    const n = truth.length, slot = width / n, floor = height - 15;
-    const top = Math.max(2 * Math.max(...truth), ...(shares ? [Math.max(...shares)] : [])) * 1.04, y = (v) => floor - (floor - 4) * (v / top);
+    const n = truth.length,
+      slot = width / n,
+      floor = height - 15;
+    const top = Math.max(2 * Math.max(...truth), ...(shares ? [Math.max(...shares)] : [])) * 1.04,
+      y = (v) => floor - (floor - 4) * (v / top);
     c.font = `11px ${getComputedStyle(this.canvas).fontFamily}`;
     c.textAlign = "center";
     for (let k = 0; k < n; k++) {
-      const x = k * slot, wide = slot * (past ? 0.36 : 0.62), left = x + slot * (past ? 0.12 : 0.19);
+      const x = k * slot,
+        wide = slot * (past ? 0.36 : 0.62),
+        left = x + slot * (past ? 0.12 : 0.19);
       c.fillStyle = colours.line;
       c.fillRect(x + slot * 0.1, floor, slot * 0.8, 1);
-      if (shares) { c.fillStyle = colours.model; c.fillRect(left, y(shares[k]), wide, floor - y(shares[k])); }
-      if (past) { c.fillStyle = colours.base; c.globalAlpha = 0.7; c.fillRect(left + wide + 1, y(past[k]), wide, floor - y(past[k])); c.globalAlpha = 1; }
+      if (shares) {
+        c.fillStyle = colours.model;
+        c.fillRect(left, y(shares[k]), wide, floor - y(shares[k]));
+      }
+      if (past) {
+        c.fillStyle = colours.base;
+        c.globalAlpha = 0.7;
+        c.fillRect(left + wide + 1, y(past[k]), wide, floor - y(past[k]));
+        c.globalAlpha = 1;
+      }
       c.fillStyle = colours.data;
       c.fillRect(x + slot * 0.08, y(truth[k]) - 1, slot * 0.84, 2.4);
       c.globalAlpha = 0.7;
       for (let d = 0.1; d < 0.88; d += 0.2) c.fillRect(x + slot * d, y(FAIR * truth[k]) - 0.5, slot * 0.1, 1.2);
       c.globalAlpha = 1;
-      if (n <= 30) { c.fillStyle = colours.soft; c.fillText(k + 1, x + slot / 2, height - 3); }
+      if (n <= 30) {
+        c.fillStyle = colours.soft;
+        c.fillText(k + 1, x + slot / 2, height - 3);
+      }
     }
   }
 }
@@ -150,7 +247,17 @@ export class TraceCard {
     this.canvas = element("canvas", { className: "trace" });
     this.canvas.setAttribute("role", "img");
     this.image = document.createElement("canvas");
-    this.root = element("section", { className: "card tracecard" }, element("h3", {}, element("span", {}, "Which mode, when"), element("span", { className: "tag" }, "every batch of fakes")), this.canvas);
+    this.root = element(
+      "section",
+      { className: "card tracecard" },
+      element(
+        "h3",
+        {},
+        element("span", {}, "Which mode, when"),
+        element("span", { className: "tag" }, "every batch of fakes"),
+      ),
+      this.canvas,
+    );
   }
 
   /** trace: {shape [T, M], values 0 ... 255} over the training up to `step` of `steps`. */
@@ -159,7 +266,10 @@ export class TraceCard {
     const { context: c, width, height } = sharpen(this.canvas);
     if (!width || !modes.length) return;
     c.clearRect(0, 0, width, height);
-    const left = 20, floor = height - 14, wide = width - left - 2, m = modes.length;
+    const left = 20,
+      floor = height - 14,
+      wide = width - left - 2,
+      m = modes.length;
     c.fillStyle = colours.line;
     c.globalAlpha = 0.4;
     c.fillRect(left, 0, wide, floor);
@@ -183,11 +293,16 @@ export class TraceCard {
   }
 
   fill({ shape: [t, m], values }, colours) {
-    if (this.table === undefined || this.of !== colours) { this.table = ramp(colours.panel, colours.model); this.of = colours; }
+    if (this.table === undefined || this.of !== colours) {
+      this.table = ramp(colours.panel, colours.model);
+      this.of = colours;
+    }
     this.image.width = t;
     this.image.height = m;
-    const pixels = this.image.getContext("2d").createImageData(t, m), words = new Uint32Array(pixels.data.buffer);
-    for (let i = 0; i < t; i++) for (let k = 0; k < m; k++) words[k * t + i] = this.table[Math.round(255 * (values[i * m + k] / 255) ** 0.6)];
+    const pixels = this.image.getContext("2d").createImageData(t, m),
+      words = new Uint32Array(pixels.data.buffer);
+    for (let i = 0; i < t; i++)
+      for (let k = 0; k < m; k++) words[k * t + i] = this.table[Math.round(255 * (values[i * m + k] / 255) ** 0.6)];
     this.image.getContext("2d").putImageData(pixels, 0, 0);
   }
 }

@@ -11,22 +11,39 @@ const LOWEST = -40; // log density below which there is nothing
 export function readGame(blob) {
   const { logits, fake_log_density: fake, member_samples: dots, member_logits: maps } = blob;
   return {
-    samples: blob.samples?.values ?? null, arrows: blob.arrows?.values ?? null, warp: blob.warp?.values ?? null,
+    samples: blob.samples?.values ?? null,
+    arrows: blob.arrows?.values ?? null,
+    warp: blob.warp?.values ?? null,
     logits: logits ? resample(logits.values, ...logits.shape) : null,
-    fake: fake ? resample(fake.values.map((v) => Math.max(v, LOWEST)), ...fake.shape) : null,
-    trace: blob.trace ?? null, members: dots && maps ? { dots, maps } : null,
+    fake: fake
+      ? resample(
+          fake.values.map((v) => Math.max(v, LOWEST)),
+          ...fake.shape,
+        )
+      : null,
+    trace: blob.trace ?? null,
+    members: dots && maps ? { dots, maps } : null,
   };
 }
 
 export class Motion {
-  constructor() { this.clear(); }
+  constructor() {
+    this.clear();
+  }
 
-  clear() { this.goal = {}; this.shown = {}; this.isGroundDirty = true; }
+  clear() {
+    this.goal = {};
+    this.shown = {};
+    this.isGroundDirty = true;
+  }
 
   /** Move towards a picture; what it has none of stays. */
   aim(picture) {
     for (const name of NAMES) if (picture[name]) this.goal[name] = picture[name];
-    if (picture.members) { this.members = picture.members; this.areMembersDirty = true; }
+    if (picture.members) {
+      this.members = picture.members;
+      this.areMembersDirty = true;
+    }
   }
 
   /** One step on the way; whether anything moved. */
@@ -35,7 +52,11 @@ export class Motion {
     for (const name of NAMES) {
       const goal = this.goal[name];
       if (!goal) continue;
-      if (this.shown[name]?.length !== goal.length) { this.shown[name] = begin(this.shown[name], goal); moved = true; if (MAPS.has(name)) this.isGroundDirty = true; }
+      if (this.shown[name]?.length !== goal.length) {
+        this.shown[name] = begin(this.shown[name], goal);
+        moved = true;
+        if (MAPS.has(name)) this.isGroundDirty = true;
+      }
       if (!blend(this.shown[name], goal, share, MAPS.has(name) ? 5e-3 : 1e-3)) continue;
       moved = true;
       if (MAPS.has(name)) this.isGroundDirty = true;

@@ -1,10 +1,10 @@
 // The studio of a game about pictures: wall, picture in hand, tools, monitor, player.
 
-import { Decoder, element } from "./live.js";
 import { Monitor } from "./game_monitor.js";
 import { PictureInHand } from "./game_picture.js";
 import { Tools } from "./game_tools.js";
 import { Wall } from "./game_wall.js";
+import { Decoder, element } from "./live.js";
 import { mountStage } from "./mounting.js";
 import { toBitmaps } from "./pictures.js";
 import { RunBench } from "./run_bench.js";
@@ -25,9 +25,15 @@ class GameStudio extends RunBench {
     this.seed = 0;
     this.build();
     this.reset();
-    this.loop = (now) => { this.player.tick(now); if (this.isDirty && this.colours) this.paint(); this.raf = requestAnimationFrame(this.loop); };
+    this.loop = (now) => {
+      this.player.tick(now);
+      if (this.isDirty && this.colours) this.paint();
+      this.raf = requestAnimationFrame(this.loop);
+    };
     this.raf = requestAnimationFrame(this.loop);
-    this.resizing = new ResizeObserver(() => { this.isDirty = true; });
+    this.resizing = new ResizeObserver(() => {
+      this.isDirty = true;
+    });
     this.resizing.observe(this.root);
     globalThis.genlabGame = this; // for tests, and for measuring latency from outside
   }
@@ -46,18 +52,28 @@ class GameStudio extends RunBench {
     this.wall.root.append(this.monitor.bars);
     this.buildPlayer();
     this.player.track.title = "The discriminator's loss by step";
-    this.root.replaceChildren(this.note, element("div", { className: "cards" }, this.wall.root, this.inHand.root, this.tools.root), this.player.root, this.monitor.root);
+    this.root.replaceChildren(
+      this.note,
+      element("div", { className: "cards" }, this.wall.root, this.inHand.root, this.tools.root),
+      this.player.root,
+      this.monitor.root,
+    );
   }
 
   // ---- what Python sends ----
 
   update(blob) {
-    const { numbers } = blob, isNew = this.isAnother(numbers), isFirst = !this.numbers;
+    const { numbers } = blob,
+      isNew = this.isAnother(numbers),
+      isFirst = !this.numbers;
     this.takeColours(numbers);
     const changed = !isFirst && (numbers.model !== this.numbers.model || numbers.dataset !== this.numbers.dataset);
     this.numbers = numbers;
     if (isFirst || changed) this.enter(changed ? numbers.usual : numbers.place);
-    if (isNew) { this.turnTo(numbers); this.listen(); }
+    if (isNew) {
+      this.turnTo(numbers);
+      this.listen();
+    }
     this.refresh();
   }
 
@@ -65,17 +81,32 @@ class GameStudio extends RunBench {
   enter(place) {
     this.place = { ...place };
     this.wanted = place.at >= 0 ? place.at : null;
-    this.moves = Object.fromEntries((place.moved ? place.moved.split(",") : []).map((part) => part.split(":").map(Number)));
+    this.moves = Object.fromEntries(
+      (place.moved ? place.moved.split(",") : []).map((part) => part.split(":").map(Number)),
+    );
     this.tools.tab = place.tab === "styles" && !this.isStyled ? "latents" : place.tab;
   }
 
-  get isStyled() { return (this.numbers?.sides.length ?? 0) > 0; }
+  get isStyled() {
+    return (this.numbers?.sides.length ?? 0) > 0;
+  }
 
   // ---- what the run sends ----
 
   pictureOf(blob) {
-    const { numbers } = blob, { losses } = numbers, metrics = numbers.is_frame ? this.snapshots.at(-1)?.metrics : numbers.metrics;
-    return { step: numbers.step, seconds: numbers.seconds, loss: losses.discriminator_loss, losses, metrics, keeps: numbers.has_weights, samples: blob.samples, logits: blob.logits };
+    const { numbers } = blob,
+      { losses } = numbers,
+      metrics = numbers.is_frame ? this.snapshots.at(-1)?.metrics : numbers.metrics;
+    return {
+      step: numbers.step,
+      seconds: numbers.seconds,
+      loss: losses.discriminator_loss,
+      losses,
+      metrics,
+      keeps: numbers.has_weights,
+      samples: blob.samples,
+      logits: blob.logits,
+    };
   }
 
   stood(message) {
@@ -86,7 +117,12 @@ class GameStudio extends RunBench {
     this.showPicture(this.snapshots[this.index]);
   }
 
-  nearestTo(step) { return this.snapshots.reduce((best, s, i) => (Math.abs(s.step - step) < Math.abs(this.snapshots[best].step - step) ? i : best), 0); }
+  nearestTo(step) {
+    return this.snapshots.reduce(
+      (best, s, i) => (Math.abs(s.step - step) < Math.abs(this.snapshots[best].step - step) ? i : best),
+      0,
+    );
+  }
 
   showPicture(picture) {
     if (!picture) return;
@@ -95,10 +131,14 @@ class GameStudio extends RunBench {
     this.refresh();
   }
 
-  get isLast() { return this.index === this.snapshots.length - 1; }
+  get isLast() {
+    return this.index === this.snapshots.length - 1;
+  }
 
   /** The model can be asked at the end of a run that has ended, and at steps that keep its weights. */
-  get canAsk() { return !!this.standing?.ended && !!this.picture && !this.player.isPlaying && (this.isLast || this.picture.keeps); }
+  get canAsk() {
+    return !!this.standing?.ended && !!this.picture && !this.player.isPlaying && (this.isLast || this.picture.keeps);
+  }
 
   whyNot() {
     if (!this.digest) return "Not trained yet: press Train.";
@@ -112,7 +152,10 @@ class GameStudio extends RunBench {
   /** Learn the noises of the wall, and what each latent moves, once for each run and step. */
   meet() {
     const key = `${this.digest}/${this.isLast ? "end" : this.picture.step}`;
-    if (key === this.latentsKey) { if (this.latents) this.changed(); return; }
+    if (key === this.latentsKey) {
+      if (this.latents) this.changed();
+      return;
+    }
     this.latentsKey = key;
     this.put("latents", { what: "game_latents" }, (blob) => {
       if (key !== this.latentsKey) return;
@@ -125,7 +168,9 @@ class GameStudio extends RunBench {
   }
 
   noiseOf(k) {
-    const { shape, values } = this.latents.wall, n = shape[1], at = Math.min(k, shape[0] - 1);
+    const { shape, values } = this.latents.wall,
+      n = shape[1],
+      at = Math.min(k, shape[0] - 1);
     return Array.from(values.subarray(at * n, (at + 1) * n));
   }
 
@@ -139,7 +184,10 @@ class GameStudio extends RunBench {
 
   choose(k, isSecond) {
     if (isSecond) this.place.second = k;
-    else { this.place.pick = k; this.moves = {}; }
+    else {
+      this.place.pick = k;
+      this.moves = {};
+    }
     this.place.levels = isSecond ? this.place.levels : 0;
     if (this.latents) this.pickUp();
     this.changed();
@@ -152,34 +200,76 @@ class GameStudio extends RunBench {
     this.changed();
   }
 
-  goHome() { this.move(Object.fromEntries(this.z.map((_, d) => [d, 0]))); this.settled(); }
+  goHome() {
+    this.move(Object.fromEntries(this.z.map((_, d) => [d, 0])));
+    this.settled();
+  }
 
-  unmove() { this.moves = {}; this.pickUp(); this.changed(); this.settled(); }
+  unmove() {
+    this.moves = {};
+    this.pickUp();
+    this.changed();
+    this.settled();
+  }
 
-  nextSecond() { const n = this.latents?.wall.shape[0] ?? 1; let k = (this.place.second + 1) % n; if (k === this.place.pick) k = (k + 1) % n; this.choose(k, true); }
+  nextSecond() {
+    const n = this.latents?.wall.shape[0] ?? 1;
+    let k = (this.place.second + 1) % n;
+    if (k === this.place.pick) k = (k + 1) % n;
+    this.choose(k, true);
+  }
 
-  swap() { const { pick, second } = this.place; this.moves = {}; [this.place.pick, this.place.second] = [second, pick]; if (this.latents) this.pickUp(); this.changed(); this.settled(); }
+  swap() {
+    const { pick, second } = this.place;
+    this.moves = {};
+    [this.place.pick, this.place.second] = [second, pick];
+    if (this.latents) this.pickUp();
+    this.changed();
+    this.settled();
+  }
 
-  wayRows(count) { return pathBetween(this.z, this.other, true, count); }
+  wayRows(count) {
+    return pathBetween(this.z, this.other, true, count);
+  }
 
-  tabOpened() { this.changed(); this.settled(); }
+  tabOpened() {
+    this.changed();
+    this.settled();
+  }
 
   // ---- questions to the model ----
 
   put(channel, request, use) {
     const run = this.digest;
-    this.decoder.ask(channel, { run, step: this.isLast ? null : this.picture.step, ...request }, (blob) => { if (run === this.digest) use(blob); },
-      (error) => this.say(error.message));
+    this.decoder.ask(
+      channel,
+      { run, step: this.isLast ? null : this.picture.step, ...request },
+      (blob) => {
+        if (run === this.digest) use(blob);
+      },
+      (error) => this.say(error.message),
+    );
   }
 
   /** What is asked for the picture in hand now. */
   question(rows, isMixed) {
-    const { levels, noises, truncation } = this.place, ask = { what: "game_decode", z: rows };
+    const { levels, noises, truncation } = this.place,
+      ask = { what: "game_decode", z: rows };
     if (!this.isStyled) return ask;
-    return { ...ask, truncation: Math.round(100 * truncation), noises, seed: this.seed % 10000, ...(isMixed && levels ? { other: this.other, levels } : {}) };
+    return {
+      ...ask,
+      truncation: Math.round(100 * truncation),
+      noises,
+      seed: this.seed % 10000,
+      ...(isMixed && levels ? { other: this.other, levels } : {}),
+    };
   }
 
-  current() { return this.tools.tab === "between" ? pathBetween(this.z, this.other, true, 201)[Math.round(200 * this.place.t)] : this.z; }
+  current() {
+    return this.tools.tab === "between"
+      ? pathBetween(this.z, this.other, true, 201)[Math.round(200 * this.place.t)]
+      : this.z;
+  }
 
   /** Something moved: ask for the picture in hand at once, and for the rest when it rests. */
   changed() {
@@ -187,11 +277,16 @@ class GameStudio extends RunBench {
     clearTimeout(this.resting);
     if (!this.canAsk || !this.z) return;
     this.resting = setTimeout(() => this.settled(), REST);
-    const asked = performance.now(), ask = this.question([this.current()], this.tools.tab === "styles");
+    const asked = performance.now(),
+      ask = this.question([this.current()], this.tools.tab === "styles");
     this.put("hand", ask, (blob) => {
       this.latency = performance.now() - asked;
       this.answers = (this.answers ?? 0) + 1;
-      this.hand = { bitmap: toBitmaps(blob.pictures)[0], logit: blob.logits.values[0], chances: blob.chances ? Array.from(blob.chances.values.subarray(0, 10)) : null };
+      this.hand = {
+        bitmap: toBitmaps(blob.pictures)[0],
+        logit: blob.logits.values[0],
+        chances: blob.chances ? Array.from(blob.chances.values.subarray(0, 10)) : null,
+      };
       this.isDirty = true;
     });
   }
@@ -202,16 +297,30 @@ class GameStudio extends RunBench {
     this.report();
     if (!this.canAsk || !this.z) return;
     const ask = this.question([this.current()], this.tools.tab === "styles");
-    this.put("near", { ...ask, what: "game_nearest" }, (blob) => { this.near = blob; this.isDirty = true; });
+    this.put("near", { ...ask, what: "game_nearest" }, (blob) => {
+      this.near = blob;
+      this.isDirty = true;
+    });
     const wish = this.tools.wish();
     if (wish) this.put(wish.key, this.question(wish.rows, false), (blob) => wish.use(toBitmaps(blob.pictures)));
-    if (this.tools.tab === "styles") this.tools.styles.variants().forEach((levels, k) => this.put(`mix${k}`, { ...this.question([this.z], false), ...(levels ? { other: this.other, levels } : {}) },
-      (blob) => { this.tools.styles.keep(k, toBitmaps(blob.pictures)[0]); this.isDirty = true; }));
+    if (this.tools.tab === "styles")
+      this.tools.styles.variants().forEach((levels, k) =>
+        this.put(
+          `mix${k}`,
+          { ...this.question([this.z], false), ...(levels ? { other: this.other, levels } : {}) },
+          (blob) => {
+            this.tools.styles.keep(k, toBitmaps(blob.pictures)[0]);
+            this.isDirty = true;
+          },
+        ),
+      );
   }
 
   // ---- what is shown ----
 
-  dirty() { this.isDirty = true; }
+  dirty() {
+    this.isDirty = true;
+  }
 
   refresh() {
     if (!this.colours) return;
@@ -219,40 +328,98 @@ class GameStudio extends RunBench {
     this.isDirty = true;
   }
 
-  status() { return statusWords(this, 0); }
+  status() {
+    return statusWords(this, 0);
+  }
 
   /** The discriminator's scale at this step: its middle, the means of three kinds, and logits as -1 ... 1. */
   scale() {
-    const m = this.picture?.metrics, held = m?.logit_held_out, fake = m?.logit_fake;
+    const m = this.picture?.metrics,
+      held = m?.logit_held_out,
+      fake = m?.logit_fake;
     const isBetween = ["wasserstein", "relativistic"].includes(this.numbers.loss) && Number.isFinite(held);
     const middle = this.numbers.loss === "least_squares" ? 0.5 : isBetween ? (held + fake) / 2 : 0;
-    const reach = Math.max(0.5, ...[m?.logit_seen, held, fake, ...(this.picture?.logits?.values ?? [])].filter(Number.isFinite).map((v) => Math.abs(v - middle)));
-    return { middle, held_out: held, seen: m?.logit_seen, fake, opinion: (v) => Math.max(-1, Math.min(1, (v - middle) / reach)) };
+    const reach = Math.max(
+      0.5,
+      ...[m?.logit_seen, held, fake, ...(this.picture?.logits?.values ?? [])]
+        .filter(Number.isFinite)
+        .map((v) => Math.abs(v - middle)),
+    );
+    return {
+      middle,
+      held_out: held,
+      seen: m?.logit_seen,
+      fake,
+      opinion: (v) => Math.max(-1, Math.min(1, (v - middle) / reach)),
+    };
   }
 
   paint() {
     this.isDirty = false;
-    const { numbers, colours, picture, place, canAsk } = this, { event_shape: shape } = numbers, scale = this.scale();
+    const { numbers, colours, picture, place, canAsk } = this,
+      { event_shape: shape } = numbers,
+      scale = this.scale();
     const needsB = ["between", "styles"].includes(this.tools.tab);
-    this.wall.paint({ picture, pick: place.pick, second: place.second, showsSecond: needsB, shape, opinion: scale.opinion, colours, empty: this.digest ? "opening the run …" : "press Train to begin" });
-    const fromWall = picture?.samples ? { bitmap: this.wall.bitmapsOf(picture.samples)[Math.min(place.pick, picture.samples.shape[0] - 1)], logit: picture.logits?.values[place.pick] ?? 0, tag: "from the wall" } : null;
-    this.inHand.paint({ hand: canAsk && this.hand ? this.hand : fromWall, near: canAsk ? this.near : null, shape, scale: picture ? scale : null, classes: numbers.classes, colours, words: this.whyNot() });
+    this.wall.paint({
+      picture,
+      pick: place.pick,
+      second: place.second,
+      showsSecond: needsB,
+      shape,
+      opinion: scale.opinion,
+      colours,
+      empty: this.digest ? "opening the run …" : "press Train to begin",
+    });
+    const fromWall = picture?.samples
+      ? {
+          bitmap: this.wall.bitmapsOf(picture.samples)[Math.min(place.pick, picture.samples.shape[0] - 1)],
+          logit: picture.logits?.values[place.pick] ?? 0,
+          tag: "from the wall",
+        }
+      : null;
+    this.inHand.paint({
+      hand: canAsk && this.hand ? this.hand : fromWall,
+      near: canAsk ? this.near : null,
+      shape,
+      scale: picture ? scale : null,
+      classes: numbers.classes,
+      colours,
+      words: this.whyNot(),
+    });
     this.tools.paint({ colours, canAsk, words: this.whyNot() });
-    this.monitor.paint({ picture, numbers, share: picture ? picture.step / Math.max(1, this.lastStep) : 0, colours, canCure: !!this.standing?.ended && numbers.model === "picture_gan" });
+    this.monitor.paint({
+      picture,
+      numbers,
+      share: picture ? picture.step / Math.max(1, this.lastStep) : 0,
+      colours,
+      canCure: !!this.standing?.ended && numbers.model === "picture_gan",
+    });
   }
 
   /** Where the visitor is, for the link. */
   where() {
-    const moved = Object.entries(this.moves).map(([d, v]) => `${d}:${v}`).join(",");
-    return { ...this.place, tab: this.tools.tab, moved, at: this.standing?.ended && !this.isLast ? this.picture?.step ?? -1 : this.wanted ?? -1 };
+    const moved = Object.entries(this.moves)
+      .map(([d, v]) => `${d}:${v}`)
+      .join(",");
+    return {
+      ...this.place,
+      tab: this.tools.tab,
+      moved,
+      at: this.standing?.ended && !this.isLast ? (this.picture?.step ?? -1) : (this.wanted ?? -1),
+    };
   }
 
-  report() { if (this.numbers) this.tell.state("moment", { of: `${this.digest}/${this.attempt}`, ...this.where() }); }
+  report() {
+    if (this.numbers) this.tell.state("moment", { of: `${this.digest}/${this.attempt}`, ...this.where() });
+  }
 
   copyLink() {
     this.report();
-    const url = new URL(location.href), usual = this.numbers.usual;
-    for (const [name, value] of Object.entries(this.where())) if (value !== usual[name]) url.searchParams.set(name, value); else url.searchParams.delete(name);
+    const url = new URL(location.href),
+      usual = this.numbers.usual;
+    for (const [name, value] of Object.entries(this.where()))
+      if (value !== usual[name]) url.searchParams.set(name, value);
+      else url.searchParams.delete(name);
     this.player.copy(url.href);
   }
 

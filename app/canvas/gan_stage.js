@@ -1,9 +1,6 @@
 // The stage of a GAN in the plane: landscape and particles, mode monitor, alarm, two futures, and moves by hand.
 
 import { resample } from "./density.js";
-import { element, ramp, wantsStillness } from "./live.js";
-import { mountStage } from "./mounting.js";
-import { AlarmCard, factsOf } from "./gan_words.js";
 import { Bout } from "./gan_bout.js";
 import { Future } from "./gan_future.js";
 import { Members } from "./gan_members.js";
@@ -12,11 +9,25 @@ import { CELLS, Motion, readGame } from "./gan_motion.js";
 import { hasBorder, Optimal, rangeOf, toneOf } from "./gan_optimal.js";
 import { GanPlane } from "./gan_plane.js";
 import { GamePlayer } from "./gan_player.js";
+import { AlarmCard, factsOf } from "./gan_words.js";
+import { element, ramp, wantsStillness } from "./live.js";
+import { mountStage } from "./mounting.js";
 import { blend, dot, Stage } from "./stage.js";
 
 const SMOOTHING = 80; // ms: how fast what is shown approaches what is true
-const VIEWS = { learned: "What this discriminator says of each point: blue real, orange fake. The line: 50 %.", optimal: "What the best of all discriminators would say: exact density of the data, the generator's estimated from 4,096 samples, both blurred alike; it looks a little better than it would be on other samples.", difference: "Learned minus optimal: blue where this discriminator takes points for more real than it should, orange where for less." };
-const LAYERS = { real: "Points of the data", fakes: "Points that the generator makes of 1,000 fixed noises", arrows: "Which way the discriminator's slope pulls each fake, and how strongly", grid: "A square grid of noise, as the generator bends it into the plane" };
+const VIEWS = {
+  learned: "What this discriminator says of each point: blue real, orange fake. The line: 50 %.",
+  optimal:
+    "What the best of all discriminators would say: exact density of the data, the generator's estimated from 4,096 samples, both blurred alike; it looks a little better than it would be on other samples.",
+  difference:
+    "Learned minus optimal: blue where this discriminator takes points for more real than it should, orange where for less.",
+};
+const LAYERS = {
+  real: "Points of the data",
+  fakes: "Points that the generator makes of 1,000 fixed noises",
+  arrows: "Which way the discriminator's slope pulls each fake, and how strongly",
+  grid: "A square grid of noise, as the generator bends it into the plane",
+};
 
 /** Streamlit calls this at each change of data or theme. */
 export function mount(component) {
@@ -25,7 +36,9 @@ export function mount(component) {
 }
 
 class GanStage extends Stage {
-  get Player() { return GamePlayer; }
+  get Player() {
+    return GamePlayer;
+  }
 
   // ---- building ----
 
@@ -43,20 +56,46 @@ class GanStage extends Stage {
     this.members = new Members();
     this.bout = new Bout(this);
     this.future = new Future(this);
-    this.cards = { model: { canvas, tag: element("span", { className: "tag" }) }, monitor: this.monitor, trace: this.trace, future: this.future };
+    this.cards = {
+      model: { canvas, tag: element("span", { className: "tag" }) },
+      monitor: this.monitor,
+      trace: this.trace,
+      future: this.future,
+    };
     return this.cards;
   }
 
   buildTemperature() {
     const choice = (name, title, action) => element("button", { type: "button", title, onclick: action }, name);
-    this.views = Object.fromEntries(Object.entries(VIEWS).map(([key, title]) => [key, choice(key, title, () => { this.choose({ view: key }); this.report(); })]));
+    this.views = Object.fromEntries(
+      Object.entries(VIEWS).map(([key, title]) => [
+        key,
+        choice(key, title, () => {
+          this.choose({ view: key });
+          this.report();
+        }),
+      ]),
+    );
     const roles = { real: "data", fakes: "model", arrows: "field", grid: "ink" };
-    this.layers = Object.fromEntries(Object.entries(LAYERS).map(([key, title]) => [key, choice(key, title, () => { this.toggle(key); this.report(); })]));
+    this.layers = Object.fromEntries(
+      Object.entries(LAYERS).map(([key, title]) => [
+        key,
+        choice(key, title, () => {
+          this.toggle(key);
+          this.report();
+        }),
+      ]),
+    );
     for (const [key, node] of Object.entries(this.layers)) node.prepend(dot(roles[key]));
   }
 
   arrange(root) {
-    const group = (name, nodes) => { const box = element("div", { className: "choice" }, ...Object.values(nodes)); box.setAttribute("role", "group"); box.setAttribute("aria-label", name); return box; };
+    const group = (name, nodes) => {
+      const box = element("div", { className: "choice" }, ...Object.values(nodes));
+      box.setAttribute("role", "group");
+      box.setAttribute("aria-label", name);
+      return box;
+    };
     this.title = element("span", { className: "future-title" });
     this.facts = element("div", { className: "cap facts num" });
     this.legend = element("div", { className: "cap facts" });
@@ -65,8 +104,15 @@ class GanStage extends Stage {
     const { model } = this.cards;
     this.layerBox = group("Layers", this.layers);
     this.head = element("div", { className: "head" }, this.title, group("Landscape", this.views), this.layerBox);
-    model.root = element("section", { className: "card main" }, this.head,
-      element("div", { className: "over" }, model.canvas, this.said, model.tag), this.legend, this.bout.root, this.facts);
+    model.root = element(
+      "section",
+      { className: "card main" },
+      this.head,
+      element("div", { className: "over" }, model.canvas, this.said, model.tag),
+      this.legend,
+      this.bout.root,
+      this.facts,
+    );
     this.sides = element("div", { className: "sides" }, this.alarm.root, this.monitor.root, this.trace.root);
     this.game = element("div", { className: "game" }, model.root, this.future.root, this.sides);
     root.replaceChildren(this.game, this.members.root, this.note, this.player.root);
@@ -75,9 +121,13 @@ class GanStage extends Stage {
   // ---- what Python sends ----
 
   update(blob) {
-    const { numbers } = blob, isNew = numbers.visit !== this.visit;
+    const { numbers } = blob,
+      isNew = numbers.visit !== this.visit;
     this.visit = numbers.visit;
-    if (isNew) { this.place = { ...numbers.place, layers: [...numbers.place.layers] }; this.wantedMoves = this.place.moves; }
+    if (isNew) {
+      this.place = { ...numbers.place, layers: [...numbers.place.layers] };
+      this.wantedMoves = this.place.moves;
+    }
     super.update(blob);
     this.future.follow(numbers.origin, numbers.run);
     this.choose({});
@@ -89,9 +139,15 @@ class GanStage extends Stage {
     this.tables.error = ramp(this.colours.panel, this.colours.error);
     this.truth = blob.truth;
     this.dataSamples = blob.samples.values;
-    this.blurred = resample(blob.blurred.values.map((v) => Math.max(v, -60)), ...blob.blurred.shape);
+    this.blurred = resample(
+      blob.blurred.values.map((v) => Math.max(v, -60)),
+      ...blob.blurred.shape,
+    );
     this.motion.isGroundDirty = true;
-    if (isNewTarget) { this.motion.clear(); this.bars = this.barsOf = null; }
+    if (isNewTarget) {
+      this.motion.clear();
+      this.bars = this.barsOf = null;
+    }
   }
 
   watch(digest, attempt) {
@@ -105,9 +161,18 @@ class GanStage extends Stage {
   // ---- the run ----
 
   read(blob) {
-    const { numbers } = blob, { losses } = numbers;
-    return { step: numbers.step, seconds: numbers.seconds, loss: losses.discriminator_game, generator: losses.generator_game, losses,
-      metrics: numbers.metrics, keeps: numbers.has_weights, ...readGame(blob) };
+    const { numbers } = blob,
+      { losses } = numbers;
+    return {
+      step: numbers.step,
+      seconds: numbers.seconds,
+      loss: losses.discriminator_game,
+      generator: losses.generator_game,
+      losses,
+      metrics: numbers.metrics,
+      keeps: numbers.has_weights,
+      ...readGame(blob),
+    };
   }
 
   aim(picture) {
@@ -134,7 +199,10 @@ class GanStage extends Stage {
   }
 
   take(blob) {
-    if (this.bout.isActive && this.following) { this.following = false; this.index = Math.max(0, this.snapshots.length - 1); }
+    if (this.bout.isActive && this.following) {
+      this.following = false;
+      this.index = Math.max(0, this.snapshots.length - 1);
+    }
     super.take(blob);
   }
 
@@ -142,13 +210,16 @@ class GanStage extends Stage {
 
   choose(changes) {
     this.place = { ...this.place, ...changes };
-    for (const [key, node] of Object.entries(this.views)) node.setAttribute("aria-pressed", String(key === this.place.view));
+    for (const [key, node] of Object.entries(this.views))
+      node.setAttribute("aria-pressed", String(key === this.place.view));
     for (const [key, node] of Object.entries(this.layers)) node.setAttribute("aria-pressed", String(this.shows(key)));
     this.motion.isGroundDirty = this.future.motion.isGroundDirty = this.isDirty = true;
     if (this.numbers) this.refresh();
   }
 
-  shows(layer) { return this.place.layers.includes(layer); }
+  shows(layer) {
+    return this.place.layers.includes(layer);
+  }
 
   toggle(layer) {
     const layers = Object.keys(LAYERS).filter((name) => this.shows(name) !== (name === layer));
@@ -158,23 +229,30 @@ class GanStage extends Stage {
   /** Fork the run here with one setting changed: Python starts it. */
   cure(name, value) {
     const step = this.forkStep();
-    if (step === null) { this.say("No step of this run keeps its weights yet: wait for the next snapshot."); return; }
+    if (step === null) {
+      this.say("No step of this run keeps its weights yet: wait for the next snapshot.");
+      return;
+    }
     this.tell.trigger("cure", JSON.stringify({ run: this.digest, step, name, value }));
   }
 
   /** Where a fork of what is shown begins: the last step before it whose weights are kept. */
   forkStep() {
-    const kept = this.snapshots.filter((s) => s.keeps).map((s) => s.step), shown = this.aimed?.step ?? 0;
+    const kept = this.snapshots.filter((s) => s.keeps).map((s) => s.step),
+      shown = this.aimed?.step ?? 0;
     return kept.filter((step) => step <= shown).at(-1) ?? kept[0] ?? null;
   }
 
   /** The picture of the run, or the one that moves by hand have led to. */
-  get picture() { return this.bout.picture ?? this.aimed; }
+  get picture() {
+    return this.bout.picture ?? this.aimed;
+  }
 
   // ---- moving ----
 
   frame(now) {
-    const dt = Math.min(100, now - (this.last ?? now)), share = wantsStillness() ? 1 : 1 - Math.exp(-dt / SMOOTHING);
+    const dt = Math.min(100, now - (this.last ?? now)),
+      share = wantsStillness() ? 1 : 1 - Math.exp(-dt / SMOOTHING);
     this.last = now;
     this.player.tick(now);
     if (!this.colours) return;
@@ -195,28 +273,56 @@ class GanStage extends Stage {
 
   /** Landscape and all layers of one game on a plane. */
   paintPlane(plane, motion, more = {}) {
-    const { shown } = motion, { colours, numbers } = this;
-    if (motion.isGroundDirty || more.isGroundDirty) { motion.isGroundDirty = false; this.paintGround(plane, shown); }
+    const { shown } = motion,
+      { colours, numbers } = this;
+    if (motion.isGroundDirty || more.isGroundDirty) {
+      motion.isGroundDirty = false;
+      this.paintGround(plane, shown);
+    }
     return plane.paint({
-      window: numbers.window, colours, real: this.shows("real") ? this.dataSamples : null, fakes: this.shows("fakes") ? shown.samples : null,
-      from: shown.samples, arrows: this.shows("arrows") ? shown.arrows : null, reference: this.pullReference || 1, warp: this.shows("grid") ? shown.warp : null, latents: numbers.settings.n_latents,
-      modes: numbers.modes.length <= 30 ? numbers.modes : null, ...more,
+      window: numbers.window,
+      colours,
+      real: this.shows("real") ? this.dataSamples : null,
+      fakes: this.shows("fakes") ? shown.samples : null,
+      from: shown.samples,
+      arrows: this.shows("arrows") ? shown.arrows : null,
+      reference: this.pullReference || 1,
+      warp: this.shows("grid") ? shown.warp : null,
+      latents: numbers.settings.n_latents,
+      modes: numbers.modes.length <= 30 ? numbers.modes : null,
+      ...more,
     });
   }
 
   paintGround(plane, { logits, fake }) {
-    const { game } = this.numbers, { view } = this.place, isMissing = !logits || (view !== "learned" && (!fake || game.optimum === "none"));
-    if (isMissing) { plane.clearGround(this.tables.data); return; }
+    const { game } = this.numbers,
+      { view } = this.place,
+      isMissing = !logits || (view !== "learned" && (!fake || game.optimum === "none"));
+    if (isMissing) {
+      plane.clearGround(this.tables.data);
+      return;
+    }
     const border = hasBorder(game.key);
-    let { tones } = this, sure = null;
-    if (view !== "learned") { this.optimal.compute(this.blurred, fake, this.numbers.blur, game.optimum); tones = this.optimal.tone; sure = this.optimal.sure; }
+    let { tones } = this,
+      sure = null;
+    if (view !== "learned") {
+      this.optimal.compute(this.blurred, fake, this.numbers.blur, game.optimum);
+      tones = this.optimal.tone;
+      sure = this.optimal.sure;
+    }
     if (view !== "optimal") {
-      const { middle, spread } = border ? {} : rangeOf(logits), tone = toneOf(game.key, this.middleOf(middle), spread);
+      const { middle, spread } = border ? {} : rangeOf(logits),
+        tone = toneOf(game.key, this.middleOf(middle), spread);
       const minus = view === "difference";
       for (let i = 0; i < CELLS; i++) this.tones[i] = minus ? tone(logits[i]) - this.optimal.tone[i] : tone(logits[i]);
       tones = this.tones;
     }
-    plane.paintGround({ tones, sure, tables: this.tables, hasBorder: view === "difference" ? false : view === "optimal" || border });
+    plane.paintGround({
+      tones,
+      sure,
+      tables: this.tables,
+      hasBorder: view === "difference" ? false : view === "optimal" || border,
+    });
   }
 
   /** The middle between the mean answers on real and on fake, for a game whose answers have no absolute zero. */
@@ -227,8 +333,13 @@ class GanStage extends Stage {
 
   /** The bars go with what is seen, between snapshots too. */
   paintBars(share) {
-    const { modes, mode_std: std, mode_shares: truth } = this.numbers, { picture } = this;
-    if (!this.barsOf || this.barsOf.picture !== picture) this.barsOf = { picture, live: picture?.samples && modes.length ? this.count(picture.samples, modes, std, truth) : null };
+    const { modes, mode_std: std, mode_shares: truth } = this.numbers,
+      { picture } = this;
+    if (!this.barsOf || this.barsOf.picture !== picture)
+      this.barsOf = {
+        picture,
+        live: picture?.samples && modes.length ? this.count(picture.samples, modes, std, truth) : null,
+      };
     const { live } = this.barsOf;
     this.barsOf.byHand ??= handMetrics(live, truth);
     if (live) {
@@ -236,7 +347,14 @@ class GanStage extends Stage {
       else if (blend(this.bars, live.shares, share, 1e-3)) this.isDirty = true;
     }
     const past = this.future.shares;
-    this.monitor.show({ numbers: this.numbers, metrics: this.bout.isActive ? this.barsOf.byHand : this.lastMetrics(), live: live && { ...live, shares: this.bars }, past, colours: this.colours, tag: this.monitorTag() });
+    this.monitor.show({
+      numbers: this.numbers,
+      metrics: this.bout.isActive ? this.barsOf.byHand : this.lastMetrics(),
+      live: live && { ...live, shares: this.bars },
+      past,
+      colours: this.colours,
+      tag: this.monitorTag(),
+    });
   }
 
   count(xs, modes, std, truth) {
@@ -258,9 +376,23 @@ class GanStage extends Stage {
 
   showMetrics(metrics) {
     const shown = this.picture;
-    this.alarm.show({ metrics: this.bout.isActive ? null : metrics, numbers: this.numbers, canFork: this.snapshots.some((s) => s.keeps), step: this.forkStep(), shownStep: this.aimed?.step });
-    this.trace.show({ trace: this.aimed?.trace, step: this.aimed?.step ?? 0, steps: this.lastStep(), colours: this.colours, modes: this.numbers.modes });
-    this.facts.replaceChildren(...factsOf({ metrics: this.bout.isActive ? null : metrics, losses: this.aimed?.losses, game: this.numbers.game }));
+    this.alarm.show({
+      metrics: this.bout.isActive ? null : metrics,
+      numbers: this.numbers,
+      canFork: this.snapshots.some((s) => s.keeps),
+      step: this.forkStep(),
+      shownStep: this.aimed?.step,
+    });
+    this.trace.show({
+      trace: this.aimed?.trace,
+      step: this.aimed?.step ?? 0,
+      steps: this.lastStep(),
+      colours: this.colours,
+      modes: this.numbers.modes,
+    });
+    this.facts.replaceChildren(
+      ...factsOf({ metrics: this.bout.isActive ? null : metrics, losses: this.aimed?.losses, game: this.numbers.game }),
+    );
     this.bout.show();
     this.future.refresh();
     this.members.show({ members: shown?.members ?? this.motion.members, metrics });
@@ -271,28 +403,48 @@ class GanStage extends Stage {
 
   /** What the colours of the landscape say. */
   showLegend() {
-    const { view } = this.place, { key } = this.numbers.game, shown = `${view} ${key}`;
+    const { view } = this.place,
+      { key } = this.numbers.game,
+      shown = `${view} ${key}`;
     if (shown === this.legendOf) return;
     this.legendOf = shown;
-    const who = view === "optimal" ? "the best D" : "D", [high, low] = hasBorder(key) ? [`${who} says real`, `${who} says fake`] : [`${who} answers high`, "low"];
+    const who = view === "optimal" ? "the best D" : "D",
+      [high, low] = hasBorder(key) ? [`${who} says real`, `${who} says fake`] : [`${who} answers high`, "low"];
     const [blue, orange] = view === "difference" ? ["D above the best", "D below it"] : [high, low];
-    const line = view !== "difference" && (view === "optimal" || hasBorder(key)) ? [element("span", {}, "line: 50 %")] : [];
-    this.legend.replaceChildren(element("span", {}, "landscape"), element("span", {}, dot("data"), blue), element("span", {}, dot("model"), orange), ...line);
+    const line =
+      view !== "difference" && (view === "optimal" || hasBorder(key)) ? [element("span", {}, "line: 50 %")] : [];
+    this.legend.replaceChildren(
+      element("span", {}, "landscape"),
+      element("span", {}, dot("data"), blue),
+      element("span", {}, dot("model"), orange),
+      ...line,
+    );
   }
 
   /** What has to be said about what is shown. */
   words() {
-    const { game, settings } = this.numbers, { view } = this.place;
+    const { game, settings } = this.numbers,
+      { view } = this.place;
     if (!this.digest) return "Not trained yet: press Train.";
     if (!this.aimed) return "";
-    if (view !== "learned" && game.optimum === "none") return "A Wasserstein critic has no closed form: the best one is the steepest that stays within its bounds.";
-    if (view !== "learned" && (settings.pack > 1 || settings.minibatch_std)) return "The closed form is of a discriminator that judges points one by one; this one also sees their company, and plays another game.";
+    if (view !== "learned" && game.optimum === "none")
+      return "A Wasserstein critic has no closed form: the best one is the steepest that stays within its bounds.";
+    if (view !== "learned" && (settings.pack > 1 || settings.minibatch_std))
+      return "The closed form is of a discriminator that judges points one by one; this one also sees their company, and plays another game.";
     return "";
   }
 
-  get certainty() { return this.place.view === "optimal" ? "exact p, estimated q" : this.place.view === "difference" ? "learned − (exact p, estimated q)" : "learned"; }
+  get certainty() {
+    return this.place.view === "optimal"
+      ? "exact p, estimated q"
+      : this.place.view === "difference"
+        ? "learned − (exact p, estimated q)"
+        : "learned";
+  }
 
-  get floor() { return undefined; }
+  get floor() {
+    return undefined;
+  }
 
   refresh() {
     super.refresh();
@@ -302,9 +454,18 @@ class GanStage extends Stage {
   }
 
   describe(picture, metrics) {
-    const { view } = this.place, what = view === "learned" ? "The discriminator's landscape" : view === "optimal" ? "The optimal discriminator" : "Learned minus optimal discriminator";
+    const { view } = this.place,
+      what =
+        view === "learned"
+          ? "The discriminator's landscape"
+          : view === "optimal"
+            ? "The optimal discriminator"
+            : "Learned minus optimal discriminator";
     const said = metrics?.modes === undefined ? "" : `, ${metrics.modes} of ${this.numbers.modes.length} modes found`;
-    this.cards.model.canvas.setAttribute("aria-label", `${what} over ${this.numbers.target_title} at step ${picture?.step ?? 0}${said}. Over it: ${this.place.layers.join(", ") || "nothing"}`);
+    this.cards.model.canvas.setAttribute(
+      "aria-label",
+      `${what} over ${this.numbers.target_title} at step ${picture?.step ?? 0}${said}. Over it: ${this.place.layers.join(", ") || "nothing"}`,
+    );
     const origin = this.numbers.origin;
     this.title.textContent = origin ? `with ${origin.became}` : "";
     this.title.hidden = !origin;
@@ -314,11 +475,23 @@ class GanStage extends Stage {
     this.isDirty = true;
   }
 
-  ownPlace() { return { visit: this.visit, view: this.place.view, layers: this.place.layers, moves: this.bout.moves || this.wantedMoves || "" }; }
+  ownPlace() {
+    return {
+      visit: this.visit,
+      view: this.place.view,
+      layers: this.place.layers,
+      moves: this.bout.moves || this.wantedMoves || "",
+    };
+  }
 
   ownLink() {
-    const { view, layers } = this.place, usual = this.numbers.usual_place;
-    return { view: view === usual.view ? null : view, layers: layers.join() === [...usual.layers].join() ? null : layers.join(" ") || "none", moves: this.bout.moves || null };
+    const { view, layers } = this.place,
+      usual = this.numbers.usual_place;
+    return {
+      view: view === usual.view ? null : view,
+      layers: layers.join() === [...usual.layers].join() ? null : layers.join(" ") || "none",
+      moves: this.bout.moves || null,
+    };
   }
 
   close() {

@@ -14,7 +14,11 @@ export class LatentList {
     this.rows = new Map();
     this.list = element("div", { className: "latents" });
     this.fold = element("button", { type: "button", className: "quiet" });
-    this.fold.onclick = () => { this.showsDead = !this.showsDead; this.build(this.kl, this.names); this.show(this.z); };
+    this.fold.onclick = () => {
+      this.showsDead = !this.showsDead;
+      this.build(this.kl, this.names);
+      this.show(this.z);
+    };
     this.root = element("div", {}, this.list, this.fold);
   }
 
@@ -23,10 +27,13 @@ export class LatentList {
     this.kl = kl;
     this.names = names;
     this.order = [...kl.keys()].sort((a, b) => kl[b] - kl[a]);
-    const alive = this.order.filter((d) => kl[d] >= DEAD), dead = this.order.length - alive.length;
+    const alive = this.order.filter((d) => kl[d] >= DEAD),
+      dead = this.order.length - alive.length;
     this.shown = this.showsDead || alive.length === 0 ? this.order : alive;
     this.fold.hidden = !dead || alive.length === 0;
-    this.fold.textContent = this.showsDead ? `hide the ${dead} that carry less than ${DEAD}` : `${dead} more carry less than ${DEAD} · show`;
+    this.fold.textContent = this.showsDead
+      ? `hide the ${dead} that carry less than ${DEAD}`
+      : `${dead} more carry less than ${DEAD} · show`;
     const key = JSON.stringify([this.shown, names]);
     if (key !== this.key) this.rebuild(key);
     for (const d of this.shown) this.rows.get(d).kl.textContent = kl[d].toFixed(kl[d] < 0.1 ? 2 : 1);
@@ -43,19 +50,47 @@ export class LatentList {
     slider.setAttribute("aria-label", `Latent ${d + 1}${this.names[d] ? `, ${this.names[d]}` : ""}`);
     slider.oninput = () => this.handlers.move(d, +slider.value);
     slider.onchange = () => this.handlers.settled();
-    slider.ondblclick = () => { this.handlers.move(d, 0); this.handlers.settled(); };
+    slider.ondblclick = () => {
+      this.handlers.move(d, 0);
+      this.handlers.settled();
+    };
     const ends = [element("canvas", { className: "end" }), element("canvas", { className: "end" })];
-    ends.forEach((canvas, side) => { canvas.onclick = () => { this.handlers.move(d, side ? END : -END); this.handlers.settled(); }; });
+    ends.forEach((canvas, side) => {
+      canvas.onclick = () => {
+        this.handlers.move(d, side ? END : -END);
+        this.handlers.settled();
+      };
+    });
     const axes = ["x", "y"].map((word, which) => {
-      const button = element("button", { type: "button", className: "axis", title: `Put this latent on the plane's ${word} axis`, onclick: () => this.handlers.axis(d, which) }, word);
+      const button = element(
+        "button",
+        {
+          type: "button",
+          className: "axis",
+          title: `Put this latent on the plane's ${word} axis`,
+          onclick: () => this.handlers.axis(d, which),
+        },
+        word,
+      );
       button.setAttribute("aria-pressed", "false");
       return button;
     });
     const kl = element("span", { className: "num kl" });
     this.rows.set(d, { slider, ends, kl, axes });
     const name = element("span", { className: "name" }, this.names[d] || `latent ${d + 1}`);
-    return element("div", { className: "latent" }, ends[0],
-      element("div", { className: "middle" }, element("div", { className: "label" }, name, element("span", { className: "axes" }, ...axes)), slider), ends[1], kl);
+    return element(
+      "div",
+      { className: "latent" },
+      ends[0],
+      element(
+        "div",
+        { className: "middle" },
+        element("div", { className: "label" }, name, element("span", { className: "axes" }, ...axes)),
+        slider,
+      ),
+      ends[1],
+      kl,
+    );
   }
 
   /** Put the sliders where z is. */
@@ -74,11 +109,13 @@ export class LatentList {
   }
 
   paintEnds(bitmaps) {
-    this.shown.forEach((d, i) => this.rows.get(d)?.ends.forEach((canvas, side) => {
-      const bitmap = bitmaps[2 * i + side];
-      if (!bitmap) return;
-      canvas.width = canvas.height = 34 * (window.devicePixelRatio || 1);
-      stamp(canvas.getContext("2d"), bitmap, 0, 0, canvas.width);
-    }));
+    this.shown.forEach((d, i) =>
+      this.rows.get(d)?.ends.forEach((canvas, side) => {
+        const bitmap = bitmaps[2 * i + side];
+        if (!bitmap) return;
+        canvas.width = canvas.height = 34 * (window.devicePixelRatio || 1);
+        stamp(canvas.getContext("2d"), bitmap, 0, 0, canvas.width);
+      }),
+    );
   }
 }

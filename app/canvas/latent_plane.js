@@ -60,7 +60,8 @@ export class LatentPlane {
     this.scale = width / (2 * REACH);
     c.fillStyle = state.colours.panel;
     c.fillRect(0, 0, width, width);
-    if (state.holes) this.paintHoles(c, width, state); else this.paintGrid(c, width);
+    if (state.holes) this.paintHoles(c, width, state);
+    else this.paintGrid(c, width);
     this.paintPrior(c, width, state.colours);
     this.paintSpreads(c, width, state.colours);
     this.paintPoints(c, width, state);
@@ -68,12 +69,16 @@ export class LatentPlane {
     this.paintCross(c, width, state);
   }
 
-  at(width, p, q) { return [width / 2 + p * this.scale, width / 2 - q * this.scale]; }
+  at(width, p, q) {
+    return [width / 2 + p * this.scale, width / 2 - q * this.scale];
+  }
 
   paintGrid(c, width) {
     if (!this.bitmaps) return;
     const cell = width / SIDE;
-    this.bitmaps.forEach((bitmap, i) => stamp(c, bitmap, (i % SIDE) * cell + 1, width - (Math.floor(i / SIDE) + 1) * cell + 1, cell - 2, cell - 2, 0.34));
+    this.bitmaps.forEach((bitmap, i) =>
+      stamp(c, bitmap, (i % SIDE) * cell + 1, width - (Math.floor(i / SIDE) + 1) * cell + 1, cell - 2, cell - 2, 0.34),
+    );
   }
 
   /** log q - log p: where the data's codes are denser than the prior, and where the prior has holes. */
@@ -83,11 +88,16 @@ export class LatentPlane {
       this.tables = { more: ramp(colours.panel, colours.data), less: ramp(colours.panel, colours.error) };
       this.tablesFor = colours.panel;
     }
-    const bitmap = new OffscreenCanvas(side, side), context = bitmap.getContext("2d"), image = context.createImageData(side, side);
+    const bitmap = new OffscreenCanvas(side, side),
+      context = bitmap.getContext("2d"),
+      image = context.createImageData(side, side);
     const words = new Uint32Array(image.data.buffer);
     for (let i = 0; i < side * side; i++) {
-      const v = holes.values[i], level = Math.round(255 * Math.min(1, Math.abs(v) / 4));
-      words[(side - 1 - Math.floor(i / side)) * side + (i % side)] = (v > 0 ? this.tables.more : this.tables.less)[level];
+      const v = holes.values[i],
+        level = Math.round(255 * Math.min(1, Math.abs(v) / 4));
+      words[(side - 1 - Math.floor(i / side)) * side + (i % side)] = (v > 0 ? this.tables.more : this.tables.less)[
+        level
+      ];
     }
     context.putImageData(image, 0, 0);
     c.imageSmoothingEnabled = true;
@@ -114,7 +124,11 @@ export class LatentPlane {
       const [x, y] = this.at(width, p, q);
       c.fillStyle = labels ? `hsl(${CLASS_HUES[labels[i] % 10]} 65% ${dark ? 66 : 42}%)` : colours.data;
       c.globalAlpha = 0.75;
-      if (labels) { c.font = "600 10px sans-serif"; c.textAlign = "center"; c.fillText(this.marks?.[labels[i]] ?? labels[i], x, y + 3.5); } // never colour alone
+      if (labels) {
+        c.font = "600 10px sans-serif";
+        c.textAlign = "center";
+        c.fillText(this.marks?.[labels[i]] ?? labels[i], x, y + 3.5);
+      } // never colour alone
       else c.fillRect(x - 1.4, y - 1.4, 2.8, 2.8);
     });
     c.globalAlpha = 1;
@@ -137,7 +151,15 @@ export class LatentPlane {
   paintEllipse(c, width, { ellipse, colours }) {
     const [x, y] = this.at(width, ellipse.p, ellipse.q);
     c.beginPath();
-    c.ellipse(x, y, Math.max(2, 2 * ellipse.sp * this.scale), Math.max(2, 2 * ellipse.sq * this.scale), 0, 0, 2 * Math.PI);
+    c.ellipse(
+      x,
+      y,
+      Math.max(2, 2 * ellipse.sp * this.scale),
+      Math.max(2, 2 * ellipse.sq * this.scale),
+      0,
+      0,
+      2 * Math.PI,
+    );
     c.strokeStyle = colours.model;
     c.lineWidth = 2;
     c.stroke();
@@ -146,7 +168,10 @@ export class LatentPlane {
 
   paintCross(c, width, { place, colours }) {
     const [x, y] = this.at(width, place.p, place.q);
-    for (const [style, thick] of [[colours.panel, 5], [colours.ink, 2]]) {
+    for (const [style, thick] of [
+      [colours.panel, 5],
+      [colours.ink, 2],
+    ]) {
       c.strokeStyle = style;
       c.lineWidth = thick;
       c.beginPath();

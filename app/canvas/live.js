@@ -16,7 +16,10 @@ export function unpack(bytes) {
   for (const [name, entry] of Object.entries(header)) {
     if (name === "__metadata__") continue;
     const raw = bytes.slice(start + entry.data_offsets[0], start + entry.data_offsets[1]).buffer;
-    out[name] = { shape: entry.shape, values: entry.dtype === "F16" ? fromHalf(new Uint16Array(raw)) : new TYPED[entry.dtype](raw) };
+    out[name] = {
+      shape: entry.shape,
+      values: entry.dtype === "F16" ? fromHalf(new Uint16Array(raw)) : new TYPED[entry.dtype](raw),
+    };
   }
   return out;
 }
@@ -27,9 +30,17 @@ function fromHalf(halves) {
   if (!halfTable) {
     halfTable = new Float32Array(65536);
     for (let h = 0; h < 65536; h++) {
-      const sign = h & 0x8000 ? -1 : 1, exponent = (h >> 10) & 31, mantissa = h & 1023;
-      halfTable[h] = exponent === 0 ? sign * mantissa * 2 ** -24
-        : exponent === 31 ? (mantissa ? NaN : sign * Infinity) : sign * (1 + mantissa / 1024) * 2 ** (exponent - 15);
+      const sign = h & 0x8000 ? -1 : 1,
+        exponent = (h >> 10) & 31,
+        mantissa = h & 1023;
+      halfTable[h] =
+        exponent === 0
+          ? sign * mantissa * 2 ** -24
+          : exponent === 31
+            ? mantissa
+              ? NaN
+              : sign * Infinity
+            : sign * (1 + mantissa / 1024) * 2 ** (exponent - 15);
     }
   }
   const floats = new Float32Array(halves.length);
@@ -53,9 +64,14 @@ class Lane {
   connect() {
     this.socket = new WebSocket(laneUrl(this.path));
     this.socket.binaryType = "arraybuffer";
-    this.socket.onopen = () => { this.delay = 500; this.handlers.opened?.(); };
-    this.socket.onmessage = ({ data }) => typeof data === "string"
-      ? this.handlers.text?.(JSON.parse(data)) : this.handlers.blob?.(unpack(new Uint8Array(data)));
+    this.socket.onopen = () => {
+      this.delay = 500;
+      this.handlers.opened?.();
+    };
+    this.socket.onmessage = ({ data }) =>
+      typeof data === "string"
+        ? this.handlers.text?.(JSON.parse(data))
+        : this.handlers.blob?.(unpack(new Uint8Array(data)));
     this.socket.onclose = ({ code, reason }) => {
       if (this.isClosed) return;
       this.handlers.lost?.(code, reason);
@@ -66,9 +82,13 @@ class Lane {
     };
   }
 
-  get isOpen() { return this.socket.readyState === WebSocket.OPEN; }
+  get isOpen() {
+    return this.socket.readyState === WebSocket.OPEN;
+  }
 
-  send(message) { if (this.isOpen) this.socket.send(JSON.stringify(message)); }
+  send(message) {
+    if (this.isOpen) this.socket.send(JSON.stringify(message));
+  }
 
   close() {
     this.isClosed = true;
@@ -92,7 +112,10 @@ export class Decoder {
     this.next = new Map(); // channel -> the newest request that waits
     this.count = 0;
     this.lane = new Lane("decode", {
-      opened: () => { this.wasOpen = true; this.flush(); },
+      opened: () => {
+        this.wasOpen = true;
+        this.flush();
+      },
       blob: (blob) => this.settle(blob.numbers.id, (job) => job.resolve(blob)),
       text: (message) => this.settle(message.id, (job) => job.reject(new Error(message.text))),
       lost: (code, reason) => this.onLost(code, reason),
@@ -126,16 +149,21 @@ export class Decoder {
   /** Keep what was under way for the next connection, but for what nobody waits for any more and what fails each time. */
   onLost(code, reason) {
     if (!this.wasOpen && ++this.failures === 2) this.blocked();
-    const open = [...this.pending.values()], isOver = code >= 4400;
+    const open = [...this.pending.values()],
+      isOver = code >= 4400;
     this.pending.clear();
     const given = open.filter((job) => isOver || job.tries >= MOST_TRIES);
     const kept = open.filter((job) => !given.includes(job));
     this.next = new Map([...kept.map((job) => [job.channel, job]), ...this.next]);
-    const why = isOver ? lostWords(code, reason) : "The connection was lost each time this was asked. Reload to try again.";
+    const why = isOver
+      ? lostWords(code, reason)
+      : "The connection was lost each time this was asked. Reload to try again.";
     for (const job of given) job.reject(new Error(why));
   }
 
-  close() { this.lane.close(); }
+  close() {
+    this.lane.close();
+  }
 }
 
 // ---- colours ----
@@ -148,18 +176,22 @@ function oklab(hex) {
   const l = Math.cbrt(0.4122214708 * r + 0.5363325363 * g + 0.0514459929 * b);
   const m = Math.cbrt(0.2119034982 * r + 0.6806995451 * g + 0.1073969566 * b);
   const s = Math.cbrt(0.0883024619 * r + 0.2817188376 * g + 0.6299787005 * b);
-  return [0.2104542553 * l + 0.793617785 * m - 0.0040720468 * s,
+  return [
+    0.2104542553 * l + 0.793617785 * m - 0.0040720468 * s,
     1.9779984951 * l - 2.428592205 * m + 0.4505937099 * s,
-    0.0259040371 * l + 0.7827717662 * m - 0.808675766 * s];
+    0.0259040371 * l + 0.7827717662 * m - 0.808675766 * s,
+  ];
 }
 
 function fromOklab([L, a, b]) {
   const l = (L + 0.3963377774 * a + 0.2158037573 * b) ** 3;
   const m = (L - 0.1055613458 * a - 0.0638541728 * b) ** 3;
   const s = (L - 0.0894841775 * a - 1.291485548 * b) ** 3;
-  return [4.0767416621 * l - 3.3077115913 * m + 0.2309699292 * s,
+  return [
+    4.0767416621 * l - 3.3077115913 * m + 0.2309699292 * s,
     -1.2684380046 * l + 2.6097574011 * m - 0.3413193965 * s,
-    -0.0041960863 * l - 0.7034186147 * m + 1.707614701 * s].map((v) => Math.round(255 * Math.min(1, Math.max(0, toSrgb(Math.max(0, v))))));
+    -0.0041960863 * l - 0.7034186147 * m + 1.707614701 * s,
+  ].map((v) => Math.round(255 * Math.min(1, Math.max(0, toSrgb(Math.max(0, v))))));
 }
 
 /** A perceptually even ramp between two colours (Ottosson's Oklab): 256 packed RGBA values. */
@@ -176,7 +208,9 @@ export function ramp(from, to) {
 /** Colours of roles and surfaces in the theme that the page shows. */
 export function themeColours(element, themes) {
   const background = getComputedStyle(element).getPropertyValue("--st-background-color").trim() || "#ffffff";
-  const probe = /^#/.test(background) ? oklab(background.length === 4 ? background.replace(/[^#]/g, "$&$&") : background)[0] : 1;
+  const probe = /^#/.test(background)
+    ? oklab(background.length === 4 ? background.replace(/[^#]/g, "$&$&") : background)[0]
+    : 1;
   return themes[probe < 0.5 ? "dark" : "light"];
 }
 
@@ -185,7 +219,8 @@ export const wantsStillness = () => matchMedia("(prefers-reduced-motion: reduce)
 /** Make a canvas as sharp as the screen; returns its context scaled to CSS pixels, and its size. */
 export function sharpen(canvas) {
   const ratio = window.devicePixelRatio || 1;
-  const width = canvas.clientWidth, height = canvas.clientHeight;
+  const width = canvas.clientWidth,
+    height = canvas.clientHeight;
   if (canvas.width !== Math.round(width * ratio) || canvas.height !== Math.round(height * ratio)) {
     canvas.width = Math.round(width * ratio);
     canvas.height = Math.round(height * ratio);
@@ -199,7 +234,8 @@ export function sharpen(canvas) {
 export function element(tag, properties = {}, ...children) {
   const node = document.createElement(tag);
   for (const [name, value] of Object.entries(properties)) {
-    if (name in node && name !== "list") node[name] = value; else node.setAttribute(name, value);
+    if (name in node && name !== "list") node[name] = value;
+    else node.setAttribute(name, value);
   }
   node.append(...children);
   return node;

@@ -17,22 +17,46 @@ function write(node, text) {
 export class StepsList {
   constructor(handlers, count) {
     this.rows = Array.from({ length: count }, (_, i) => {
-      const t = i / (count - 1), cell = (way) => {
-        const button = element("button", { type: "button", className: "name model", onclick: () => handlers.choose(t, way) });
-        button.setAttribute("aria-label", `Go to step ${i + 1} of the ${way} way`);
-        return button;
+      const t = i / (count - 1),
+        cell = (way) => {
+          const button = element("button", {
+            type: "button",
+            className: "name model",
+            onclick: () => handlers.choose(t, way),
+          });
+          button.setAttribute("aria-label", `Go to step ${i + 1} of the ${way} way`);
+          return button;
+        };
+      return {
+        t,
+        straight: cell("straight"),
+        round: cell("round"),
+        lengths: { straight: element("span", { className: "num" }), round: element("span", { className: "num" }) },
       };
-      return { t, straight: cell("straight"), round: cell("round"), lengths: { straight: element("span", { className: "num" }), round: element("span", { className: "num" }) } };
     });
-    const head = ["straight", "|z|", "round", "|z|"].map((text, i) => element("span", { className: i % 2 ? "num" : "", title: i > 1 ? "along the sphere: the length of z changes evenly" : "" }, text));
-    this.root = element("div", { className: "steps" }, ...head, ...this.rows.flatMap((r) => [r.straight, r.lengths.straight, r.round, r.lengths.round]));
+    const head = ["straight", "|z|", "round", "|z|"].map((text, i) =>
+      element(
+        "span",
+        { className: i % 2 ? "num" : "", title: i > 1 ? "along the sphere: the length of z changes evenly" : "" },
+        text,
+      ),
+    );
+    this.root = element(
+      "div",
+      { className: "steps" },
+      ...head,
+      ...this.rows.flatMap((r) => [r.straight, r.lengths.straight, r.round, r.lengths.round]),
+    );
   }
 
   /** names and lengths: { straight: [...], round: [...] }; t and way: where the visitor is, or null. */
   show({ names, lengths, t, way }) {
     this.rows.forEach((row, i) => {
       for (const each of ["straight", "round"]) {
-        if (names) { write(row[each], names[each][i] || "(empty)"); row.lengths[each].textContent = fixed(lengths[each][i], 1); }
+        if (names) {
+          write(row[each], names[each][i] || "(empty)");
+          row.lengths[each].textContent = fixed(lengths[each][i], 1);
+        }
         const isHere = way === each && t !== null && Math.abs(t - row.t) <= 0.5 / (this.rows.length - 1) + 1e-9;
         row[each].setAttribute("aria-pressed", String(isHere));
       }
@@ -43,7 +67,10 @@ export class StepsList {
 /** Names that went through their codes: as they were, and as they came back, with wrong letters marked. */
 export class RebuiltList {
   constructor(count) {
-    this.pairs = Array.from({ length: count }, () => ({ from: element("span", { className: "name data" }), to: element("span", { className: "name model" }) }));
+    this.pairs = Array.from({ length: count }, () => ({
+      from: element("span", { className: "name data" }),
+      to: element("span", { className: "name model" }),
+    }));
     this.root = element("div", { className: "rebuilt" }, ...this.pairs.flatMap(({ from, to }) => [from, to]));
   }
 
@@ -52,7 +79,11 @@ export class RebuiltList {
       from.textContent = originals[i] ?? "";
       if (to.dataset.name === rebuilt[i]) return;
       to.dataset.name = rebuilt[i] ?? "";
-      to.replaceChildren(...Array.from(rebuilt[i] ?? "", (letter, k) => (letter === originals[i]?.[k] ? letter : element("i", {}, letter))));
+      to.replaceChildren(
+        ...Array.from(rebuilt[i] ?? "", (letter, k) =>
+          letter === originals[i]?.[k] ? letter : element("i", {}, letter),
+        ),
+      );
     });
   }
 }
@@ -70,7 +101,11 @@ export class Plates {
       write(plate, names[i] === undefined ? "" : names[i] || "(empty)");
       const isKnown = !!known?.has(names[i]);
       plate.classList.toggle("known", isKnown);
-      plate.title = isKnown ? "stands in the list of real names" : known ? "invented: not in the list of real names" : "";
+      plate.title = isKnown
+        ? "stands in the list of real names"
+        : known
+          ? "invented: not in the list of real names"
+          : "";
     });
   }
 }
@@ -79,8 +114,18 @@ export class Plates {
 export class NearList {
   constructor(handlers, count) {
     this.rows = Array.from({ length: count }, () => {
-      const row = { name: element("button", { type: "button", className: "name data", title: "Move the cross to this name's code" }), bar: element("span", { className: "bar" }), far: element("span", { className: "num" }) };
-      row.name.onclick = () => { if (row.index !== undefined) handlers.open(row.index); };
+      const row = {
+        name: element("button", {
+          type: "button",
+          className: "name data",
+          title: "Move the cross to this name's code",
+        }),
+        bar: element("span", { className: "bar" }),
+        far: element("span", { className: "num" }),
+      };
+      row.name.onclick = () => {
+        if (row.index !== undefined) handlers.open(row.index);
+      };
       return row;
     });
     this.root = element("div", { className: "near" }, ...this.rows.flatMap((r) => [r.name, r.bar, r.far]));
@@ -111,8 +156,12 @@ export class CodeCard {
     const { context: c, width, height } = sharpen(this.canvas);
     if (!width) return;
     c.clearRect(0, 0, width, height);
-    const values = kl ? [...kl].sort((a, b) => b - a) : [], top = Math.max(1, ...values), n = Math.max(1, values.length);
-    const floor = height - 18, step = (width - 4) / n, family = getComputedStyle(this.canvas).fontFamily;
+    const values = kl ? [...kl].sort((a, b) => b - a) : [],
+      top = Math.max(1, ...values),
+      n = Math.max(1, values.length);
+    const floor = height - 18,
+      step = (width - 4) / n,
+      family = getComputedStyle(this.canvas).fontFamily;
     c.fillStyle = colours.line;
     c.fillRect(0, floor, width, 1);
     values.forEach((v, i) => {
@@ -134,10 +183,15 @@ export class CodeCard {
   showFacts(rate, isThere, metrics) {
     const fact = (value, what) => element("div", {}, element("b", { className: "num" }, value), ` ${what}`);
     const first = (name) => metrics?.[name]?.[0];
-    this.facts.replaceChildren(...(isThere ? [fact(fixed(rate, 1), "nats in a code (rate, KL)")] : []), ...(metrics ? [
-      fact(fixed(first("distortion"), 1), "nats left for the letters (distortion)"),
-      fact(fixed(first("bits_per_letter")), "bits per letter, at most (bound)"),
-      fact(`${fixed(100 * first("exact_share"), 0)} %`, "of unseen names rebuilt letter for letter"),
-    ] : []));
+    this.facts.replaceChildren(
+      ...(isThere ? [fact(fixed(rate, 1), "nats in a code (rate, KL)")] : []),
+      ...(metrics
+        ? [
+            fact(fixed(first("distortion"), 1), "nats left for the letters (distortion)"),
+            fact(fixed(first("bits_per_letter")), "bits per letter, at most (bound)"),
+            fact(`${fixed(100 * first("exact_share"), 0)} %`, "of unseen names rebuilt letter for letter"),
+          ]
+        : []),
+    );
   }
 }

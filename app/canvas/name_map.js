@@ -15,9 +15,19 @@ export class NameMap {
     this.canvas = element("canvas", { className: "square", tabIndex: 0 });
     this.canvas.setAttribute("role", "application");
     this.canvas.setAttribute("aria-label", "Map of names: drag the cross, or move it with the arrow keys");
-    followDrag(this.canvas, { move: (event) => this.drag(event), settled: () => this.handlers.settled(), hover: (event) => this.look(event) });
-    this.canvas.onpointerleave = () => { this.seen = -1; this.handlers.looked(); };
-    this.canvas.ondblclick = (event) => { const i = this.nearest(event, 30); if (i >= 0) this.handlers.open(i); };
+    followDrag(this.canvas, {
+      move: (event) => this.drag(event),
+      settled: () => this.handlers.settled(),
+      hover: (event) => this.look(event),
+    });
+    this.canvas.onpointerleave = () => {
+      this.seen = -1;
+      this.handlers.looked();
+    };
+    this.canvas.ondblclick = (event) => {
+      const i = this.nearest(event, 30);
+      if (i >= 0) this.handlers.open(i);
+    };
     this.canvas.onkeydown = (event) => this.onKey(event);
     this.points = []; // { p, q, name }
     this.place = { p: 0, q: 0 };
@@ -27,7 +37,7 @@ export class NameMap {
   /** New points; where they are the same names moved on, those that were written out stay so if there is room. */
   setPoints(points, areSame = false) {
     this.points = points;
-    this.before = areSame ? this.labels ?? this.before ?? [] : [];
+    this.before = areSame ? (this.labels ?? this.before ?? []) : [];
     this.labels = null;
   }
 
@@ -44,9 +54,17 @@ export class NameMap {
 
   /** The point nearest to the pointer, at most so many pixels away, or -1. */
   nearest(event, most) {
-    const [p, q] = placeUnder(event, WINDOW), limit = (most * 2 * REACH) / this.canvas.clientWidth;
-    let best = -1, least = limit * limit;
-    this.points.forEach((point, i) => { const d = (point.p - p) ** 2 + (point.q - q) ** 2; if (d < least) { least = d; best = i; } });
+    const [p, q] = placeUnder(event, WINDOW),
+      limit = (most * 2 * REACH) / this.canvas.clientWidth;
+    let best = -1,
+      least = limit * limit;
+    this.points.forEach((point, i) => {
+      const d = (point.p - p) ** 2 + (point.q - q) ** 2;
+      if (d < least) {
+        least = d;
+        best = i;
+      }
+    });
     return best;
   }
 
@@ -73,16 +91,21 @@ export class NameMap {
     this.paintPaths(c, width, state);
     const free = [...state.ends];
     for (const near of state.near) {
-      const isFree = free.every((other) => Math.abs(other.q - near.q) * this.scale > 26 || Math.abs(other.p - near.p) * this.scale > 74);
+      const isFree = free.every(
+        (other) => Math.abs(other.q - near.q) * this.scale > 26 || Math.abs(other.p - near.p) * this.scale > 74,
+      );
       if (isFree) free.push(near);
       this.paintName(c, width, { ...near, name: isFree ? near.name : "" }, state.colours.data, true, state.colours);
     }
     for (const end of state.ends) this.paintEnd(c, width, end, state.colours);
-    if (this.seen >= 0 && this.points[this.seen]) this.paintName(c, width, this.points[this.seen], state.colours.ink, true, state.colours);
+    if (this.seen >= 0 && this.points[this.seen])
+      this.paintName(c, width, this.points[this.seen], state.colours.ink, true, state.colours);
     if (state.place) this.paintCross(c, width, state);
   }
 
-  at(width, { p, q }) { return [width / 2 + p * this.scale, width / 2 - q * this.scale]; }
+  at(width, { p, q }) {
+    return [width / 2 + p * this.scale, width / 2 - q * this.scale];
+  }
 
   paintPrior(c, width, colours) {
     c.setLineDash([4, 4]);
@@ -98,26 +121,49 @@ export class NameMap {
   paintPoints(c, width, { colours, avoid }) {
     c.fillStyle = colours.data;
     c.globalAlpha = 0.5;
-    for (const point of this.points) { const [x, y] = this.at(width, point); c.fillRect(x - 1.3, y - 1.3, 2.6, 2.6); }
+    for (const point of this.points) {
+      const [x, y] = this.at(width, point);
+      c.fillRect(x - 1.3, y - 1.3, 2.6, 2.6);
+    }
     c.font = `11px ${this.family}`;
-    if (!this.labels || this.labelsFor !== width) { this.labels = this.chooseLabels(c, width, avoid ?? []); this.labelsFor = width; }
+    if (!this.labels || this.labelsFor !== width) {
+      this.labels = this.chooseLabels(c, width, avoid ?? []);
+      this.labelsFor = width;
+    }
     c.fillStyle = colours.soft;
     c.globalAlpha = 0.85;
     c.textAlign = "center";
-    for (const i of this.labels) { const [x, y] = this.at(width, this.points[i]); c.fillText(this.points[i].name, x, y - 5); }
+    for (const i of this.labels) {
+      const [x, y] = this.at(width, this.points[i]);
+      c.fillText(this.points[i].name, x, y - 5);
+    }
     c.globalAlpha = 1;
   }
 
   /** Names that can be written without touching each other, nor those that must be free. */
   chooseLabels(c, width, avoid) {
-    const taken = avoid.map((place) => { const [x, y] = this.at(width, place); return [x - 40, y - 20, x + 40, y + 12]; });
-    const chosen = [], wasChosen = new Set(this.before);
-    for (const i of [...wasChosen, ...this.points.keys()].filter((i, k) => i < this.points.length && (k < wasChosen.size || !wasChosen.has(i)))) {
+    const taken = avoid.map((place) => {
+      const [x, y] = this.at(width, place);
+      return [x - 40, y - 20, x + 40, y + 12];
+    });
+    const chosen = [],
+      wasChosen = new Set(this.before);
+    for (const i of [...wasChosen, ...this.points.keys()].filter(
+      (i, k) => i < this.points.length && (k < wasChosen.size || !wasChosen.has(i)),
+    )) {
       if (chosen.length >= MOST_LABELS) break;
-      const [x, y] = this.at(width, this.points[i]), half = c.measureText(this.points[i].name).width / 2 + 5;
+      const [x, y] = this.at(width, this.points[i]),
+        half = c.measureText(this.points[i].name).width / 2 + 5;
       const box = [x - half, y - 18, x + half, y + 5];
-      const isFree = box[0] > 2 && box[2] < width - 2 && box[1] > 2 && taken.every((t) => box[2] < t[0] || box[0] > t[2] || box[3] < t[1] || box[1] > t[3]);
-      if (isFree) { taken.push(box); chosen.push(i); }
+      const isFree =
+        box[0] > 2 &&
+        box[2] < width - 2 &&
+        box[1] > 2 &&
+        taken.every((t) => box[2] < t[0] || box[0] > t[2] || box[3] < t[1] || box[1] > t[3]);
+      if (isFree) {
+        taken.push(box);
+        chosen.push(i);
+      }
     }
     return chosen;
   }
@@ -129,7 +175,11 @@ export class NameMap {
       c.setLineDash(k ? [3, 5] : []);
       c.lineWidth = k ? 1.3 : 2;
       c.beginPath();
-      path.forEach((place, i) => { const [x, y] = this.at(width, place); if (i) c.lineTo(x, y); else c.moveTo(x, y); });
+      path.forEach((place, i) => {
+        const [x, y] = this.at(width, place);
+        if (i) c.lineTo(x, y);
+        else c.moveTo(x, y);
+      });
       c.stroke();
     });
     c.setLineDash([]);
@@ -140,7 +190,8 @@ export class NameMap {
   paintName(c, width, { p, q, name }, colour, isStrong, colours) {
     const [x, y] = this.at(width, { p, q });
     c.font = `${isStrong ? 600 : 400} 12px ${this.family}`;
-    const half = c.measureText(name).width / 2, middle = Math.max(half + 5, Math.min(width - half - 5, x));
+    const half = c.measureText(name).width / 2,
+      middle = Math.max(half + 5, Math.min(width - half - 5, x));
     c.fillStyle = colour;
     c.fillRect(x - 2, y - 2, 4, 4);
     if (!name) return;
@@ -167,7 +218,8 @@ export class NameMap {
     c.lineWidth = 1;
     c.font = `700 14px ${this.family}`;
     c.textAlign = "center";
-    const half = c.measureText(end.name).width / 2, middle = Math.max(half + 6, Math.min(width - half - 6, x));
+    const half = c.measureText(end.name).width / 2,
+      middle = Math.max(half + 6, Math.min(width - half - 6, x));
     const under = y < 30 ? 22 : -12;
     c.lineWidth = 4;
     c.strokeStyle = colours.panel;
@@ -179,7 +231,10 @@ export class NameMap {
 
   paintCross(c, width, { place, colours }) {
     const [x, y] = this.at(width, place);
-    for (const [style, thick] of [[colours.panel, 5], [colours.ink, 2]]) {
+    for (const [style, thick] of [
+      [colours.panel, 5],
+      [colours.ink, 2],
+    ]) {
       c.strokeStyle = style;
       c.lineWidth = thick;
       c.beginPath();

@@ -10,14 +10,28 @@ export class NoiseDial {
   constructor(handlers) {
     this.handlers = handlers;
     this.range = [0.02, 5];
-    this.input = element("input", { type: "range", min: "0", max: String(STEPS), step: "1", title: "Noise σ: drag, wheel or arrow keys" });
+    this.input = element("input", {
+      type: "range",
+      min: "0",
+      max: String(STEPS),
+      step: "1",
+      title: "Noise σ: drag, wheel or arrow keys",
+    });
     this.input.setAttribute("aria-label", "Noise sigma");
     this.input.oninput = () => this.turn(+this.input.value / STEPS);
     this.input.onchange = () => handlers.settled();
     this.value = element("b", { className: "num" });
     this.least = element("small", { className: "num" });
     this.most = element("small", { className: "num" });
-    this.root = element("label", { className: "dial" }, element("span", { className: "name" }, "noise σ"), this.least, this.input, this.most, this.value);
+    this.root = element(
+      "label",
+      { className: "dial" },
+      element("span", { className: "name" }, "noise σ"),
+      this.least,
+      this.input,
+      this.most,
+      this.value,
+    );
     this.root.addEventListener("wheel", (event) => this.onWheel(event), { passive: false });
   }
 
@@ -28,7 +42,9 @@ export class NoiseDial {
     this.resting = setTimeout(() => this.handlers.settled(), 300);
   }
 
-  get share() { return Math.log(this.sigma / this.range[0]) / Math.log(this.range[1] / this.range[0]); }
+  get share() {
+    return Math.log(this.sigma / this.range[0]) / Math.log(this.range[1] / this.range[0]);
+  }
 
   turn(share) {
     const [low, high] = this.range;

@@ -8,17 +8,24 @@ export function mount({ parentElement, data, setStateValue }) {
   const root = parentElement.querySelector(".picker");
   const blob = unpack(data);
   const colours = themeColours(root, blob.numbers.themes);
-  root.style.cssText = Object.entries(colours).map(([k, v]) => `--${k}:${v}`).join(";");
+  root.style.cssText = Object.entries(colours)
+    .map(([k, v]) => `--${k}:${v}`)
+    .join(";");
   const before = pickers.get(parentElement);
   const key = JSON.stringify([blob.numbers.items, colours.panel]);
   if (before?.key === key) {
     choose(before.tiles, blob.numbers.selected, false);
     return;
   }
-  const tiles = build(root, blob, colours, (chosen) => { choose(tiles, chosen, true); setStateValue("target", chosen); });
+  const tiles = build(root, blob, colours, (chosen) => {
+    choose(tiles, chosen, true);
+    setStateValue("target", chosen);
+  });
   pickers.set(parentElement, { key, tiles });
   choose(tiles, blob.numbers.selected, false);
-  requestAnimationFrame(() => tiles.get(blob.numbers.selected)?.scrollIntoView({ block: "nearest", inline: "nearest" }));
+  requestAnimationFrame(() =>
+    tiles.get(blob.numbers.selected)?.scrollIntoView({ block: "nearest", inline: "nearest" }),
+  );
 }
 
 function build(root, blob, colours, onChoose) {
@@ -26,8 +33,12 @@ function build(root, blob, colours, onChoose) {
   const tiles = new Map();
   const rows = { ready: element("div", { className: "ready" }), yours: element("div", { className: "yours" }) };
   for (const item of blob.numbers.items) {
-    const tile = element("button", { type: "button", className: "tile", title: item.idea, onclick: () => onChoose(item.key) },
-      thumbnail(blob[`thumb_${item.key}`], table), element("span", {}, item.title));
+    const tile = element(
+      "button",
+      { type: "button", className: "tile", title: item.idea, onclick: () => onChoose(item.key) },
+      thumbnail(blob[`thumb_${item.key}`], table),
+      element("span", {}, item.title),
+    );
     tile.setAttribute("role", "radio");
     tiles.set(item.key, tile);
     (item.group === "yours" ? rows.yours : rows.ready).append(tile);
@@ -38,7 +49,8 @@ function build(root, blob, colours, onChoose) {
     const by = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
     if (!by) return;
     event.preventDefault();
-    const keys = [...tiles.keys()], at = keys.findIndex((k) => tiles.get(k).getAttribute("aria-checked") === "true");
+    const keys = [...tiles.keys()],
+      at = keys.findIndex((k) => tiles.get(k).getAttribute("aria-checked") === "true");
     const next = keys[(at + by + keys.length) % keys.length];
     tiles.get(next).focus();
     onChoose(next);
@@ -58,9 +70,16 @@ function choose(tiles, selected, scroll) {
 function thumbnail({ shape: [size, , depth], values }, table) {
   const canvas = element("canvas", { width: size, height: size });
   canvas.setAttribute("aria-hidden", "true");
-  const context = canvas.getContext("2d"), image = context.createImageData(size, size), words = new Uint32Array(image.data.buffer);
-  if (depth === 3) words.forEach((_, i) => { words[i] = (255 << 24) | (values[3 * i + 2] << 16) | (values[3 * i + 1] << 8) | values[3 * i]; });
-  else for (let r = 0; r < size; r++) for (let c = 0; c < size; c++) words[r * size + c] = table[values[(size - 1 - r) * size + c]];
+  const context = canvas.getContext("2d"),
+    image = context.createImageData(size, size),
+    words = new Uint32Array(image.data.buffer);
+  if (depth === 3)
+    words.forEach((_, i) => {
+      words[i] = (255 << 24) | (values[3 * i + 2] << 16) | (values[3 * i + 1] << 8) | values[3 * i];
+    });
+  else
+    for (let r = 0; r < size; r++)
+      for (let c = 0; c < size; c++) words[r * size + c] = table[values[(size - 1 - r) * size + c]];
   context.putImageData(image, 0, 0);
   return canvas;
 }

@@ -2,9 +2,14 @@
 
 /** A small canvas holding picture number `index` of bytes with shape [..., C, H, W]. */
 export function toBitmap(values, shape, index = 0) {
-  const [channels, height, width] = shape.slice(-3), size = channels * height * width, start = index * size;
-  const canvas = new OffscreenCanvas(width, height), context = canvas.getContext("2d");
-  const image = context.createImageData(width, height), { data } = image, area = height * width;
+  const [channels, height, width] = shape.slice(-3),
+    size = channels * height * width,
+    start = index * size;
+  const canvas = new OffscreenCanvas(width, height),
+    context = canvas.getContext("2d");
+  const image = context.createImageData(width, height),
+    { data } = image,
+    area = height * width;
   for (let i = 0; i < area; i++) {
     for (let c = 0; c < 3; c++) data[4 * i + c] = values[start + (channels === 3 ? c * area : 0) + i];
     data[4 * i + 3] = 255;
@@ -27,7 +32,9 @@ export function memberOf(array, member) {
 
 /** |a - b| of two pictures as bytes of one channel, the mean over colours. */
 export function difference(a, b, shape, index = 0) {
-  const [channels, height, width] = shape.slice(-3), area = height * width, start = index * channels * area;
+  const [channels, height, width] = shape.slice(-3),
+    area = height * width,
+    start = index * channels * area;
   const values = new Uint8ClampedArray(area);
   for (let i = 0; i < area; i++) {
     let sum = 0;

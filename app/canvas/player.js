@@ -53,39 +53,74 @@ export class Player {
     this.track.setAttribute("aria-label", "Training step");
     this.where = element("div", { className: "where num" });
     this.status = element("div", { className: "status" });
-    this.speedButton = element("button", { type: "button", className: "speed num", title: "Speed of the replay", onclick: () => this.nextSpeed() }, "1×");
-    this.root = element("div", { className: "player card" },
-      element("div", { className: "transport" },
+    this.speedButton = element(
+      "button",
+      { type: "button", className: "speed num", title: "Speed of the replay", onclick: () => this.nextSpeed() },
+      "1×",
+    );
+    this.root = element(
+      "div",
+      { className: "player card" },
+      element(
+        "div",
+        { className: "transport" },
         button("first", "Back to the untrained model (Home)", () => this.first()),
         button("back", "Step back (left arrow)", () => this.step(-1)),
         this.playButton,
         button("forward", "Step forward (right arrow)", () => this.step(1)),
-        this.stopButton = button("stop", "Stop the training; what it has made is kept", () => this.handlers.command("stop")),
+        (this.stopButton = button("stop", "Stop the training; what it has made is kept", () =>
+          this.handlers.command("stop"),
+        )),
         this.speedButton,
-        this.linkButton = button("link", "Copy a link to exactly this", () => this.handlers.copyLink())),
+        (this.linkButton = button("link", "Copy a link to exactly this", () => this.handlers.copyLink())),
+      ),
       this.track,
-      element("div", { className: "readout" }, this.where, this.status));
-    this.track.onpointerdown = (event) => { this.track.setPointerCapture(event.pointerId); this.isScrubbing = true; this.scrub(event); };
-    this.track.onpointermove = (event) => { if (this.isScrubbing) this.scrub(event); };
-    this.track.onpointerup = this.track.onpointercancel = () => { this.isScrubbing = false; this.handlers.settled?.(); };
+      element("div", { className: "readout" }, this.where, this.status),
+    );
+    this.track.onpointerdown = (event) => {
+      this.track.setPointerCapture(event.pointerId);
+      this.isScrubbing = true;
+      this.scrub(event);
+    };
+    this.track.onpointermove = (event) => {
+      if (this.isScrubbing) this.scrub(event);
+    };
+    this.track.onpointerup = this.track.onpointercancel = () => {
+      this.isScrubbing = false;
+      this.handlers.settled?.();
+    };
     this.root.onkeydown = (event) => this.onKey(event);
   }
 
   onKey(event) {
-    const actions = { ArrowLeft: () => this.step(-1), ArrowRight: () => this.step(1), Home: () => this.first(), End: () => this.last(), " ": () => this.toggle() };
+    const actions = {
+      ArrowLeft: () => this.step(-1),
+      ArrowRight: () => this.step(1),
+      Home: () => this.first(),
+      End: () => this.last(),
+      " ": () => this.toggle(),
+    };
     if (event.target.tagName === "INPUT" || (event.key === " " && event.target.tagName === "BUTTON")) return;
     const action = actions[event.key];
-    if (action) { event.preventDefault(); action(); }
+    if (action) {
+      event.preventDefault();
+      action();
+    }
   }
 
-  get isTraining() { return this.state.live && !this.state.ended; }
+  get isTraining() {
+    return this.state.live && !this.state.ended;
+  }
 
   toggle() {
     if (this.isTraining && this.state.following) {
       this.handlers.command(this.state.paused ? "resume" : "pause");
       return;
     }
-    if (this.isTraining && this.state.index >= this.state.snapshots.length - 1) { this.handlers.follow(); return; }
+    if (this.isTraining && this.state.index >= this.state.snapshots.length - 1) {
+      this.handlers.follow();
+      return;
+    }
     if (!this.isPlaying && this.state.index >= this.state.snapshots.length - 1) this.handlers.seek(0);
     this.setPlaying(!this.isPlaying);
   }
@@ -101,7 +136,8 @@ export class Player {
     this.isPlaying = false;
     const { index, snapshots, following, paused } = this.state;
     if (this.isTraining && following && by > 0) {
-      if (!paused) this.handlers.command("pause"); else this.handlers.command("step");
+      if (!paused) this.handlers.command("pause");
+      else this.handlers.command("step");
       return;
     }
     if (this.isTraining && by > 0 && index >= snapshots.length - 1) this.handlers.follow();
@@ -109,9 +145,18 @@ export class Player {
     this.handlers.settled?.();
   }
 
-  first() { this.isPlaying = false; this.handlers.seek(0); this.handlers.settled?.(); }
+  first() {
+    this.isPlaying = false;
+    this.handlers.seek(0);
+    this.handlers.settled?.();
+  }
 
-  last() { this.isPlaying = false; if (this.isTraining) this.handlers.follow(); else this.handlers.seek(this.state.snapshots.length - 1); this.handlers.settled?.(); }
+  last() {
+    this.isPlaying = false;
+    if (this.isTraining) this.handlers.follow();
+    else this.handlers.seek(this.state.snapshots.length - 1);
+    this.handlers.settled?.();
+  }
 
   nextSpeed() {
     this.speed = SPEEDS[(SPEEDS.indexOf(this.speed) + 1) % SPEEDS.length];
@@ -124,16 +169,22 @@ export class Player {
     this.clock = now;
     const { index, snapshots } = this.state;
     if (index < snapshots.length - 1) this.handlers.seek(index + 1);
-    else if (this.isTraining) { this.isPlaying = false; this.handlers.follow(); } else this.setPlaying(false);
+    else if (this.isTraining) {
+      this.isPlaying = false;
+      this.handlers.follow();
+    } else this.setPlaying(false);
   }
 
   scrub(event) {
     this.isPlaying = false;
-    const box = this.track.getBoundingClientRect(), { snapshots, steps } = this.state;
+    const box = this.track.getBoundingClientRect(),
+      { snapshots, steps } = this.state;
     if (!snapshots.length) return;
     const wanted = ((event.clientX - box.left - 2) / (box.width - 4)) * steps;
     let best = 0;
-    snapshots.forEach((s, i) => { if (Math.abs(s.step - wanted) < Math.abs(snapshots[best].step - wanted)) best = i; });
+    snapshots.forEach((s, i) => {
+      if (Math.abs(s.step - wanted) < Math.abs(snapshots[best].step - wanted)) best = i;
+    });
     this.handlers.seek(best);
   }
 
@@ -154,13 +205,20 @@ export class Player {
 
   /** Copy a link; where a browser has no clipboard, outside of https and localhost, show it. */
   async copy(href) {
-    try { await navigator.clipboard.writeText(href); this.flash("link copied"); } catch { prompt("Copy this link:", href); }
+    try {
+      await navigator.clipboard.writeText(href);
+      this.flash("link copied");
+    } catch {
+      prompt("Copy this link:", href);
+    }
   }
 
   /** Say something for two seconds where the status stands. */
   flash(text) {
     this.status.textContent = text;
-    setTimeout(() => { this.status.textContent = this.state.status ?? ""; }, 2000);
+    setTimeout(() => {
+      this.status.textContent = this.state.status ?? "";
+    }, 2000);
   }
 
   draw() {
@@ -170,12 +228,15 @@ export class Player {
     if (!width || !colours || !steps) return;
     const losses = [...snapshots.filter((s) => Number.isFinite(s.loss)), ...(tail ?? [])];
     const values = losses.map((s) => s.loss).sort((a, b) => a - b);
-    const low = Math.min(floor ?? Infinity, values[0] ?? 0), high = Math.max(values[Math.floor(values.length * 0.97)] ?? 1, low + 1e-3);
+    const low = Math.min(floor ?? Infinity, values[0] ?? 0),
+      high = Math.max(values[Math.floor(values.length * 0.97)] ?? 1, low + 1e-3);
     const x = (s) => 2 + ((width - 4) * s) / steps;
     const y = (v) => height - 12 - (height - 22) * Math.min(1.08, (v - low) / (high - low));
     this.drawCurve(c, losses, x, y, height, colours);
     if (floor !== undefined && losses.length > 1) this.drawFloor(c, y(floor), width, colours, this.state.floorText);
-    (this.state.marks ?? []).forEach((mark, i) => this.drawMark(c, x(mark.step), mark.text, 11 + 13 * i, width, height, colours));
+    (this.state.marks ?? []).forEach((mark, i) =>
+      this.drawMark(c, x(mark.step), mark.text, 11 + 13 * i, width, height, colours),
+    );
     for (const s of snapshots) {
       c.fillStyle = colours.soft;
       c.globalAlpha = s.keeps ? 0.9 : 0.4;
@@ -202,7 +263,9 @@ export class Player {
   }
 
   /** Where the words of a mark end. */
-  endOf(c, { step, text }, width) { return (width * step) / this.state.steps + 5 + c.measureText(text).width; }
+  endOf(c, { step, text }, width) {
+    return (width * step) / this.state.steps + 5 + c.measureText(text).width;
+  }
 
   drawMark(c, x, text, y, width, height, colours) {
     c.fillStyle = colours.error;
@@ -224,7 +287,8 @@ export class Player {
     c.font = `11px ${getComputedStyle(this.track).fontFamily}`;
     c.fillStyle = colours.data;
     c.textAlign = "right";
-    const words = `dashed: ${text}`, first = (this.state.marks ?? [])[0];
+    const words = `dashed: ${text}`,
+      first = (this.state.marks ?? [])[0];
     if (first && c.measureText(words).width > width - this.endOf(c, first, width) - 20) return; // a narrow screen has no room for both
     c.fillText(words, width - 6, 11); // at the top: there a curve that falls leaves room
   }

@@ -4,8 +4,8 @@ import { BoundLine, nats } from "./bound_line.js";
 import { holdPoint, inside, placeUnder } from "./dragging.js";
 import { drawPosterior, drawPrior, placer, REACH, trace } from "./latent_map.js";
 import { element, sharpen } from "./live.js";
-import { blend, card, klText, Stage } from "./stage.js";
 import { mountStage } from "./mounting.js";
+import { blend, card, klText, Stage } from "./stage.js";
 
 const NUMBERS = ["total", "error", "bound", "rate", "distortion", "few", "fewError", "many", "manyError"];
 const EMPTY_MAP = new Float32Array(128 * 128);
@@ -26,8 +26,14 @@ class PosteriorStage extends Stage {
       posterior: card("", "Posterior of x", "", "reconstruction of x"),
     };
     const key = (kind, text) => element("span", { className: "key" }, element("i", { className: kind }), text);
-    cards.posterior.foot.append(element("div", { className: "cap" }, key("truth", "true p(z | x)"), key("ours", "encoder's q"), this.buildZoom()));
-    for (const [name, what] of [["data", "data"], ["model", "model's"]]) this.makeDraggable(cards[name].canvas, what);
+    cards.posterior.foot.append(
+      element("div", { className: "cap" }, key("truth", "true p(z | x)"), key("ours", "encoder's q"), this.buildZoom()),
+    );
+    for (const [name, what] of [
+      ["data", "data"],
+      ["model", "model's"],
+    ])
+      this.makeDraggable(cards[name].canvas, what);
     cards.model.canvas.classList.add("scrolls"); // so that a phone can be scrolled
     return cards;
   }
@@ -39,8 +45,23 @@ class PosteriorStage extends Stage {
 
   /** Whole latent plane, or around q in its own standard deviations. */
   buildZoom() {
-    const pick = (zoomed, text, title) => element("button", { type: "button", title, onclick: () => { this.zoom(zoomed); this.report(); } }, text);
-    this.zooms = [pick(false, "plane", "The whole latent plane, with the prior's circles"), pick(true, "around q", "Around q, in standard deviations of q")];
+    const pick = (zoomed, text, title) =>
+      element(
+        "button",
+        {
+          type: "button",
+          title,
+          onclick: () => {
+            this.zoom(zoomed);
+            this.report();
+          },
+        },
+        text,
+      );
+    this.zooms = [
+      pick(false, "plane", "The whole latent plane, with the prior's circles"),
+      pick(true, "around q", "Around q, in standard deviations of q"),
+    ];
     return element("span", { className: "zoom" }, ...this.zooms);
   }
 
@@ -51,9 +72,16 @@ class PosteriorStage extends Stage {
   }
 
   makeDraggable(canvas, what) {
-    const shown = () => this.numbers.window, under = (event) => inside(placeUnder(event, shown()), shown());
+    const shown = () => this.numbers.window,
+      under = (event) => inside(placeUnder(event, shown()), shown());
     canvas.what = what;
-    holdPoint(canvas, { shown, point: () => this.x, under, move: (at) => this.setPoint(at), settled: () => this.report() });
+    holdPoint(canvas, {
+      shown,
+      point: () => this.x,
+      under,
+      move: (at) => this.setPoint(at),
+      settled: () => this.report(),
+    });
   }
 
   // ---- the point ----
@@ -63,7 +91,11 @@ class PosteriorStage extends Stage {
     const isNew = place !== this.place;
     this.place = place;
     if (isNew) this.zoom(blob.numbers.zoomed);
-    if (isNew) { this.x = x; this.isChosen = blob.numbers.is_chosen; this.posterior = null; }
+    if (isNew) {
+      this.x = x;
+      this.isChosen = blob.numbers.is_chosen;
+      this.posterior = null;
+    }
     super.update(blob);
     if (isNew) this.askPosterior();
     this.showLine();
@@ -92,22 +124,42 @@ class PosteriorStage extends Stage {
     const step = this.nearestKept();
     this.askedStep = step;
     if (step === null || !this.x) return;
-    const asked = performance.now(), x = this.x, order = this.asks = (this.asks ?? 0) + 1;
-    this.decoder.ask("posterior", { run: this.digest, step, what: "posterior", x }, (blob) => {
-      if (order < (this.newest ?? 0)) return; // two may be under way, and come in any order
-      this.newest = order;
-      this.posterior = { map: blob.log_posterior, around: blob.around, mean: blob.mean, std: blob.std, outline: blob.outline.values, reconstruction: blob.reconstruction.values, x, step,
-        numbers: Object.fromEntries(NUMBERS.map((name, i) => [name, blob.nats.values[i]])) };
-      this.posteriorLatency = performance.now() - asked;
-      this.posteriorAnswers = (this.posteriorAnswers ?? 0) + 1;
-      this.isDirty = true;
-      this.showLine();
-    }, (error) => this.say(error.message));
+    const asked = performance.now(),
+      x = this.x,
+      order = (this.asks = (this.asks ?? 0) + 1);
+    this.decoder.ask(
+      "posterior",
+      { run: this.digest, step, what: "posterior", x },
+      (blob) => {
+        if (order < (this.newest ?? 0)) return; // two may be under way, and come in any order
+        this.newest = order;
+        this.posterior = {
+          map: blob.log_posterior,
+          around: blob.around,
+          mean: blob.mean,
+          std: blob.std,
+          outline: blob.outline.values,
+          reconstruction: blob.reconstruction.values,
+          x,
+          step,
+          numbers: Object.fromEntries(NUMBERS.map((name, i) => [name, blob.nats.values[i]])),
+        };
+        this.posteriorLatency = performance.now() - asked;
+        this.posteriorAnswers = (this.posteriorAnswers ?? 0) + 1;
+        this.isDirty = true;
+        this.showLine();
+      },
+      (error) => this.say(error.message),
+    );
   }
 
-  ownPlace() { return { zoomed: this.zoomed, ...(this.isChosen ? { x: this.x, place: this.place } : {}) }; }
+  ownPlace() {
+    return { zoomed: this.zoomed, ...(this.isChosen ? { x: this.x, place: this.place } : {}) };
+  }
 
-  ownLink() { return { view: this.zoomed ? "q" : null, x: this.isChosen ? this.x.join(",") : null }; }
+  ownLink() {
+    return { view: this.zoomed ? "q" : null, x: this.isChosen ? this.x.join(",") : null };
+  }
 
   // ---- what is shown ----
 
@@ -123,18 +175,25 @@ class PosteriorStage extends Stage {
     else if (blend(this.shown.sheet, sheet, 1 - Math.exp(-dt / 70), 1e-3)) this.isDirty = true;
   }
 
-  get certainty() { return "by quadrature"; }
+  get certainty() {
+    return "by quadrature";
+  }
 
   /** Only at β = 1 is the loss a bound on the entropy. */
-  get floor() { return this.numbers.is_bound ? this.numbers.entropy : undefined; }
+  get floor() {
+    return this.numbers.is_bound ? this.numbers.entropy : undefined;
+  }
 
-  showMetrics(metrics) { this.cards.model.value.textContent = klText(metrics); }
+  showMetrics(metrics) {
+    this.cards.model.value.textContent = klText(metrics);
+  }
 
   showLine() {
     if (!this.colours || !this.x) return;
-    const view = this.posterior, { tag, value } = this.cards.posterior;
+    const view = this.posterior,
+      { tag, value } = this.cards.posterior;
     this.line.show(view?.numbers ?? null, view?.x ?? this.x, this.colours);
-    tag.textContent = view ? "by quadrature" + (view.step === this.aimed?.step ? "" : `, step ${view.step}`) : "";
+    tag.textContent = view ? `by quadrature${view.step === this.aimed?.step ? "" : `, step ${view.step}`}` : "";
     value.textContent = view ? `(${[...view.reconstruction].map((v) => nats(v, 2)).join(", ")})` : "–";
   }
 
@@ -142,8 +201,14 @@ class PosteriorStage extends Stage {
     super.describe(picture, metrics);
     const { data, model, posterior } = this.cards;
     for (const { canvas } of [data, model])
-      canvas.setAttribute("aria-label", `${canvas.getAttribute("aria-label")}. Click or drag to choose x, or move it by the arrow keys`);
-    posterior.canvas.setAttribute("aria-label", "Latent plane: the true posterior of x as a map, the encoder's as ellipses");
+      canvas.setAttribute(
+        "aria-label",
+        `${canvas.getAttribute("aria-label")}. Click or drag to choose x, or move it by the arrow keys`,
+      );
+    posterior.canvas.setAttribute(
+      "aria-label",
+      "Latent plane: the true posterior of x as a map, the encoder's as ellipses",
+    );
   }
 
   // ---- painting ----
@@ -163,7 +228,11 @@ class PosteriorStage extends Stage {
 
   paintThird() {
     const { panel, canvas } = this.cards.posterior;
-    if (this.posterior) { drawPosterior(panel, this.posterior, this.zoomed, this.tables, this.colours); this.showLine(); return; }
+    if (this.posterior) {
+      drawPosterior(panel, this.posterior, this.zoomed, this.tables, this.colours);
+      this.showLine();
+      return;
+    }
     panel.paintDensity(EMPTY_MAP, this.tables.model, 1);
     panel.show({ window: [-REACH, REACH, -REACH, REACH], tickColour: this.colours.soft });
     const { context, width, height } = sharpen(canvas);
@@ -174,10 +243,18 @@ class PosteriorStage extends Stage {
 
   /** Where the decoder puts the latents: a net of lines, or one curve. */
   drawSheet(canvas, sheet) {
-    const { context, width, height } = sharpen(canvas), at = placer(this.numbers.window, width, height);
-    const n = this.numbers.n_latents === 1 ? sheet.length / 2 : Math.sqrt(sheet.length / 2), rows = sheet.length / 2 / n;
+    const { context, width, height } = sharpen(canvas),
+      at = placer(this.numbers.window, width, height);
+    const n = this.numbers.n_latents === 1 ? sheet.length / 2 : Math.sqrt(sheet.length / 2),
+      rows = sheet.length / 2 / n;
     const spot = (r, c) => at(sheet[2 * (r * n + c)], sheet[2 * (r * n + c) + 1]);
-    const line = (length, spotAt) => { trace(context, Array.from({ length }, (_, i) => spotAt(i))); context.stroke(); };
+    const line = (length, spotAt) => {
+      trace(
+        context,
+        Array.from({ length }, (_, i) => spotAt(i)),
+      );
+      context.stroke();
+    };
     context.strokeStyle = this.colours.ink;
     context.lineWidth = rows === 1 ? 2 : 0.8;
     context.globalAlpha = rows === 1 ? 0.75 : 0.22;
@@ -190,10 +267,14 @@ class PosteriorStage extends Stage {
   /** Where the decoder puts q: its mean as a ring, one standard deviation as an outline. */
   drawImage(canvas) {
     const { outline, reconstruction } = this.posterior;
-    const { context, width, height } = sharpen(canvas), at = placer(this.numbers.window, width, height);
+    const { context, width, height } = sharpen(canvas),
+      at = placer(this.numbers.window, width, height);
     context.strokeStyle = this.colours.ink;
     context.lineWidth = 2;
-    trace(context, Array.from({ length: outline.length / 2 }, (_, i) => at(outline[2 * i], outline[2 * i + 1])));
+    trace(
+      context,
+      Array.from({ length: outline.length / 2 }, (_, i) => at(outline[2 * i], outline[2 * i + 1])),
+    );
     context.stroke();
     context.beginPath();
     context.arc(...at(...reconstruction), 4.5, 0, 2 * Math.PI);
@@ -205,13 +286,25 @@ class PosteriorStage extends Stage {
   /** The chosen point: a cross in a circle, with a rim so that it is seen on every ground. */
   drawPoint(canvas) {
     if (!this.x) return;
-    const { context, width, height } = sharpen(canvas), [x, y] = placer(this.numbers.window, width, height)(...this.x);
-    for (const [colour, weight] of [[this.colours.panel, 4.5], [this.colours.error, 2]]) {
+    const { context, width, height } = sharpen(canvas),
+      [x, y] = placer(this.numbers.window, width, height)(...this.x);
+    for (const [colour, weight] of [
+      [this.colours.panel, 4.5],
+      [this.colours.error, 2],
+    ]) {
       context.strokeStyle = colour;
       context.lineWidth = weight;
       context.beginPath();
       context.arc(x, y, 7, 0, 2 * Math.PI);
-      for (const [dx, dy] of [[1, 0], [-1, 0], [0, 1], [0, -1]]) { context.moveTo(x + 4 * dx, y + 4 * dy); context.lineTo(x + 12 * dx, y + 12 * dy); }
+      for (const [dx, dy] of [
+        [1, 0],
+        [-1, 0],
+        [0, 1],
+        [0, -1],
+      ]) {
+        context.moveTo(x + 4 * dx, y + 4 * dy);
+        context.lineTo(x + 12 * dx, y + 12 * dy);
+      }
       context.stroke();
     }
   }

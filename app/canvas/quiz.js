@@ -1,12 +1,16 @@
 // The table of the human discriminator: a question at a time, a clock, and the score of all judges.
 
 import { drawTicks } from "./density.js";
-import { Decoder, element, sharpen, themeColours, unpack } from "./live.js";
+import { Decoder, element, sharpen, themeColours } from "./live.js";
 import { mountStage } from "./mounting.js";
 import { errorOf, score, summary } from "./quiz_score.js";
 import { dot } from "./stage.js";
 
-const JUDGES = [["you", "You", "field"], ["logits", "The trained discriminator", "model"], ["optimal", "The best of all discriminators", "data"]];
+const JUDGES = [
+  ["you", "You", "field"],
+  ["logits", "The trained discriminator", "model"],
+  ["optimal", "The best of all discriminators", "data"],
+];
 
 const games = new Map(); // run/step/seed -> a game that is being played: it outlives its canvas
 
@@ -15,7 +19,11 @@ export const mount = (component) => mountStage(Quiz, component);
 class Quiz {
   constructor(parent) {
     this.root = parent.querySelector(".quiz");
-    this.decoder = new Decoder(() => this.say("WebSockets of the live lane are blocked on the way here, so that no question can be asked: a proxy in between must let them through."));
+    this.decoder = new Decoder(() =>
+      this.say(
+        "WebSockets of the live lane are blocked on the way here, so that no question can be asked: a proxy in between must let them through.",
+      ),
+    );
     this.phase = "waiting"; // then "ready", "playing", "done"
     this.build();
     this.root.tabIndex = -1; // takes the keys of a game, and is no stop of its own
@@ -38,24 +46,51 @@ class Quiz {
     this.title = element("h3", {});
     this.words = element("p", {});
     this.judges = element("div", { className: "judges" });
-    const question = element("section", { className: "card question" }, this.title, this.scene, this.clock, this.verdict,
-      element("div", { className: "answers" }, this.buttons.fake, this.buttons.real));
-    this.root.replaceChildren(question, element("section", { className: "card" }, element("h3", {}, "Right answers"), this.judges, this.words,
-      element("div", { className: "row" }, this.start, this.again), element("label", {}, this.unhurried, "without the clock")));
+    const question = element(
+      "section",
+      { className: "card question" },
+      this.title,
+      this.scene,
+      this.clock,
+      this.verdict,
+      element("div", { className: "answers" }, this.buttons.fake, this.buttons.real),
+    );
+    this.root.replaceChildren(
+      question,
+      element(
+        "section",
+        { className: "card" },
+        element("h3", {}, "Right answers"),
+        this.judges,
+        this.words,
+        element("div", { className: "row" }, this.start, this.again),
+        element("label", {}, this.unhurried, "without the clock"),
+      ),
+    );
   }
 
   answerButton(kind, title, key) {
-    return element("button", { type: "button", className: kind, disabled: true, onclick: () => this.answer(kind === "real") }, title, element("kbd", {}, key));
+    return element(
+      "button",
+      { type: "button", className: kind, disabled: true, onclick: () => this.answer(kind === "real") },
+      title,
+      element("kbd", {}, key),
+    );
   }
 
   // ---- what Python sends ----
 
   update(blob) {
     this.colours = themeColours(this.root, blob.numbers.themes);
-    this.root.style.cssText = Object.entries(this.colours).map(([k, v]) => `--${k}:${v}`).join(";");
+    this.root.style.cssText = Object.entries(this.colours)
+      .map(([k, v]) => `--${k}:${v}`)
+      .join(";");
     const place = ["run", "step", "seed"].map((name) => blob.numbers[name]).join("/");
     this.numbers = blob.numbers;
-    if (place !== this.place) { this.place = place; this.load(); } else this.paint();
+    if (place !== this.place) {
+      this.place = place;
+      this.load();
+    } else this.paint();
   }
 
   load() {
@@ -66,14 +101,27 @@ class Quiz {
     this.say(run ? "Drawing the questions …" : "No generator is stored here.");
     this.refresh();
     if (!run) return;
-    this.decoder.ask("quiz", { run, step, seed, what: "quiz" }, (quiz) => { this.quiz = quiz; this.stop("ready"); this.say(""); this.resume(); this.refresh(); },
-      (error) => this.say(error.message));
+    this.decoder.ask(
+      "quiz",
+      { run, step, seed, what: "quiz" },
+      (quiz) => {
+        this.quiz = quiz;
+        this.stop("ready");
+        this.say("");
+        this.resume();
+        this.refresh();
+      },
+      (error) => this.say(error.message),
+    );
   }
 
   // ---- the game ----
 
   begin() {
-    if (this.phase === "done") { this.askAnew(true); return; }
+    if (this.phase === "done") {
+      this.askAnew(true);
+      return;
+    }
     this.phase = "playing";
     this.answers = [];
     this.startedAt = performance.now();
@@ -109,10 +157,14 @@ class Quiz {
 
   answer(saysReal) {
     if (this.phase !== "playing") return;
-    const k = this.answers.length, isReal = !!this.quiz.is_real.values[k];
+    const k = this.answers.length,
+      isReal = !!this.quiz.is_real.values[k];
     this.answers.push(saysReal);
     const isRight = saysReal === isReal;
-    this.verdict.replaceChildren(element("b", { className: isRight ? "right" : "wrong" }, isRight ? "✓ Right" : "✗ Wrong"), `: it was ${isReal ? "real" : "generated"}.`);
+    this.verdict.replaceChildren(
+      element("b", { className: isRight ? "right" : "wrong" }, isRight ? "✓ Right" : "✗ Wrong"),
+      `: it was ${isReal ? "real" : "generated"}.`,
+    );
     if (this.answers.length === this.quiz.is_real.values.length) this.finish();
     this.refresh();
   }
@@ -128,11 +180,16 @@ class Quiz {
     this.phase = phase;
     cancelAnimationFrame(this.raf);
     this.bar.style.transform = "scaleX(1)";
-    if (phase === "ready" && this.startsAtOnce) { this.startsAtOnce = false; this.begin(); }
+    if (phase === "ready" && this.startsAtOnce) {
+      this.startsAtOnce = false;
+      this.begin();
+    }
   }
 
   onKey(event) {
-    const kind = { f: false, ArrowLeft: false, r: true, ArrowRight: true }[event.key.length === 1 ? event.key.toLowerCase() : event.key];
+    const kind = { f: false, ArrowLeft: false, r: true, ArrowRight: true }[
+      event.key.length === 1 ? event.key.toLowerCase() : event.key
+    ];
     if (kind === undefined || this.phase !== "playing" || event.ctrlKey || event.metaKey) return;
     event.preventDefault();
     event.stopPropagation(); // R is also Streamlit's key for running the page anew
@@ -141,7 +198,9 @@ class Quiz {
 
   // ---- what is seen ----
 
-  say(text) { this.verdict.textContent = text; }
+  say(text) {
+    this.verdict.textContent = text;
+  }
 
   refresh() {
     const isPlaying = this.phase === "playing";
@@ -157,19 +216,42 @@ class Quiz {
   showJudges() {
     const { quiz, answers, numbers } = this;
     const key = (role, text) => element("span", { className: "kind" }, dot(role), text);
-    this.title.replaceChildren(element("span", {}, numbers.title), ...(numbers.window ? [key("data", "real"), key("model", "generated")] : []));
+    this.title.replaceChildren(
+      element("span", {}, numbers.title),
+      ...(numbers.window ? [key("data", "real"), key("model", "generated")] : []),
+    );
     const found = quiz ? score(quiz, answers) : {};
-    this.judges.replaceChildren(...JUDGES.filter(([key]) => !quiz || key !== "optimal" || quiz.optimal).map(([key, name, role]) => this.judge(name, role, found[key])),
-      element("div", { className: "scale" }, element("span", {}, "50 %: a coin"), element("span", {}, "100 %")));
+    this.judges.replaceChildren(
+      ...JUDGES.filter(([key]) => !quiz || key !== "optimal" || quiz.optimal).map(([key, name, role]) =>
+        this.judge(name, role, found[key]),
+      ),
+      element("div", { className: "scale" }, element("span", {}, "50 %: a coin"), element("span", {}, "100 %")),
+    );
     this.words.textContent = summary(quiz, answers, this.phase);
   }
 
   judge(name, role, result) {
-    const share = result?.n ? result.right / result.n : null, limit = this.quiz?.ceiling?.values;
-    const bar = element("div", { className: "bar" }, element("i", { style: `width:${share === null ? 0 : Math.max(0, 200 * (share - 0.5))}%;--own:var(--${role})` }));
-    if (limit) bar.append(element("u", { style: `left:${200 * (limit[0] - 0.5)}%`, title: "What nobody beats in the long run" }));
-    const text = share === null ? "–" : `${result.right} of ${result.n} · ${Math.round(100 * share)} % ± ${Math.round(100 * errorOf(share, result.n))}`;
-    return element("div", { className: "judge" }, element("div", { className: "name" }, element("span", {}, dot(role), name), element("span", {}, text)), bar);
+    const share = result?.n ? result.right / result.n : null,
+      limit = this.quiz?.ceiling?.values;
+    const bar = element(
+      "div",
+      { className: "bar" },
+      element("i", { style: `width:${share === null ? 0 : Math.max(0, 200 * (share - 0.5))}%;--own:var(--${role})` }),
+    );
+    if (limit)
+      bar.append(
+        element("u", { style: `left:${200 * (limit[0] - 0.5)}%`, title: "What nobody beats in the long run" }),
+      );
+    const text =
+      share === null
+        ? "–"
+        : `${result.right} of ${result.n} · ${Math.round(100 * share)} % ± ${Math.round(100 * errorOf(share, result.n))}`;
+    return element(
+      "div",
+      { className: "judge" },
+      element("div", { className: "name" }, element("span", {}, dot(role), name), element("span", {}, text)),
+      bar,
+    );
   }
 
   paint() {
@@ -179,23 +261,38 @@ class Quiz {
     if (!this.quiz || !width) return;
     const what = this.numbers.window ? "points of the plane" : "pictures";
     this.scene.setAttribute("role", "img");
-    this.scene.setAttribute("aria-label", `Labelled ${what}, real and generated${this.phase === "playing" ? `, and question ${this.answers.length + 1}` : ""}`);
-    if (this.numbers.window) this.paintPlane(c, width, height); else this.paintPictures(c, width, height);
+    this.scene.setAttribute(
+      "aria-label",
+      `Labelled ${what}, real and generated${this.phase === "playing" ? `, and question ${this.answers.length + 1}` : ""}`,
+    );
+    if (this.numbers.window) this.paintPlane(c, width, height);
+    else this.paintPictures(c, width, height);
   }
 
   paintPlane(c, width, height) {
-    const { quiz, colours, answers } = this, [x0, x1, y0, y1] = this.numbers.window, size = Math.min(width, height);
-    const left = (width - size) / 2, at = (values, k) => [left + ((values[2 * k] - x0) / (x1 - x0)) * size, size - ((values[2 * k + 1] - y0) / (y1 - y0)) * size];
+    const { quiz, colours, answers } = this,
+      [x0, x1, y0, y1] = this.numbers.window,
+      size = Math.min(width, height);
+    const left = (width - size) / 2,
+      at = (values, k) => [
+        left + ((values[2 * k] - x0) / (x1 - x0)) * size,
+        size - ((values[2 * k + 1] - y0) / (y1 - y0)) * size,
+      ];
     c.fillStyle = colours.panel;
     c.fillRect(left, 0, size, size);
     if (this.phase === "done") this.paintBorder(c, left, size);
     const isDone = this.phase === "done";
-    for (const [name, colour, shape] of [["real", colours.data, "disc"], ["fake", colours.model, "square"]])
-      for (let k = 0; k < quiz[name].shape[0]; k++) mark(c, at(quiz[name].values, k), 2.6, colour, shape, isDone ? 0.25 : 0.75);
-    if (isDone) for (let k = 0; k < answers.length; k++) {
-      const isRight = answers[k] === !!quiz.is_real.values[k];
-      mark(c, at(quiz.x.values, k), 5, isRight ? colours.field : colours.error, isRight ? "disc" : "cross", 1);
-    }
+    for (const [name, colour, shape] of [
+      ["real", colours.data, "disc"],
+      ["fake", colours.model, "square"],
+    ])
+      for (let k = 0; k < quiz[name].shape[0]; k++)
+        mark(c, at(quiz[name].values, k), 2.6, colour, shape, isDone ? 0.25 : 0.75);
+    if (isDone)
+      for (let k = 0; k < answers.length; k++) {
+        const isRight = answers[k] === !!quiz.is_real.values[k];
+        mark(c, at(quiz.x.values, k), 5, isRight ? colours.field : colours.error, isRight ? "disc" : "cross", 1);
+      }
     if (this.phase === "playing") {
       const place = at(quiz.x.values, answers.length);
       mark(c, place, 6, colours.ink, "disc", 1);
@@ -213,34 +310,54 @@ class Quiz {
 
   /** Where the trained discriminator says real, as a tint. */
   paintBorder(c, left, size) {
-    const { shape: [rows, columns], values } = this.quiz.map, { data, model } = this.colours, cell = size / columns;
-    for (let r = 0; r < rows; r++) for (let k = 0; k < columns; k++) {
-      c.globalAlpha = 0.16;
-      c.fillStyle = values[r * columns + k] > 0 ? data : model;
-      c.fillRect(left + k * cell, size - (r + 1) * cell, cell + 0.6, cell + 0.6);
-    }
+    const {
+        shape: [rows, columns],
+        values,
+      } = this.quiz.map,
+      { data, model } = this.colours,
+      cell = size / columns;
+    for (let r = 0; r < rows; r++)
+      for (let k = 0; k < columns; k++) {
+        c.globalAlpha = 0.16;
+        c.fillStyle = values[r * columns + k] > 0 ? data : model;
+        c.fillRect(left + k * cell, size - (r + 1) * cell, cell + 0.6, cell + 0.6);
+      }
     c.globalAlpha = 1;
   }
 
   paintPictures(c, width, height) {
-    const { quiz, colours } = this, side = Math.min(width, height), small = side / 7, gap = 6;
+    const { quiz, colours } = this,
+      side = Math.min(width, height),
+      small = side / 7,
+      gap = 6;
     c.font = `12px ${getComputedStyle(this.scene).fontFamily}`;
-    for (const [name, title, colour, column] of [["real", "real", colours.data, 0], ["fake", "generated", colours.model, 1]]) {
+    for (const [name, title, colour, column] of [
+      ["real", "real", colours.data, 0],
+      ["fake", "generated", colours.model, 1],
+    ]) {
       const left = column ? (width + side) / 2 - small : (width - side) / 2;
       c.fillStyle = colour;
       c.textAlign = column ? "right" : "left";
       c.fillText(title, column ? left + small : left, 12);
       for (let k = 0; k < 5; k++) this.picture(c, quiz[name], k, left, 20 + k * (small + gap), small);
     }
-    const large = side - 2 * small - 6 * gap, k = Math.min(this.answers.length, quiz.x.shape[0] - 1);
+    const large = side - 2 * small - 6 * gap,
+      k = Math.min(this.answers.length, quiz.x.shape[0] - 1);
     if (this.phase === "playing") this.picture(c, quiz.x, k, (width - large) / 2, (side - large) / 2, large);
-    else { c.fillStyle = colours.soft; c.textAlign = "center"; c.fillText("← examples →", width / 2, side / 2); }
+    else {
+      c.fillStyle = colours.soft;
+      c.textAlign = "center";
+      c.fillText("← examples →", width / 2, side / 2);
+    }
   }
 
   picture(c, { shape: [, channels, rows, columns], values }, k, x, y, size) {
-    const image = new ImageData(columns, rows), plane = rows * columns, from = k * channels * plane;
+    const image = new ImageData(columns, rows),
+      plane = rows * columns,
+      from = k * channels * plane;
     for (let i = 0; i < plane; i++) {
-      for (let channel = 0; channel < 3; channel++) image.data[4 * i + channel] = values[from + (channels === 1 ? 0 : channel) * plane + i];
+      for (let channel = 0; channel < 3; channel++)
+        image.data[4 * i + channel] = values[from + (channels === 1 ? 0 : channel) * plane + i];
       image.data[4 * i + 3] = 255;
     }
     this.spare ??= document.createElement("canvas");
@@ -262,8 +379,17 @@ function mark(c, [x, y], r, colour, shape, alpha) {
   c.globalAlpha = alpha;
   c.fillStyle = c.strokeStyle = colour;
   c.beginPath();
-  if (shape === "disc") { c.arc(x, y, r, 0, 7); c.fill(); }
-  else if (shape === "square") c.fillRect(x - r, y - r, 2 * r, 2 * r);
-  else { c.lineWidth = 2.2; c.moveTo(x - r, y - r); c.lineTo(x + r, y + r); c.moveTo(x + r, y - r); c.lineTo(x - r, y + r); c.stroke(); }
+  if (shape === "disc") {
+    c.arc(x, y, r, 0, 7);
+    c.fill();
+  } else if (shape === "square") c.fillRect(x - r, y - r, 2 * r, 2 * r);
+  else {
+    c.lineWidth = 2.2;
+    c.moveTo(x - r, y - r);
+    c.lineTo(x + r, y + r);
+    c.moveTo(x + r, y - r);
+    c.lineTo(x - r, y + r);
+    c.stroke();
+  }
   c.globalAlpha = 1;
 }

@@ -13,16 +13,26 @@ export class RunBench extends RunFollower {
 
   takeColours({ themes }) {
     this.colours = themeColours(this.root, themes);
-    this.root.style.cssText = Object.entries(this.colours).map(([k, v]) => `--${k}:${v}`).join(";");
+    this.root.style.cssText = Object.entries(this.colours)
+      .map(([k, v]) => `--${k}:${v}`)
+      .join(";");
   }
 
-  say(text) { [this.note.textContent, this.note.hidden] = [text, !text]; }
+  say(text) {
+    [this.note.textContent, this.note.hidden] = [text, !text];
+  }
 
-  ended(name) { this.tell.trigger("ended", name); }
+  ended(name) {
+    this.tell.trigger("ended", name);
+  }
 
-  get stepsAsked() { return this.numbers.steps; }
+  get stepsAsked() {
+    return this.numbers.steps;
+  }
 
-  showPlayer(more = {}) { super.showPlayer({ colours: this.colours, ...more }); }
+  showPlayer(more = {}) {
+    super.showPlayer({ colours: this.colours, ...more });
+  }
 
   close() {
     cancelAnimationFrame(this.raf);

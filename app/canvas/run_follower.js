@@ -20,13 +20,24 @@ export class RunFollower {
 
   buildPlayer() {
     this.player = new Player({
-      seek: (index) => { this.following = false; this.index = index; this.showPicture(this.snapshots[index]); },
-      follow: () => { this.following = true; this.showPicture(this.live); },
-      command: (word) => this.socket?.send({ do: word }), settled: () => this.report(), copyLink: () => this.copyLink(),
+      seek: (index) => {
+        this.following = false;
+        this.index = index;
+        this.showPicture(this.snapshots[index]);
+      },
+      follow: () => {
+        this.following = true;
+        this.showPicture(this.live);
+      },
+      command: (word) => this.socket?.send({ do: word }),
+      settled: () => this.report(),
+      copyLink: () => this.copyLink(),
     });
   }
 
-  isAnother({ run, attempt }) { return run !== this.digest || attempt !== this.attempt; }
+  isAnother({ run, attempt }) {
+    return run !== this.digest || attempt !== this.attempt;
+  }
 
   /** Leave the run for another one, which `listen` begins to hear. */
   turnTo({ run, attempt }) {
@@ -40,28 +51,48 @@ export class RunFollower {
   listen() {
     if (!this.digest) return;
     this.socket = watchRun(this.digest, {
-      opened: () => { this.snapshots = []; this.tail = []; this.opened(); this.say(""); },
-      blob: (blob) => this.take(blob), text: (message) => this.hear(message), lost: (code, reason) => this.lost(code, reason),
+      opened: () => {
+        this.snapshots = [];
+        this.tail = [];
+        this.opened();
+        this.say("");
+      },
+      blob: (blob) => this.take(blob),
+      text: (message) => this.hear(message),
+      lost: (code, reason) => this.lost(code, reason),
     });
   }
 
   opened() {}
 
-  lost(code, reason) { this.say(lostWords(code, reason)); }
+  lost(code, reason) {
+    this.say(lostWords(code, reason));
+  }
 
   take(blob) {
     const picture = this.pictureOf(blob);
     if (blob.numbers.is_frame) this.tail.push(picture);
-    else { if (this.snapshots.at(-1)?.step === picture.step) this.snapshots.pop(); this.snapshots.push(picture); this.tail = []; }
+    else {
+      if (this.snapshots.at(-1)?.step === picture.step) this.snapshots.pop();
+      this.snapshots.push(picture);
+      this.tail = [];
+    }
     this.updates = (this.updates ?? 0) + 1;
     this.live = picture;
-    if (this.following) this.showPicture(picture); else this.refresh();
+    if (this.following) this.showPicture(picture);
+    else this.refresh();
   }
 
   hear(message) {
     const before = this.standing;
-    if (message.type === "error") { this.say(message.text); return; }
-    if (message.type === "shared") { this.say("Others watch this run, so it goes on."); return; }
+    if (message.type === "error") {
+      this.say(message.text);
+      return;
+    }
+    if (message.type === "shared") {
+      this.say("Others watch this run, so it goes on.");
+      return;
+    }
     this.standing = message;
     if (message.ended && before && !before.ended && !message.stored) this.ended(`${this.digest}/${message.state}`);
     this.stood(message, before);
@@ -70,10 +101,14 @@ export class RunFollower {
     this.refresh();
   }
 
-  stood(message) { if (message.ended) this.toEnd(); }
+  stood(message) {
+    if (message.ended) this.toEnd();
+  }
 
   /** A run that has ended stands at its end. */
-  toEnd() { this.standAt(this.snapshots.length - 1); }
+  toEnd() {
+    this.standAt(this.snapshots.length - 1);
+  }
 
   standAt(index) {
     this.following = false;
@@ -82,18 +117,34 @@ export class RunFollower {
   }
 
   /** Whether the end of a run that has ended is shown: there the model itself can be asked. */
-  get isAtEnd() { return !!this.standing?.ended && this.index === this.snapshots.length - 1; }
+  get isAtEnd() {
+    return !!this.standing?.ended && this.index === this.snapshots.length - 1;
+  }
 
-  get lastStep() { const s = this.standing; return (s?.ended && this.snapshots.at(-1)?.step) || s?.steps || this.stepsAsked; }
+  get lastStep() {
+    const s = this.standing;
+    return (s?.ended && this.snapshots.at(-1)?.step) || s?.steps || this.stepsAsked;
+  }
 
   /** more: colours, and whatever else the player shows. */
   showPlayer(more) {
     const { standing: s } = this;
     this.player.show({
-      snapshots: this.snapshots, tail: this.tail, index: this.index, step: this.picture?.step ?? 0, steps: this.lastStep,
-      live: !!s && !s.stored, ended: s?.ended ?? false, following: this.following, paused: s?.state === "paused", status: this.status(), ...more,
+      snapshots: this.snapshots,
+      tail: this.tail,
+      index: this.index,
+      step: this.picture?.step ?? 0,
+      steps: this.lastStep,
+      live: !!s && !s.stored,
+      ended: s?.ended ?? false,
+      following: this.following,
+      paused: s?.state === "paused",
+      status: this.status(),
+      ...more,
     });
   }
 
-  status() { return statusWords(this); }
+  status() {
+    return statusWords(this);
+  }
 }

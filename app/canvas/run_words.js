@@ -11,7 +11,15 @@ export function lostWords(code, reason) {
 export function statusWords({ digest, standing: s, snapshots, following }, digits = 1) {
   if (!s) return digest ? "opening the run" : "press Train to begin";
   const finished = `${(snapshots.at(-1)?.seconds ?? 0).toFixed(digits)} s of training`;
-  const words = { running: following ? "training" : "training goes on · play to catch up", queued: "waiting in the queue", paused: "training is paused", finished, stopped: "stopped", diverged: "diverged", failed: "failed" };
+  const words = {
+    running: following ? "training" : "training goes on · play to catch up",
+    queued: "waiting in the queue",
+    paused: "training is paused",
+    finished,
+    stopped: "stopped",
+    diverged: "diverged",
+    failed: "failed",
+  };
   const kind = s.stored ? `stored ${new Date(1000 * s.started).toISOString().slice(0, 10)} · ` : "";
   return `${kind}${words[s.state]} · ${s.device || "no device yet"}${s.watchers > 1 ? ` · ${s.watchers} watching` : ""}`;
 }
@@ -19,6 +27,9 @@ export function statusWords({ digest, standing: s, snapshots, following }, digit
 /** What is to be said of a new standing; "" takes earlier words back, null leaves them. */
 export function standingWords({ reason, state, ahead }, before) {
   if (reason) return reason;
-  if (state === "queued") return ahead ? `Waiting for a free worker: ${ahead} run${ahead > 1 ? "s" : ""} ahead of yours.` : "Waiting for a worker …";
+  if (state === "queued")
+    return ahead
+      ? `Waiting for a free worker: ${ahead} run${ahead > 1 ? "s" : ""} ahead of yours.`
+      : "Waiting for a worker …";
   return before && (before.reason || before.state === "queued") ? "" : null;
 }

@@ -5,7 +5,12 @@ import { sigmaText } from "./noise_dial.js";
 import { button, icon } from "./player.js";
 import { isHeld } from "./walkers.js";
 
-const STARTS = { noise: ["noise", "Noise of the largest level"], window: ["uniform", "Uniform in the window"], point: ["point", "All at one point: click it"], handful: ["handful", "Drag over the plane and paint particles in"] };
+const STARTS = {
+  noise: ["noise", "Noise of the largest level"],
+  window: ["uniform", "Uniform in the window"],
+  point: ["point", "All at one point: click it"],
+  handful: ["handful", "Drag over the plane and paint particles in"],
+};
 const TICKS = 1000; // of a logarithmic slider
 const HEIGHT = 44;
 const MOST_DRAWN = 900; // places of the track's curve
@@ -20,11 +25,18 @@ export class Choice {
 
   /** entries: [[key, text or parts, title], ...] */
   fill(entries) {
-    this.buttons = new Map(entries.map(([key, text, title]) => [key, element("button", { type: "button", title, onclick: () => this.choose(key) }, ...[text].flat())]));
+    this.buttons = new Map(
+      entries.map(([key, text, title]) => [
+        key,
+        element("button", { type: "button", title, onclick: () => this.choose(key) }, ...[text].flat()),
+      ]),
+    );
     this.root.replaceChildren(...this.buttons.values());
   }
 
-  show(chosen) { for (const [key, node] of this.buttons ?? []) node.setAttribute("aria-pressed", String(key === chosen)); }
+  show(chosen) {
+    for (const [key, node] of this.buttons ?? []) node.setAttribute("aria-pressed", String(key === chosen));
+  }
 }
 
 /** A slider of one setting, logarithmic where its field says so. */
@@ -32,19 +44,36 @@ class Slider {
   constructor(field, turned, settled) {
     const { low, high, is_log: isLog } = field;
     this.field = field;
-    this.input = element("input", { type: "range", min: isLog ? "0" : String(low), max: isLog ? String(TICKS) : String(high), step: isLog ? "1" : String(field.step) });
+    this.input = element("input", {
+      type: "range",
+      min: isLog ? "0" : String(low),
+      max: isLog ? String(TICKS) : String(high),
+      step: isLog ? "1" : String(field.step),
+    });
     this.input.setAttribute("aria-label", field.label);
     this.value = element("b", { className: "num" });
-    this.input.oninput = () => { this.paint(this.read()); turned(this.read()); };
+    this.input.oninput = () => {
+      this.paint(this.read());
+      turned(this.read());
+    };
     this.input.onchange = settled;
-    this.root = element("label", { className: "slider", title: field.help }, element("span", {}, field.label), this.value, this.input);
+    this.root = element(
+      "label",
+      { className: "slider", title: field.help },
+      element("span", {}, field.label),
+      this.value,
+      this.input,
+    );
   }
 
   read() {
-    const { low, high, step, kind, is_log: isLog } = this.field, raw = +this.input.value;
+    const { low, high, step, kind, is_log: isLog } = this.field,
+      raw = +this.input.value;
     if (!isLog) return kind === "int" ? Math.round(raw) : raw;
     const value = low * (high / low) ** (raw / TICKS);
-    return kind === "int" ? Math.max(low, Math.round(value / step) * step) : Math.min(high, Math.max(low, +value.toPrecision(3)));
+    return kind === "int"
+      ? Math.max(low, Math.round(value / step) * step)
+      : Math.min(high, Math.max(low, +value.toPrecision(3)));
   }
 
   show(value) {
@@ -54,7 +83,8 @@ class Slider {
   }
 
   paint(value) {
-    const { low, high, kind, is_log: isLog } = this.field, share = isLog ? Math.log(value / low) / Math.log(high / low) : (value - low) / (high - low);
+    const { low, high, kind, is_log: isLog } = this.field,
+      share = isLog ? Math.log(value / low) / Math.log(high / low) : (value - low) / (high - low);
     this.input.style.setProperty("--share", `${100 * share}%`);
     const text = kind === "int" ? value.toLocaleString("en") : isLog ? String(+value.toPrecision(3)) : value.toFixed(2);
     this.value.textContent = text;
@@ -68,34 +98,71 @@ export class WalkCard {
     this.handlers = handlers;
     this.kinds = new Choice("Walk", handlers.kind);
     this.starts = new Choice("Start", handlers.start);
-    this.release = element("button", { type: "button", className: "release", onclick: handlers.release }, "Release particles");
+    this.release = element(
+      "button",
+      { type: "button", className: "release", onclick: handlers.release },
+      "Release particles",
+    );
     this.playButton = button("play", "Play or pause the walk (space)", handlers.play);
     this.playButton.classList.add("main");
     this.track = element("canvas", { className: "track walktrack", tabIndex: 0 });
     this.track.setAttribute("role", "slider");
     this.track.setAttribute("aria-label", "Steps of the walk");
-    this.track.onpointerdown = (event) => { this.track.setPointerCapture(event.pointerId); this.isScrubbing = true; this.scrub(event); };
-    this.track.onpointermove = (event) => { if (this.isScrubbing) this.scrub(event); };
-    this.track.onpointerup = this.track.onpointercancel = () => { this.isScrubbing = false; };
+    this.track.onpointerdown = (event) => {
+      this.track.setPointerCapture(event.pointerId);
+      this.isScrubbing = true;
+      this.scrub(event);
+    };
+    this.track.onpointermove = (event) => {
+      if (this.isScrubbing) this.scrub(event);
+    };
+    this.track.onpointerup = this.track.onpointercancel = () => {
+      this.isScrubbing = false;
+    };
     this.where = element("div", { className: "num" });
     this.status = element("div", { className: "status num" });
     this.idea = element("p", { className: "idea" });
     this.sliderRow = element("div", { className: "sliders" });
-    const transport = element("div", { className: "transport" },
+    const transport = element(
+      "div",
+      { className: "transport" },
       button("first", "Back to the start of the walk (Home)", () => handlers.seek(0)),
-      button("back", "One step back (left arrow)", () => handlers.stepBy(-1)), this.playButton,
-      button("forward", "One step on (right arrow)", () => handlers.stepBy(1)));
-    this.player = element("div", { className: "walkplayer" }, transport, this.track, element("div", { className: "readout" }, this.where, this.status));
+      button("back", "One step back (left arrow)", () => handlers.stepBy(-1)),
+      this.playButton,
+      button("forward", "One step on (right arrow)", () => handlers.stepBy(1)),
+    );
+    this.player = element(
+      "div",
+      { className: "walkplayer" },
+      transport,
+      this.track,
+      element("div", { className: "readout" }, this.where, this.status),
+    );
     this.player.onkeydown = (event) => this.onKey(event);
-    this.root = element("section", { className: "card walk" },
-      element("div", { className: "top" }, this.kinds.root, element("div", { className: "from" }, element("span", {}, "start"), this.starts.root)),
-      this.idea, this.sliderRow);
+    this.root = element(
+      "section",
+      { className: "card walk" },
+      element(
+        "div",
+        { className: "top" },
+        this.kinds.root,
+        element("div", { className: "from" }, element("span", {}, "start"), this.starts.root),
+      ),
+      this.idea,
+      this.sliderRow,
+    );
     this.starts.fill(Object.entries(STARTS).map(([key, [text, title]]) => [key, text, title]));
   }
 
   onKey(event) {
     const { stepBy, play, seek } = this.handlers;
-    const action = { ArrowLeft: () => stepBy(-1), ArrowRight: () => stepBy(1), Home: () => seek(0), End: () => seek(Infinity), " ": play }[event.key];
+    const action = {
+      ArrowLeft: () => stepBy(-1),
+      ArrowRight: () => stepBy(1),
+      Home: () => seek(0),
+      End: () => seek(Infinity),
+      " ": play,
+    }[event.key];
     if (!action || (event.key === " " && event.target.tagName === "BUTTON")) return;
     event.preventDefault();
     action();
@@ -106,7 +173,14 @@ export class WalkCard {
     if (this.sliders) return;
     this.ideas = Object.fromEntries(kinds.map(({ key, idea }) => [key, idea]));
     this.kinds.fill(kinds.map(({ key, title, idea }) => [key, title, idea]));
-    this.sliders = sliders.map((field) => new Slider(field, (value) => this.handlers.set(field.name, value), () => this.handlers.settled()));
+    this.sliders = sliders.map(
+      (field) =>
+        new Slider(
+          field,
+          (value) => this.handlers.set(field.name, value),
+          () => this.handlers.settled(),
+        ),
+    );
     this.sliderRow.replaceChildren(...this.sliders.map((s) => s.root));
   }
 
@@ -115,11 +189,22 @@ export class WalkCard {
     this.kinds.show(walk.kind);
     this.starts.show(walk.start);
     this.idea.textContent = this.ideas[walk.kind];
-    const held = isHeld(walk.kind), annealed = walk.kind === "annealed", warm = held || annealed || walk.kind === "predictor_corrector" || walk.kind === "ancestral";
-    const used = { share: annealed, step: held, temperature: warm, level_steps: annealed, n_levels: !held, steps: held, n_particles: true };
+    const held = isHeld(walk.kind),
+      annealed = walk.kind === "annealed",
+      warm = held || annealed || walk.kind === "predictor_corrector" || walk.kind === "ancestral";
+    const used = {
+      share: annealed,
+      step: held,
+      temperature: warm,
+      level_steps: annealed,
+      n_levels: !held,
+      steps: held,
+      n_particles: true,
+    };
     for (const slider of this.sliders) {
       slider.root.hidden = !used[slider.field.name];
-      if (document.activeElement !== slider.input) slider.show(walk[slider.field.name]); else slider.paint(walk[slider.field.name]);
+      if (document.activeElement !== slider.input) slider.show(walk[slider.field.name]);
+      else slider.paint(walk[slider.field.name]);
     }
     this.release.textContent = `Release ${walk.n_particles.toLocaleString("en")}`;
   }
@@ -132,11 +217,17 @@ export class WalkCard {
   /** How the walk stands. */
   show(walk, colours) {
     this.playButton.replaceChildren(icon(walk.isPlaying ? "pause" : "play"));
-    const left = walk.x && walk.cursor === walk.frames.length - 1 && !walk.isLost ? Math.ceil((walk.steps.length - walk.at) / walk.stride) : 0;
+    const left =
+      walk.x && walk.cursor === walk.frames.length - 1 && !walk.isLost
+        ? Math.ceil((walk.steps.length - walk.at) / walk.stride)
+        : 0;
     this.length = Math.max(2, walk.frames.length + left);
-    const now = walk.frames[walk.cursor], entry = walk.x ? walk.entry : null;
+    const now = walk.frames[walk.cursor],
+      entry = walk.x ? walk.entry : null;
     const bold = (value) => element("b", {}, Math.round(value).toLocaleString("en"));
-    this.where.replaceChildren(...(now ? ["step ", bold(now.at), ` of ${walk.steps.length.toLocaleString("en")}`] : ["not released yet"]));
+    this.where.replaceChildren(
+      ...(now ? ["step ", bold(now.at), ` of ${walk.steps.length.toLocaleString("en")}`] : ["not released yet"]),
+    );
     const level = entry && entry.levels > 1 ? `level ${now.at ? entry.level : 1} of ${entry.levels} · ` : "";
     this.status.textContent = now ? `${level}${now.calls.toLocaleString("en")} calls` : "";
     this.track.setAttribute("aria-valuemin", "0");
@@ -150,10 +241,15 @@ export class WalkCard {
     const { context: c, width } = sharpen(this.track);
     c.clearRect(0, 0, width, HEIGHT);
     if (!width || !walk.x) return;
-    const [low, high] = walk.range, x = (i) => 2 + ((width - 4) * i) / (this.length - 1);
+    const [low, high] = walk.range,
+      x = (i) => 2 + ((width - 4) * i) / (this.length - 1);
     const y = (sigma) => 4 + (HEIGHT - 10) * (1 - Math.log(Math.max(low, sigma) / low) / Math.log(high / low));
-    const ahead = walk.frames.length < this.length ? walk.steps.slice(walk.at).filter((_, i) => i % walk.stride === 0) : [];
-    const all = [...walk.frames.map((f) => f.sigma), ...ahead.map((e) => (e.sigma === null ? walk.sigma : e.lower === undefined ? e.sigma : e.lower || low))];
+    const ahead =
+      walk.frames.length < this.length ? walk.steps.slice(walk.at).filter((_, i) => i % walk.stride === 0) : [];
+    const all = [
+      ...walk.frames.map((f) => f.sigma),
+      ...ahead.map((e) => (e.sigma === null ? walk.sigma : e.lower === undefined ? e.sigma : e.lower || low)),
+    ];
     const stride = Math.ceil(all.length / MOST_DRAWN);
     c.beginPath();
     for (let i = 0; i < all.length; i += stride) (i ? c.lineTo : c.moveTo).call(c, x(i), y(all[i]));

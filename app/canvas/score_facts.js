@@ -6,10 +6,14 @@ import { makeNormal, makeUniform } from "./walkers.js";
 export function modeShares(xs, n, modes) {
   const counts = new Float64Array(modes.length);
   for (let k = 0; k < n; k++) {
-    let best = 0, least = Infinity;
+    let best = 0,
+      least = Infinity;
     for (let m = 0; m < modes.length; m++) {
       const d = (xs[2 * k] - modes[m][0]) ** 2 + (xs[2 * k + 1] - modes[m][1]) ** 2;
-      if (d < least) { least = d; best = m; }
+      if (d < least) {
+        least = d;
+        best = m;
+      }
     }
     counts[best]++;
   }
@@ -59,7 +63,9 @@ export function pathEnergy(path, sigma, logp, learned) {
   const at = [];
   for (let i = 0; i < path.length / 2; i += stride) at.push(path[2 * i], path[2 * i + 1]);
   if ((path.length / 2 - 1) % stride) at.push(path.at(-2), path.at(-1));
-  const xs = Float32Array.from(at), n = xs.length / 2, exact = new Float32Array(n);
+  const xs = Float32Array.from(at),
+    n = xs.length / 2,
+    exact = new Float32Array(n);
   logp.logProb(xs, n, sigma, exact);
   for (let i = 0; i < n; i++) exact[i] = -exact[i];
   return { exact, learned: learned ? sumOfSlopes(xs, n, sigma, learned, exact[n - 1]) : null, places: n };
@@ -67,14 +73,18 @@ export function pathEnergy(path, sigma, logp, learned) {
 
 /** E(i) = E(i + 1) + ∫ s dx, by Simpson's rule on each piece. */
 function sumOfSlopes(xs, n, sigma, field, end) {
-  const middles = new Float32Array(2 * n), s = new Float32Array(2 * n), t = new Float32Array(2 * n), out = new Float32Array(n);
+  const middles = new Float32Array(2 * n),
+    s = new Float32Array(2 * n),
+    t = new Float32Array(2 * n),
+    out = new Float32Array(n);
   for (let i = 0; i < 2 * n - 2; i++) middles[i] = (xs[i] + xs[i + 2]) / 2;
   field.score(xs, n, sigma, s);
   field.score(middles, n, sigma, t);
   out[n - 1] = end;
   for (let i = n - 2; i >= 0; i--) {
     let along = 0;
-    for (let c = 0; c < 2; c++) along += (xs[2 * i + 2 + c] - xs[2 * i + c]) * (s[2 * i + c] + 4 * t[2 * i + c] + s[2 * i + 2 + c]) / 6;
+    for (let c = 0; c < 2; c++)
+      along += ((xs[2 * i + 2 + c] - xs[2 * i + c]) * (s[2 * i + c] + 4 * t[2 * i + c] + s[2 * i + 2 + c])) / 6;
     out[i] = out[i + 1] + along;
   }
   return out;

@@ -11,17 +11,31 @@ class Levels {
     this.side = side;
   }
 
-  get range() { return [this.sigmas.at(-1), this.sigmas[0]]; }
+  get range() {
+    return [this.sigmas.at(-1), this.sigmas[0]];
+  }
 
-  cut(sigma) { return Math.min(this.sigmas[0], Math.max(this.sigmas.at(-1), sigma)); }
+  cut(sigma) {
+    return Math.min(this.sigmas[0], Math.max(this.sigmas.at(-1), sigma));
+  }
 
   /** The levels around sigma with their weights: [[level, weight], ...]; beyond the range the nearest alone. */
   around(sigma) {
-    const { sigmas } = this, last = sigmas.length - 1, at = this.cut(sigma);
+    const { sigmas } = this,
+      last = sigmas.length - 1,
+      at = this.cut(sigma);
     if (last === 0) return [[0, 1]];
     const place = (Math.log(sigmas[0] / at) / Math.log(sigmas[0] / sigmas[last])) * last;
-    const i = Math.min(last - 1, Math.floor(place)), share = place - i;
-    return share < 1e-6 ? [[i, 1]] : share > 1 - 1e-6 ? [[i + 1, 1]] : [[i, 1 - share], [i + 1, share]];
+    const i = Math.min(last - 1, Math.floor(place)),
+      share = place - i;
+    return share < 1e-6
+      ? [[i, 1]]
+      : share > 1 - 1e-6
+        ? [[i + 1, 1]]
+        : [
+            [i, 1 - share],
+            [i + 1, share],
+          ];
   }
 
   /** Box of a level, and cells for each unit of length. */
@@ -54,17 +68,31 @@ export class Field extends Levels {
   }
 
   add(level, weight, xs, n, out) {
-    const { values, side, pull } = this, { x0, y0, across, up } = this.frame(level);
-    const base = 2 * level * side * side, most = side - 1.000001, sigma = this.sigmas[level];
+    const { values, side, pull } = this,
+      { x0, y0, across, up } = this.frame(level);
+    const base = 2 * level * side * side,
+      most = side - 1.000001,
+      sigma = this.sigmas[level];
     const tail = pull === null ? 0 : (weight * sigma) / (pull + sigma * sigma);
     for (let k = 0; k < n; k++) {
-      const u = (xs[2 * k] - x0) * across - 0.5, v = (xs[2 * k + 1] - y0) * up - 0.5;
-      const cu = u < 0 ? 0 : u > most ? most : u, cv = v < 0 ? 0 : v > most ? most : v;
-      const i = cu | 0, j = cv | 0, a = cu - i, b = cv - j;
-      const p = base + 2 * (j * side + i), q = p + 2 * side;
-      const w00 = weight * (1 - a) * (1 - b), w10 = weight * a * (1 - b), w01 = weight * (1 - a) * b, w11 = weight * a * b;
-      out[2 * k] += w00 * values[p] + w10 * values[p + 2] + w01 * values[q] + w11 * values[q + 2] - (tail * (u - cu)) / across;
-      out[2 * k + 1] += w00 * values[p + 1] + w10 * values[p + 3] + w01 * values[q + 1] + w11 * values[q + 3] - (tail * (v - cv)) / up;
+      const u = (xs[2 * k] - x0) * across - 0.5,
+        v = (xs[2 * k + 1] - y0) * up - 0.5;
+      const cu = u < 0 ? 0 : Math.min(u, most),
+        cv = v < 0 ? 0 : Math.min(v, most);
+      const i = cu | 0,
+        j = cv | 0,
+        a = cu - i,
+        b = cv - j;
+      const p = base + 2 * (j * side + i),
+        q = p + 2 * side;
+      const w00 = weight * (1 - a) * (1 - b),
+        w10 = weight * a * (1 - b),
+        w01 = weight * (1 - a) * b,
+        w11 = weight * a * b;
+      out[2 * k] +=
+        w00 * values[p] + w10 * values[p + 2] + w01 * values[q] + w11 * values[q + 2] - (tail * (u - cu)) / across;
+      out[2 * k + 1] +=
+        w00 * values[p + 1] + w10 * values[p + 3] + w01 * values[q + 1] + w11 * values[q + 3] - (tail * (v - cv)) / up;
     }
   }
 }
@@ -85,20 +113,36 @@ export class LogDensity extends Levels {
   }
 
   add(level, weight, xs, n, out) {
-    const { values, side, field } = this, { x0, y0, across, up } = this.frame(level), sigma = this.sigmas[level];
-    const base = level * side * side, most = side - 1.000001, wide = 2 * (field.pull + sigma ** 2);
-    const edge = new Float32Array(2), slope = new Float32Array(2);
+    const { values, side, field } = this,
+      { x0, y0, across, up } = this.frame(level),
+      sigma = this.sigmas[level];
+    const base = level * side * side,
+      most = side - 1.000001,
+      wide = 2 * (field.pull + sigma ** 2);
+    const edge = new Float32Array(2),
+      slope = new Float32Array(2);
     for (let k = 0; k < n; k++) {
-      const x = xs[2 * k], y = xs[2 * k + 1], u = (x - x0) * across - 0.5, v = (y - y0) * up - 0.5;
-      const cu = u < 0 ? 0 : u > most ? most : u, cv = v < 0 ? 0 : v > most ? most : v;
-      const i = cu | 0, j = cv | 0, a = cu - i, b = cv - j, p = base + j * side + i, q = p + side;
-      let value = (1 - a) * (1 - b) * values[p] + a * (1 - b) * values[p + 1] + (1 - a) * b * values[q] + a * b * values[q + 1];
+      const x = xs[2 * k],
+        y = xs[2 * k + 1],
+        u = (x - x0) * across - 0.5,
+        v = (y - y0) * up - 0.5;
+      const cu = u < 0 ? 0 : Math.min(u, most),
+        cv = v < 0 ? 0 : Math.min(v, most);
+      const i = cu | 0,
+        j = cv | 0,
+        a = cu - i,
+        b = cv - j,
+        p = base + j * side + i,
+        q = p + side;
+      let value =
+        (1 - a) * (1 - b) * values[p] + a * (1 - b) * values[p + 1] + (1 - a) * b * values[q] + a * b * values[q + 1];
       if (u !== cu || v !== cv) {
         edge[0] = x0 + (cu + 0.5) / across;
         edge[1] = y0 + (cv + 0.5) / up;
         slope.fill(0);
         field.add(level, 1 / sigma, edge, 1, slope);
-        const dx = x - edge[0], dy = y - edge[1];
+        const dx = x - edge[0],
+          dy = y - edge[1];
         value += slope[0] * dx + slope[1] * dy - (dx * dx + dy * dy) / wide;
       }
       out[k] += weight * value;
@@ -119,7 +163,9 @@ export class LogDensity extends Levels {
   /** A level's log density on the window's cells, by cubics; made once. */
   fine(level, [w0, w1, v0, v1]) {
     if (!this.pictures.has(level)) {
-      const { side } = this, { x0, x1, y0, y1 } = this.frame(level), size = side * side;
+      const { side } = this,
+        { x0, x1, y0, y1 } = this.frame(level),
+        size = side * side;
       const span = [(w0 - x0) / (x1 - x0), (w1 - x0) / (x1 - x0), (v0 - y0) / (y1 - y0), (v1 - y0) / (y1 - y0)];
       this.pictures.set(level, resample(this.values.subarray(level * size, (level + 1) * size), side, side, span));
     }

@@ -2,6 +2,7 @@
 
 import { GRID } from "./density.js";
 import { element, ramp, wantsStillness } from "./live.js";
+import { mountStage } from "./mounting.js";
 import { NoiseDial, sigmaText } from "./noise_dial.js";
 import { ErrorCard, LikelihoodCard, PathCard, WeightsCard } from "./score_cards.js";
 import { Choice, WalkCard } from "./score_controls.js";
@@ -10,12 +11,15 @@ import { Field, LogDensity } from "./score_field.js";
 import { Plane } from "./score_paint.js";
 import { Walk } from "./score_walk.js";
 import { dot } from "./stage.js";
-import { mountStage } from "./mounting.js";
 import { REPLAY, WalkStage } from "./walk_stage.js";
 import { isHeld } from "./walkers.js";
 
 const MAP_PAUSE = 90; // ms between error maps while particles move
-const VIEWS = [["learned", "field", "The score that the network learned"], ["exact", "data", "The exact score of the noised density, closed form"], ["difference", "error", "Learned minus exact, on the same scale; particles follow the learned one"]];
+const VIEWS = [
+  ["learned", "field", "The score that the network learned"],
+  ["exact", "data", "The exact score of the noised density, closed form"],
+  ["difference", "error", "Learned minus exact, on the same scale; particles follow the learned one"],
+];
 
 /** Streamlit calls this at each change of data or theme. */
 export function mount(component) {
@@ -31,9 +35,23 @@ class ScoreStage extends WalkStage {
     const canvas = element("canvas", { className: "plane", tabIndex: 0 });
     canvas.setAttribute("role", "application");
     this.plane = new Plane(canvas);
-    this.cards = { model: { canvas, tag: element("span", { className: "tag" }) }, error: new ErrorCard(), weights: new WeightsCard(), way: new PathCard(), likelihood: new LikelihoodCard((steps) => { this.walk.ode_steps = steps; this.askLikelihood(); }, () => this.report()) };
+    this.cards = {
+      model: { canvas, tag: element("span", { className: "tag" }) },
+      error: new ErrorCard(),
+      weights: new WeightsCard(),
+      way: new PathCard(),
+      likelihood: new LikelihoodCard(
+        (steps) => {
+          this.walk.ode_steps = steps;
+          this.askLikelihood();
+        },
+        () => this.report(),
+      ),
+    };
     canvas.onpointerdown = (event) => this.press(event);
-    canvas.onpointermove = (event) => { if (this.isPainting) this.paintIn(event); };
+    canvas.onpointermove = (event) => {
+      if (this.isPainting) this.paintIn(event);
+    };
     canvas.onpointerup = canvas.onpointercancel = () => this.letGo();
     canvas.onkeydown = (event) => this.onKey(event);
     return this.cards;
@@ -41,15 +59,36 @@ class ScoreStage extends WalkStage {
 
   buildTemperature() {
     this.dial = new NoiseDial({ turn: (sigma) => this.turn(sigma), settled: () => this.report() });
-    this.views = new Choice("Field", (view) => { this.set("view", view); this.report(); });
+    this.views = new Choice("Field", (view) => {
+      this.set("view", view);
+      this.report();
+    });
     this.views.fill(VIEWS.map(([key, role, title]) => [key, [dot(role), key], title]));
     this.controls = new WalkCard({
-      kind: (kind) => { this.set("kind", kind); this.release(); this.report(); },
-      start: (start) => { this.set("start", start); if (start === "noise" || start === "window") this.release(); this.report(); },
-      set: (name, value) => this.set(name, value), settled: () => this.report(),
-      release: () => this.release(), play: () => this.playWalk(),
-      stepBy: (by) => { this.walker.stepBy(by, this.sigma, this.world); this.afterSeek(); },
-      seek: (cursor) => { if (this.walker.x) { this.walker.seek(Math.min(cursor, 1e9)); this.afterSeek(); } },
+      kind: (kind) => {
+        this.set("kind", kind);
+        this.release();
+        this.report();
+      },
+      start: (start) => {
+        this.set("start", start);
+        if (start === "noise" || start === "window") this.release();
+        this.report();
+      },
+      set: (name, value) => this.set(name, value),
+      settled: () => this.report(),
+      release: () => this.release(),
+      play: () => this.playWalk(),
+      stepBy: (by) => {
+        this.walker.stepBy(by, this.sigma, this.world);
+        this.afterSeek();
+      },
+      seek: (cursor) => {
+        if (this.walker.x) {
+          this.walker.seek(Math.min(cursor, 1e9));
+          this.afterSeek();
+        }
+      },
     });
   }
 
@@ -59,17 +98,33 @@ class ScoreStage extends WalkStage {
     this.sentence = element("div", { className: "sentence" });
     this.sentence.setAttribute("role", "status");
     const { model, error, weights, way, likelihood } = this.cards;
-    model.root = element("section", { className: "card main" },
-      element("div", { className: "head" }, this.views.root, this.title, model.tag), element("div", { className: "turn" }, this.dial.root, this.controls.release),
-      element("div", { className: "over" }, model.canvas, this.sentence), this.facts, this.controls.player);
-    root.replaceChildren(element("div", { className: "scores" }, model.root, element("div", { className: "sides" }, error.root, weights.root, way.root, likelihood.root), this.controls.root),
-      this.note, this.player.root);
+    model.root = element(
+      "section",
+      { className: "card main" },
+      element("div", { className: "head" }, this.views.root, this.title, model.tag),
+      element("div", { className: "turn" }, this.dial.root, this.controls.release),
+      element("div", { className: "over" }, model.canvas, this.sentence),
+      this.facts,
+      this.controls.player,
+    );
+    root.replaceChildren(
+      element(
+        "div",
+        { className: "scores" },
+        model.root,
+        element("div", { className: "sides" }, error.root, weights.root, way.root, likelihood.root),
+        this.controls.root,
+      ),
+      this.note,
+      this.player.root,
+    );
   }
 
   // ---- what Python sends ----
 
   update(blob) {
-    const { place, walk, point } = blob.numbers, isNew = place !== this.visitPlace;
+    const { place, walk, point } = blob.numbers,
+      isNew = place !== this.visitPlace;
     this.visitPlace = place;
     if (isNew) {
       this.walk = { ...walk };
@@ -91,7 +146,12 @@ class ScoreStage extends WalkStage {
     this.controls.build(numbers);
     this.isGroundDirty = true;
     if (!isNewTarget) return;
-    const places = { sigmas: blob.exact_sigmas.values, boxes: blob.exact_boxes.values, side: blob.exact_field.shape[1] }, pull = numbers.spread[4];
+    const places = {
+        sigmas: blob.exact_sigmas.values,
+        boxes: blob.exact_boxes.values,
+        side: blob.exact_field.shape[1],
+      },
+      pull = numbers.spread[4];
     this.exact = new Field({ values: blob.exact_field.values, pull, ...places });
     this.logp = new LogDensity({ values: blob.exact_log_prob.values, field: this.exact, ...places });
     this.truth = this.logp; // the stage stands
@@ -103,7 +163,9 @@ class ScoreStage extends WalkStage {
     this.forget();
   }
 
-  get range() { return this.exact.range; }
+  get range() {
+    return this.exact.range;
+  }
 
   // ---- painting ----
 
@@ -111,11 +173,24 @@ class ScoreStage extends WalkStage {
     this.isDirty = false;
     if (this.isGroundDirty) this.paintGround();
     if (this.isMapDirty && !(this.walker.isPlaying && now - this.mappedAt < MAP_PAUSE)) this.paintError(now);
-    const { walker, window } = this, at = walker.x;
-    if (at) { if (this.shownX?.length !== at.length) this.shownX = new Float32Array(at.length); walker.shown(this.shownX); }
+    const { walker, window } = this,
+      at = walker.x;
+    if (at) {
+      if (this.shownX?.length !== at.length) this.shownX = new Float32Array(at.length);
+      walker.shown(this.shownX);
+    }
     const way = this.wayOfChosen(now);
-    this.plane.paint({ window, walk: walker, shown: this.shownX, samples: this.isPainting ? this.painted : this.samplesShown, colours: this.colours, path: way?.path, marker: way?.marker,
-      chosen: this.chosen && at ? [this.shownX[2 * this.chosen.k], this.shownX[2 * this.chosen.k + 1]] : null, point: this.point });
+    this.plane.paint({
+      window,
+      walk: walker,
+      shown: this.shownX,
+      samples: this.isPainting ? this.painted : this.samplesShown,
+      colours: this.colours,
+      path: way?.path,
+      marker: way?.marker,
+      chosen: this.chosen && at ? [this.shownX[2 * this.chosen.k], this.shownX[2 * this.chosen.k + 1]] : null,
+      point: this.point,
+    });
     this.cards.way.show(way, this.colours);
     this.showWeights();
     this.controls.show(walker, this.colours);
@@ -124,16 +199,35 @@ class ScoreStage extends WalkStage {
   }
 
   /** Samples of the snapshot, while its training is looked at. */
-  get samplesShown() { return this.walk.view !== "exact" && (!this.wantsRelease || this.isTraining) ? this.shown?.samples : null; }
+  get samplesShown() {
+    return this.walk.view !== "exact" && (!this.wantsRelease || this.isTraining) ? this.shown?.samples : null;
+  }
 
   paintGround() {
-    const { learned, exact, sigma, window, colours } = this, { view } = this.walk;
+    const { learned, exact, sigma, window, colours } = this,
+      { view } = this.walk;
     this.isGroundDirty = false;
     this.isMapDirty = true;
     this.logp.picture(sigma, window, this.density);
-    const field = view === "exact" ? (...a) => exact.scaled(...a) : !learned ? null : view === "learned" ? (...a) => learned.scaled(...a) : (...a) => this.difference(...a);
+    const field =
+      view === "exact"
+        ? (...a) => exact.scaled(...a)
+        : !learned
+          ? null
+          : view === "learned"
+            ? (...a) => learned.scaled(...a)
+            : (...a) => this.difference(...a);
     const colour = { learned: colours.field, exact: colours.data, difference: colours.error }[view];
-    this.plane.paintGround({ window, density: this.density, side: GRID, table: this.tables.data, field, sigma, colour, colours });
+    this.plane.paintGround({
+      window,
+      density: this.density,
+      side: GRID,
+      table: this.tables.data,
+      field,
+      sigma,
+      colour,
+      colours,
+    });
   }
 
   paintError(now) {
@@ -155,42 +249,88 @@ class ScoreStage extends WalkStage {
   wayOfChosen(now) {
     const { chosen, walker } = this;
     if (!chosen || !walker.x) return null;
-    const path = walker.path(chosen.k), { exact, learned } = pathEnergy(path, this.sigma, this.logp, this.learned);
-    return { k: chosen.k, sigma: this.sigma, path, exact, learned, marker: wantsStillness() ? 1 : Math.min(1, (now - chosen.from) / REPLAY) };
+    const path = walker.path(chosen.k),
+      { exact, learned } = pathEnergy(path, this.sigma, this.logp, this.learned);
+    return {
+      k: chosen.k,
+      sigma: this.sigma,
+      path,
+      exact,
+      learned,
+      marker: wantsStillness() ? 1 : Math.min(1, (now - chosen.from) / REPLAY),
+    };
   }
 
   // ---- words and numbers ----
 
   showWeights() {
-    const { walker } = this, { modes, mode_shares: truth, band } = this.numbers, xs = walker.x ? this.shownX : this.samplesShown, n = xs ? xs.length / 2 : 0;
+    const { walker } = this,
+      { modes, mode_shares: truth, band } = this.numbers,
+      xs = walker.x ? this.shownX : this.samplesShown,
+      n = xs ? xs.length / 2 : 0;
     this.shares = n && modes.length ? modeShares(xs, n, modes) : null;
-    this.cards.weights.show({ shares: this.shares, truth, energy: walker.x ? this.energy : null, band, n, check: this.check, colours: this.colours });
+    this.cards.weights.show({
+      shares: this.shares,
+      truth,
+      energy: walker.x ? this.energy : null,
+      band,
+      n,
+      check: this.check,
+      colours: this.colours,
+    });
   }
 
   showFacts() {
-    const { view } = this.walk, { walker, shownX } = this, [x0, x1, y0, y1] = this.window;
+    const { view } = this.walk,
+      { walker, shownX } = this,
+      [x0, x1, y0, y1] = this.window;
     let out = 0;
-    for (let k = 0; k < walker.n; k++) if (!(shownX[2 * k] > x0 && shownX[2 * k] < x1 && shownX[2 * k + 1] > y0 && shownX[2 * k + 1] < y1)) out++;
-    const field = view === "exact" ? this.exact : this.learned, { side, sigmas } = field ?? {};
-    const grid = !field ? "" : `${field === this.coarse ? "this step's field" : "field"} on ${side} × ${side} cells at ${sigmas.length} level${sigmas.length > 1 ? "s, linear between" : ""}`;
+    for (let k = 0; k < walker.n; k++)
+      if (!(shownX[2 * k] > x0 && shownX[2 * k] < x1 && shownX[2 * k + 1] > y0 && shownX[2 * k + 1] < y1)) out++;
+    const field = view === "exact" ? this.exact : this.learned,
+      { side, sigmas } = field ?? {};
+    const grid = !field
+      ? ""
+      : `${field === this.coarse ? "this step's field" : "field"} on ${side} × ${side} cells at ${sigmas.length} level${sigmas.length > 1 ? "s, linear between" : ""}`;
     const steep = this.plane.steepest;
-    this.facts.replaceChildren(element("span", {}, grid), element("span", {}, [steep > 0 ? `longest ${view === "difference" ? "difference" : "arrow"} ${steep >= 100 ? Math.round(steep).toLocaleString("en") : steep.toPrecision(2)} nats/unit` : "", out ? `${out.toLocaleString("en")} particles outside` : ""].filter(Boolean).join(" · ")));
+    this.facts.replaceChildren(
+      element("span", {}, grid),
+      element(
+        "span",
+        {},
+        [
+          steep > 0
+            ? `longest ${view === "difference" ? "difference" : "arrow"} ${steep >= 100 ? Math.round(steep).toLocaleString("en") : steep.toPrecision(2)} nats/unit`
+            : "",
+          out ? `${out.toLocaleString("en")} particles outside` : "",
+        ]
+          .filter(Boolean)
+          .join(" · "),
+      ),
+    );
     const words = this.words();
     if (this.sentence.textContent !== words) this.sentence.textContent = words;
   }
 
   /** What has to be said about what is shown. */
   words() {
-    const { walk, walker, sigma } = this, [low, high] = this.numbers.trained;
+    const { walk, walker, sigma } = this,
+      [low, high] = this.numbers.trained;
     if (walker.isLost) {
-      const held = isHeld(walk.kind), step = held ? walk.step : walk.share * sigma ** 2;
+      const held = isHeld(walk.kind),
+        step = held ? walk.step : walk.share * sigma ** 2;
       return `The particles have left all bounds, and the walk has stopped: a step of ${+step.toPrecision(2)} is too large where the slope is this steep. It must stay below about twice the squared width of the narrowest part; try a tenth.`;
     }
     if (this.beyond) return this.beyond;
-    if (!this.learned && walk.view !== "exact") return this.digest ? "" : "Not trained yet: press Train, or look at the exact field.";
-    if (walk.kind === "metropolis" && walk.view !== "exact") return "Metropolis compares densities, which a score network does not have: its particles follow the exact field.";
+    if (!this.learned && walk.view !== "exact")
+      return this.digest ? "" : "Not trained yet: press Train, or look at the exact field.";
+    if (walk.kind === "metropolis" && walk.view !== "exact")
+      return "Metropolis compares densities, which a score network does not have: its particles follow the exact field.";
     if (walk.view !== "exact" && (sigma < low * 0.999 || sigma > high * 1.001)) {
-      const known = low === high ? `has only seen σ = ${sigmaText(low)}` : `has seen σ from ${sigmaText(low)} to ${sigmaText(high)}`;
+      const known =
+        low === high
+          ? `has only seen σ = ${sigmaText(low)}`
+          : `has seen σ from ${sigmaText(low)} to ${sigmaText(high)}`;
       return `This network ${known}; its field at ${sigmaText(sigma)} is that of ${sigmaText(sigma < low ? low : high)}. The density and the exact field move on.`;
     }
     return "";
@@ -201,38 +341,70 @@ class ScoreStage extends WalkStage {
     return this.numbers.is_denoising && least ? least.reduce((a, b) => a + b, 0) / least.length : undefined;
   }
 
-  get floorText() { return "the exact score's own loss, none can be lower"; }
+  get floorText() {
+    return "the exact score's own loss, none can be lower";
+  }
 
-  get certainty() { return "learned"; }
+  get certainty() {
+    return "learned";
+  }
 
-  provenance() { return this.walk.view === "exact" ? "exact, closed form" : super.provenance(); }
+  provenance() {
+    return this.walk.view === "exact" ? "exact, closed form" : super.provenance();
+  }
 
   lastMetrics() {
     const step = this.current?.step ?? -1;
     return this.snapshots.filter((s) => s.step <= step && s.metrics?.sigmas).at(-1)?.metrics;
   }
 
-  showMetrics() { if (this.exact && this.colours) this.cards.error.show(this.error ?? null, this.sigma, this.lastMetrics(), this.colours); }
+  showMetrics() {
+    if (this.exact && this.colours)
+      this.cards.error.show(this.error ?? null, this.sigma, this.lastMetrics(), this.colours);
+  }
 
   describe() {
-    const { view } = this.walk, names = { learned: "Learned score", exact: "Exact score", difference: "Learned minus exact score" }[view];
-    this.title.replaceChildren(dot("model"), this.walker.x || !this.samplesShown ? "particles" : "samples of this step");
-    this.cards.model.canvas.setAttribute("aria-label", `${names} of ${this.numbers.target_title} at sigma ${sigmaText(this.sigma)} over the noised density, with particles. Click to choose a point or a particle; arrow keys move the point, Enter chooses the nearest particle, space plays`);
+    const { view } = this.walk,
+      names = { learned: "Learned score", exact: "Exact score", difference: "Learned minus exact score" }[view];
+    this.title.replaceChildren(
+      dot("model"),
+      this.walker.x || !this.samplesShown ? "particles" : "samples of this step",
+    );
+    this.cards.model.canvas.setAttribute(
+      "aria-label",
+      `${names} of ${this.numbers.target_title} at sigma ${sigmaText(this.sigma)} over the noised density, with particles. Click to choose a point or a particle; arrow keys move the point, Enter chooses the nearest particle, space plays`,
+    );
     this.cards.model.canvas.classList.toggle("paints", this.walk.start === "handful");
     this.controls.show(this.walker, this.colours);
-    this.cards.weights.show({ shares: this.shares, truth: this.numbers.mode_shares, energy: null, band: this.numbers.band, n: 0, colours: this.colours });
+    this.cards.weights.show({
+      shares: this.shares,
+      truth: this.numbers.mode_shares,
+      energy: null,
+      band: this.numbers.band,
+      n: 0,
+      colours: this.colours,
+    });
     if (this.point) this.askLikelihoodOnce();
     this.isDirty = true;
   }
 
-  ownPlace() { return { walk: this.told(), place: this.visitPlace, ...(this.isChosen ? { x: this.point } : {}) }; }
+  ownPlace() {
+    return { walk: this.told(), place: this.visitPlace, ...(this.isChosen ? { x: this.point } : {}) };
+  }
 
   /** The walk as Python takes it: the dial only where a hand has set it, or a held walk needs it. */
-  told() { return { ...this.walk, sigma: this.isByHand || isHeld(this.walk.kind) ? +this.sigma.toPrecision(4) : 0 }; }
+  told() {
+    return { ...this.walk, sigma: this.isByHand || isHeld(this.walk.kind) ? +this.sigma.toPrecision(4) : 0 };
+  }
 
   ownLink() {
     const walk = this.told();
-    const link = Object.fromEntries(Object.entries(walk).map(([name, value]) => [`walk.${name}`, value === this.numbers.usual_walk[name] ? null : String(value)]));
+    const link = Object.fromEntries(
+      Object.entries(walk).map(([name, value]) => [
+        `walk.${name}`,
+        value === this.numbers.usual_walk[name] ? null : String(value),
+      ]),
+    );
     return { ...link, x: this.isChosen ? this.point.join(",") : null };
   }
 }

@@ -16,7 +16,20 @@ export class Walk {
   }
 
   clear() {
-    Object.assign(this, { n: 0, x: null, frames: [], steps: [], cursor: 0, at: 0, calls: 0, isPlaying: false, isLost: false, isOver: false, phase: 1, stride: 1 });
+    Object.assign(this, {
+      n: 0,
+      x: null,
+      frames: [],
+      steps: [],
+      cursor: 0,
+      at: 0,
+      calls: 0,
+      isPlaying: false,
+      isLost: false,
+      isOver: false,
+      phase: 1,
+      stride: 1,
+    });
   }
 
   /** points: x, y, ... of all particles; reach: how far from `centre` the noise of the largest level carries them. */
@@ -52,7 +65,9 @@ export class Walk {
   }
 
   /** Entry that was carried out last. */
-  get entry() { return this.steps[Math.max(0, Math.min(this.steps.length - 1, (this.frames[this.cursor]?.at ?? 1) - 1))]; }
+  get entry() {
+    return this.steps[Math.max(0, Math.min(this.steps.length - 1, (this.frames[this.cursor]?.at ?? 1) - 1))];
+  }
 
   play(world) {
     if (!this.x || this.isLost) return;
@@ -63,7 +78,10 @@ export class Walk {
     this.world = world;
   }
 
-  pause() { this.isPlaying = false; this.phase = 1; }
+  pause() {
+    this.isPlaying = false;
+    this.phase = 1;
+  }
 
   /** Forget what came after the state that is shown. */
   cutHere() {
@@ -80,7 +98,12 @@ export class Walk {
     this.world = world;
     this.phase += (Math.min(dt, 60) / 1000) * this.rate;
     for (let i = 0; this.phase >= 1 && i < MOST_STEPS_A_FRAME; i++) {
-      if (this.at >= this.steps.length || this.isLost) { this.isPlaying = false; this.isOver = true; this.phase = 1; break; }
+      if (this.at >= this.steps.length || this.isLost) {
+        this.isPlaying = false;
+        this.isOver = true;
+        this.phase = 1;
+        break;
+      }
       this.take(sigma);
       this.phase -= 1;
     }
@@ -90,7 +113,8 @@ export class Walk {
 
   /** One entry of the program. */
   take(sigma) {
-    const entry = this.steps[this.at], at = entry.sigma ?? sigma;
+    const entry = this.steps[this.at],
+      at = entry.sigma ?? sigma;
     advance(this.x, this.n, this.worldWithNoise(), this.work, { ...entry, sigma: at }, this.settings);
     this.at++;
     if (entry.do === "metropolis" && this.calls === 0) this.calls = 1; // asked once before its first step
@@ -111,13 +135,20 @@ export class Walk {
     if (!this.x || this.isLost) return;
     if (this.cursor < this.frames.length - 1) this.cutHere();
     this.world = world;
-    const inner = this.worldWithNoise(), { settings } = this;
+    const inner = this.worldWithNoise(),
+      { settings } = this;
     if (isFlow(settings.kind)) {
-      const count = Math.ceil(Math.abs(Math.log(sigma / this.sigma)) / HAND_STRIDE), ratio = (sigma / this.sigma) ** (1 / Math.max(1, count));
-      for (let i = 0; i < count; i++) heun(this.x, this.n, inner, this.work, { sigma: this.sigma * ratio ** i, lower: this.sigma * ratio ** (i + 1) });
+      const count = Math.ceil(Math.abs(Math.log(sigma / this.sigma)) / HAND_STRIDE),
+        ratio = (sigma / this.sigma) ** (1 / Math.max(1, count));
+      for (let i = 0; i < count; i++)
+        heun(this.x, this.n, inner, this.work, {
+          sigma: this.sigma * ratio ** i,
+          lower: this.sigma * ratio ** (i + 1),
+        });
     } else {
       const step = isHeld(settings.kind) ? settings.step : settings.share * sigma ** 2;
-      for (let i = 0; i < HAND_STEPS; i++) langevin(this.x, this.n, inner, this.work, { sigma, step, temperature: settings.temperature });
+      for (let i = 0; i < HAND_STEPS; i++)
+        langevin(this.x, this.n, inner, this.work, { sigma, step, temperature: settings.temperature });
     }
     this.sigma = sigma;
     if (!isHeld(settings.kind)) this.at = this.placeOf(sigma);
@@ -125,7 +156,9 @@ export class Walk {
     this.push();
   }
 
-  worldWithNoise() { return { ...this.world, noise: this.noise, uniform: this.uniform }; }
+  worldWithNoise() {
+    return { ...this.world, noise: this.noise, uniform: this.uniform };
+  }
 
   push() {
     this.frames.push({ x: Float32Array.from(this.x), sigma: this.sigma, at: this.at, calls: this.calls });
@@ -139,7 +172,8 @@ export class Walk {
 
   /** Whether more than half have left all bounds. */
   check() {
-    const { x, n, centre, reach } = this, far = (BEYOND * reach) ** 2;
+    const { x, n, centre, reach } = this,
+      far = (BEYOND * reach) ** 2;
     let out = 0;
     for (let k = 0; k < n; k++) {
       const r = (x[2 * k] - centre[0]) ** 2 + (x[2 * k + 1] - centre[1]) ** 2;
@@ -159,40 +193,60 @@ export class Walk {
     this.pause();
     this.world = world;
     if (by < 0 || this.cursor < this.frames.length - 1) this.seek(this.cursor + by);
-    else if (this.x && this.at < this.steps.length && !this.isLost) { this.take(sigma); this.isOver = this.at >= this.steps.length; }
+    else if (this.x && this.at < this.steps.length && !this.isLost) {
+      this.take(sigma);
+      this.isOver = this.at >= this.steps.length;
+    }
   }
 
   /** Noise level of what is shown. */
   get shownSigma() {
-    const now = this.frames[this.cursor], before = this.frames[this.cursor - 1];
+    const now = this.frames[this.cursor],
+      before = this.frames[this.cursor - 1];
     if (!before || this.phase >= 1) return now.sigma;
     return before.sigma * (now.sigma / before.sigma) ** this.phase;
   }
 
   /** Where the particles are shown: between two states where steps are few. */
   shown(out) {
-    const now = this.frames[this.cursor], before = this.frames[this.cursor - 1];
-    if (!before || this.phase >= 1 || this.rate > 45) { out.set(now.x); return; }
+    const now = this.frames[this.cursor],
+      before = this.frames[this.cursor - 1];
+    if (!before || this.phase >= 1 || this.rate > 45) {
+      out.set(now.x);
+      return;
+    }
     for (let i = 0; i < 2 * this.n; i++) out[i] = before.x[i] + this.phase * (now.x[i] - before.x[i]);
   }
 
   /** Where a particle has been: x, y, ... from the start to what is shown. */
   path(k) {
     const out = new Float32Array(2 * (this.cursor + 1));
-    for (let i = 0; i <= this.cursor; i++) { out[2 * i] = this.frames[i].x[2 * k]; out[2 * i + 1] = this.frames[i].x[2 * k + 1]; }
+    for (let i = 0; i <= this.cursor; i++) {
+      out[2 * i] = this.frames[i].x[2 * k];
+      out[2 * i + 1] = this.frames[i].x[2 * k + 1];
+    }
     return out;
   }
 }
 
 /** Where particles begin: noise of the largest level, uniform in the window, one point, or a handful. */
 export function startPoints(n, kind, { window: [x0, x1, y0, y1], spread: [mx, my, sx, sy], high, point, handful }) {
-  const uniform = makeUniform(7), out = new Float32Array(2 * n);
+  const uniform = makeUniform(7),
+    out = new Float32Array(2 * n);
   makeNormal(uniform)(out, 2 * n);
-  const wide = [Math.hypot(high, sx), Math.hypot(high, sy)], few = kind === "handful" ? (handful * Math.sqrt((x1 - x0) * (y1 - y0))) / 2 : 0;
+  const wide = [Math.hypot(high, sx), Math.hypot(high, sy)],
+    few = kind === "handful" ? (handful * Math.sqrt((x1 - x0) * (y1 - y0))) / 2 : 0;
   for (let k = 0; k < n; k++) {
-    if (kind === "noise") { out[2 * k] = mx + wide[0] * out[2 * k]; out[2 * k + 1] = my + wide[1] * out[2 * k + 1]; }
-    else if (kind === "window") { out[2 * k] = x0 + (x1 - x0) * uniform(); out[2 * k + 1] = y0 + (y1 - y0) * uniform(); }
-    else { out[2 * k] = point[0] + few * out[2 * k]; out[2 * k + 1] = point[1] + few * out[2 * k + 1]; }
+    if (kind === "noise") {
+      out[2 * k] = mx + wide[0] * out[2 * k];
+      out[2 * k + 1] = my + wide[1] * out[2 * k + 1];
+    } else if (kind === "window") {
+      out[2 * k] = x0 + (x1 - x0) * uniform();
+      out[2 * k + 1] = y0 + (y1 - y0) * uniform();
+    } else {
+      out[2 * k] = point[0] + few * out[2 * k];
+      out[2 * k + 1] = point[1] + few * out[2 * k + 1];
+    }
   }
   return out;
 }

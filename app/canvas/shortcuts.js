@@ -1,11 +1,11 @@
 // The stage of shortcuts: several ways from the same noise to the same data, side by side, under one dial of calls.
 
-import { Decoder, element, ramp, themeColours, watchRun } from "./live.js";
 import { GRID, toGrid } from "./density.js";
+import { Decoder, element, ramp, themeColours, watchRun } from "./live.js";
+import { mountStage } from "./mounting.js";
 import { lostWords, standingWords } from "./run_words.js";
 import { distanceText, faintDensity, hueColours, Way, WayPanel } from "./way_panel.js";
 import { CallsBar, WaysTime } from "./ways_bar.js";
-import { mountStage } from "./mounting.js";
 
 const KEPT = 90; // answers that are kept for a dial that comes back
 
@@ -19,9 +19,15 @@ class Shortcuts {
     this.decoder = new Decoder();
     this.kept = new Map(); // key of an answer -> Way
     this.runs = {}; // model -> {digest, socket, standing, picture}
-    this.loop = (now) => { this.time?.tick(now); if (this.isDirty && this.colours) this.paint(); this.raf = requestAnimationFrame(this.loop); };
+    this.loop = (now) => {
+      this.time?.tick(now);
+      if (this.isDirty && this.colours) this.paint();
+      this.raf = requestAnimationFrame(this.loop);
+    };
     this.raf = requestAnimationFrame(this.loop);
-    this.resizing = new ResizeObserver(() => { this.isDirty = true; });
+    this.resizing = new ResizeObserver(() => {
+      this.isDirty = true;
+    });
     this.resizing.observe(this.root);
     globalThis.genlabStage = this; // for tests, and for measuring latency from outside
   }
@@ -30,7 +36,13 @@ class Shortcuts {
 
   build({ stops, ways }) {
     this.calls = new CallsBar(stops, ways, { turned: () => this.turned(), settled: () => this.report() });
-    this.time = new WaysTime({ moved: () => { this.isDirty = true; }, settled: () => this.report(), copyLink: () => this.copyLink() });
+    this.time = new WaysTime({
+      moved: () => {
+        this.isDirty = true;
+      },
+      settled: () => this.report(),
+      copyLink: () => this.copyLink(),
+    });
     this.panels = Object.fromEntries(Object.entries(ways).map(([key, way]) => [key, new WayPanel(key, way)]));
     this.grid = element("div", { className: "ways" });
     this.about = element("div", { className: "about" });
@@ -43,10 +55,13 @@ class Shortcuts {
   // ---- what Python sends ----
 
   update(blob) {
-    const { numbers } = blob, isNewVisit = numbers.visit !== this.numbers?.visit;
+    const { numbers } = blob,
+      isNewVisit = numbers.visit !== this.numbers?.visit;
     if (!this.numbers) this.build(numbers);
     this.colours = themeColours(this.root, numbers.themes);
-    this.root.style.cssText = Object.entries(this.colours).map(([k, v]) => `--${k}:${v}`).join(";");
+    this.root.style.cssText = Object.entries(this.colours)
+      .map(([k, v]) => `--${k}:${v}`)
+      .join(";");
     this.numbers = numbers;
     this.noise = blob.noise.values;
     this.takeTheme(blob);
@@ -60,10 +75,20 @@ class Shortcuts {
   }
 
   takeTheme(blob) {
-    const isDark = this.colours === this.numbers.themes.dark, density = toGrid(blob.truth);
+    const isDark = this.colours === this.numbers.themes.dark,
+      density = toGrid(blob.truth);
     this.scene = {
-      colours: this.colours, window: this.numbers.window, mean: this.numbers.mean, hues: hueColours(isDark), faint: hueColours(isDark, isDark ? 0.4 : 0.33),
-      density: faintDensity(density, GRID, ramp(this.colours.panel, this.colours.data), density.reduce((a, b) => Math.max(a, b), 0)),
+      colours: this.colours,
+      window: this.numbers.window,
+      mean: this.numbers.mean,
+      hues: hueColours(isDark),
+      faint: hueColours(isDark, isDark ? 0.4 : 0.33),
+      density: faintDensity(
+        density,
+        GRID,
+        ramp(this.colours.panel, this.colours.data),
+        density.reduce((a, b) => Math.max(a, b), 0),
+      ),
     };
   }
 
@@ -78,19 +103,31 @@ class Shortcuts {
   /** Answers that the page has asked for itself, because no WebSocket comes through. */
   takeAnswers(blob) {
     for (const way of Object.keys(this.numbers.ways))
-      if (blob[`${way}.states`]) this.keep(this.keyOf(way), new Way({ states: blob[`${way}.states`], calls: blob[`${way}.calls`], facts: blob[`${way}.facts`] }, { seed: this.calls.seed, n_points: this.numbers.n_points }));
+      if (blob[`${way}.states`])
+        this.keep(
+          this.keyOf(way),
+          new Way(
+            { states: blob[`${way}.states`], calls: blob[`${way}.calls`], facts: blob[`${way}.facts`] },
+            { seed: this.calls.seed, n_points: this.numbers.n_points },
+          ),
+        );
   }
 
   /** Watch a run while it trains; a stored one is asked only. */
   follow(model, told) {
     const before = this.runs[model];
-    if (before?.digest === told.digest && before.isLive === told.is_live && this.attempt === this.numbers.attempt) return;
+    if (before?.digest === told.digest && before.isLive === told.is_live && this.attempt === this.numbers.attempt)
+      return;
     before?.socket?.close();
     clearTimeout(before?.silence);
     const run = (this.runs[model] = { digest: told.digest, isLive: told.is_live, failures: 0 });
     if (!told.is_live) return;
     run.socket = watchRun(told.digest, {
-      opened: () => { run.wasOpen = true; run.failures = 0; this.say(""); },
+      opened: () => {
+        run.wasOpen = true;
+        run.failures = 0;
+        this.say("");
+      },
       blob: (picture) => this.take(run, picture),
       text: (message) => this.hear(run, message),
       lost: (code, reason) => this.onLost(run, code, reason),
@@ -102,14 +139,18 @@ class Shortcuts {
     this.updates = (this.updates ?? 0) + 1;
     run.isSilent = false; // at the end it is measured, for which nothing is heard of it
     clearTimeout(run.silence);
-    run.silence = setTimeout(() => { run.isSilent = true; this.refresh(); }, 2500);
+    run.silence = setTimeout(() => {
+      run.isSilent = true;
+      this.refresh();
+    }, 2500);
     this.refresh();
   }
 
   hear(run, message) {
     if (message.type !== "standing") return;
     const words = standingWords(message, run.standing);
-    if (message.ended && !run.standing?.ended) this.tell.trigger("ended", `${run.digest}/${message.state}/${this.attempt}`);
+    if (message.ended && !run.standing?.ended)
+      this.tell.trigger("ended", `${run.digest}/${message.state}/${this.attempt}`);
     run.standing = message;
     if (words !== null && (message.reason || !words)) this.say(words);
     this.refresh();
@@ -125,10 +166,14 @@ class Shortcuts {
     if (this.isBlocked) return;
     this.isBlocked = true;
     if (!this.numbers.is_blocked) this.tell.state("lane", "blocked");
-    this.say("WebSockets of the live lane are blocked on the way here. The ways come through the page instead: let go of the dial and wait a moment.");
+    this.say(
+      "WebSockets of the live lane are blocked on the way here. The ways come through the page instead: let go of the dial and wait a moment.",
+    );
   }
 
-  say(text) { [this.note.textContent, this.note.hidden] = [text, !text]; }
+  say(text) {
+    [this.note.textContent, this.note.hidden] = [text, !text];
+  }
 
   // ---- questions to the models ----
 
@@ -138,10 +183,14 @@ class Shortcuts {
     return Math.min(most, Math.max(fewest, this.calls.calls));
   }
 
-  keyOf(way) { return `${this.runs[this.numbers.ways[way].model]?.digest}/${way}/${this.callsOf(way)}/${this.calls.seed}/${this.attempt}`; }
+  keyOf(way) {
+    return `${this.runs[this.numbers.ways[way].model]?.digest}/${way}/${this.callsOf(way)}/${this.calls.seed}/${this.attempt}`;
+  }
 
   /** The answer for what the dial says; null if it has not come. */
-  wayOf(way) { return this.kept.get(this.keyOf(way)) ?? null; }
+  wayOf(way) {
+    return this.kept.get(this.keyOf(way)) ?? null;
+  }
 
   canAsk(way) {
     const run = this.runs[this.numbers.ways[way].model];
@@ -151,21 +200,43 @@ class Shortcuts {
   /** The dial, the noise or the ways have changed, or a run has ended. */
   turned() {
     const { shown } = this.calls;
-    if (shown.join() !== this.inGrid) { this.grid.replaceChildren(...shown.map((way) => this.panels[way].root)); this.inGrid = shown.join(); this.grid.style.setProperty("--n", columnsFor(shown.length)); }
+    if (shown.join() !== this.inGrid) {
+      this.grid.replaceChildren(...shown.map((way) => this.panels[way].root));
+      this.inGrid = shown.join();
+      this.grid.style.setProperty("--n", columnsFor(shown.length));
+    }
     for (const way of shown) if (this.canAsk(way) && !this.wayOf(way) && !this.isBlocked) this.ask(way);
     this.refresh();
   }
 
   ask(way) {
-    const key = this.keyOf(way), seed = this.calls.seed, n = this.numbers.n_points, asked = performance.now();
-    this.decoder.ask(way, { run: this.runs[this.numbers.ways[way].model].digest, step: null, what: "ways", way, n_calls: this.callsOf(way), n, seed }, (blob) => {
-      this.keep(key, new Way(blob, { seed, n_points: n }));
-      this.latency = performance.now() - asked;
-      this.answers = (this.answers ?? 0) + 1;
-      this.refresh();
-    }, (error) => this.say(error.message));
+    const key = this.keyOf(way),
+      seed = this.calls.seed,
+      n = this.numbers.n_points,
+      asked = performance.now();
+    this.decoder.ask(
+      way,
+      {
+        run: this.runs[this.numbers.ways[way].model].digest,
+        step: null,
+        what: "ways",
+        way,
+        n_calls: this.callsOf(way),
+        n,
+        seed,
+      },
+      (blob) => {
+        this.keep(key, new Way(blob, { seed, n_points: n }));
+        this.latency = performance.now() - asked;
+        this.answers = (this.answers ?? 0) + 1;
+        this.refresh();
+      },
+      (error) => this.say(error.message),
+    );
     clearTimeout(this.patience);
-    this.patience = setTimeout(() => { if (!this.answers && !this.decoder.lane.isOpen) this.blocked(); }, 4000);
+    this.patience = setTimeout(() => {
+      if (!this.answers && !this.decoder.lane.isOpen) this.blocked();
+    }, 4000);
   }
 
   keep(key, way) {
@@ -178,21 +249,31 @@ class Shortcuts {
 
   /** What a panel shows: an answer for the dial, the last one until it comes, or what its run in training looks like. */
   lookAt(key) {
-    const { model, live, title } = this.numbers.ways[key], run = this.runs[model], panel = this.panels[key];
+    const { model, live, title } = this.numbers.ways[key],
+      run = this.runs[model],
+      panel = this.panels[key];
     if (!run.digest) return { words: "Not trained yet:\npress Train the three." };
     if (run.isLive) return this.lookAtLive(run, live, title);
     const way = this.wayOf(key);
     if (way) panel.last = { way, digest: run.digest };
     const last = panel.last?.digest === run.digest ? panel.last.way : null;
-    return { way: way ?? last, isOld: !way, words: way || last ? "" : this.isBlocked ? "waiting for the page …" : "asking the network …" };
+    return {
+      way: way ?? last,
+      isOld: !way,
+      words: way || last ? "" : this.isBlocked ? "waiting for the page …" : "asking the network …",
+    };
   }
 
   lookAtLive(run, live, title) {
     const { standing, picture } = run;
-    if (!picture || standing?.state === "queued") return { words: standing?.state === "queued" ? "waiting for a worker …" : "training begins …", tag: "queued" };
+    if (!picture || standing?.state === "queued")
+      return { words: standing?.state === "queued" ? "waiting for a worker …" : "training begins …", tag: "queued" };
     const tag = `step ${picture.numbers.step.toLocaleString("en")}`;
     if (!live || !picture[live]) return { words: `${title}\nwhen training has ended`, tag };
-    if (run.seen !== picture) { run.seen = picture; run.ways = {}; }
+    if (run.seen !== picture) {
+      run.seen = picture;
+      run.ways = {};
+    }
     run.ways[live] ??= Way.ofLive(this.noise, picture[live].values, this.numbers);
     return { way: run.ways[live], isLive: true, words: "", tag };
   }
@@ -201,45 +282,104 @@ class Shortcuts {
     this.looks = Object.fromEntries(this.calls.shown.map((key) => [key, this.lookAt(key)]));
     this.fastest = this.reference();
     for (const [key, look] of Object.entries(this.looks)) {
-      const { model, most } = this.numbers.ways[key], { isLive } = this.runs[model];
-      this.panels[key].show({ way: look.isOld ? null : look.way, tag: look.tag ?? "", isLive, most, calls: this.calls.calls, fastest: this.fastest });
+      const { model, most } = this.numbers.ways[key],
+        { isLive } = this.runs[model];
+      this.panels[key].show({
+        way: look.isOld ? null : look.way,
+        tag: look.tag ?? "",
+        isLive,
+        most,
+        calls: this.calls.calls,
+        fastest: this.fastest,
+      });
     }
     this.showAbout();
     this.showTrainings();
-    if (this.opens && Object.values(this.looks).every(({ way, words }) => way || words.startsWith("Not"))) { this.opens = false; this.time.open(); }
+    if (this.opens && Object.values(this.looks).every(({ way, words }) => way || words.startsWith("Not"))) {
+      this.opens = false;
+      this.time.open();
+    }
     this.isDirty = true;
   }
 
   /** Milliseconds of annealed Langevin dynamics with all its calls, from any answer of the score network. */
   reference() {
-    const of = Object.entries(this.looks).filter(([key, { way }]) => this.numbers.ways[key].model === "score_field" && way?.ofLangevin);
-    if (of.length) this.langevin = { digest: this.runs.score_field.digest, milliseconds: Math.min(...of.map(([, { way }]) => way.ofLangevin)) };
+    const of = Object.entries(this.looks).filter(
+      ([key, { way }]) => this.numbers.ways[key].model === "score_field" && way?.ofLangevin,
+    );
+    if (of.length)
+      this.langevin = {
+        digest: this.runs.score_field.digest,
+        milliseconds: Math.min(...of.map(([, { way }]) => way.ofLangevin)),
+      };
     return this.langevin?.digest === this.runs.score_field.digest ? this.langevin.milliseconds : null;
   }
 
   /** What the numbers under the panels mean. */
   showAbout() {
     const band = Object.values(this.looks).find(({ way }) => way?.high)?.way.high;
-    this.about.textContent = "Colour: where a particle began. Lines: whole ways, as a flow sees them. " +
-      (band ? `Distance: energy distance from as many true samples; one true sample in twenty has more than ${distanceText(band)}, the band. It is an estimate: for good samples it scatters around 0 and may be negative.` : "");
+    this.about.textContent =
+      "Colour: where a particle began. Lines: whole ways, as a flow sees them. " +
+      (band
+        ? `Distance: energy distance from as many true samples; one true sample in twenty has more than ${distanceText(band)}, the band. It is an estimate: for good samples it scatters around 0 and may be negative.`
+        : "");
   }
 
   /** How each of the models stands. */
   showTrainings() {
-    this.ledger.replaceChildren(...Object.entries(this.numbers.models).map(([model, told]) => {
-      const { standing: s, isLive, isSilent } = this.runs[model], done = isLive ? (s?.step ?? 0) / (s?.steps || told.steps) : told.digest ? 1 : 0;
-      const bar = element("div", { className: "progress", role: "progressbar", ariaLabel: `Training of ${told.title}`, ariaValueNow: String(Math.round(100 * done)), ariaValueMin: "0", ariaValueMax: "100" }, element("i", {}));
-      bar.firstChild.style.width = `${100 * done}%`;
-      return element("div", { className: "training" }, element("div", { className: "cap" }, element("b", {}, told.title), element("span", { className: "num" }, isLive ? (isSilent && done > 0.9 ? "its samplers are being measured" : liveWords(s, told)) : told.words)), bar);
-    }));
+    this.ledger.replaceChildren(
+      ...Object.entries(this.numbers.models).map(([model, told]) => {
+        const { standing: s, isLive, isSilent } = this.runs[model],
+          done = isLive ? (s?.step ?? 0) / (s?.steps || told.steps) : told.digest ? 1 : 0;
+        const bar = element(
+          "div",
+          {
+            className: "progress",
+            role: "progressbar",
+            ariaLabel: `Training of ${told.title}`,
+            ariaValueNow: String(Math.round(100 * done)),
+            ariaValueMin: "0",
+            ariaValueMax: "100",
+          },
+          element("i", {}),
+        );
+        bar.firstChild.style.width = `${100 * done}%`;
+        return element(
+          "div",
+          { className: "training" },
+          element(
+            "div",
+            { className: "cap" },
+            element("b", {}, told.title),
+            element(
+              "span",
+              { className: "num" },
+              isLive ? (isSilent && done > 0.9 ? "its samplers are being measured" : liveWords(s, told)) : told.words,
+            ),
+          ),
+          bar,
+        );
+      }),
+    );
   }
 
   paint() {
     this.isDirty = false;
     const { time } = this.time;
-    for (const [key, look] of Object.entries(this.looks)) this.panels[key].paint({ ...this.scene, way: look.way, words: look.words, time });
-    const where = Object.values(this.looks).filter(({ way, isLive }) => way && !isLive).map(({ way }) => way.callsAt(time));
-    this.time.say(time <= 0 ? "the same noise in all" : time >= 1 ? "all calls are made" : where.length ? `after ${[...new Set(where)].sort((a, b) => a - b).join(" | ")} calls` : "");
+    for (const [key, look] of Object.entries(this.looks))
+      this.panels[key].paint({ ...this.scene, way: look.way, words: look.words, time });
+    const where = Object.values(this.looks)
+      .filter(({ way, isLive }) => way && !isLive)
+      .map(({ way }) => way.callsAt(time));
+    this.time.say(
+      time <= 0
+        ? "the same noise in all"
+        : time >= 1
+          ? "all calls are made"
+          : where.length
+            ? `after ${[...new Set(where)].sort((a, b) => a - b).join(" | ")} calls`
+            : "",
+    );
   }
 
   // ---- where the visitor is ----
@@ -249,20 +389,33 @@ class Shortcuts {
     return { calls, time: this.time.isPlaying ? 1 : Math.round(1000 * this.time.time) / 1000, ways: shown, seed };
   }
 
-  report() { this.tell.state("moment", { visit: this.numbers.visit, ...this.where() }); }
+  report() {
+    this.tell.state("moment", { visit: this.numbers.visit, ...this.where() });
+  }
 
   async copyLink() {
     this.report();
-    const url = new URL(location.href), { usual } = this.numbers;
-    for (const [name, value] of Object.entries(this.where())) if (String(value) !== String(usual[name])) url.searchParams.set(name, value); else url.searchParams.delete(name);
-    try { await navigator.clipboard.writeText(url.href); this.time.flash("link copied"); } catch { prompt("Copy this link:", url.href); } // no clipboard outside https and localhost
+    const url = new URL(location.href),
+      { usual } = this.numbers;
+    for (const [name, value] of Object.entries(this.where()))
+      if (String(value) !== String(usual[name])) url.searchParams.set(name, value);
+      else url.searchParams.delete(name);
+    try {
+      await navigator.clipboard.writeText(url.href);
+      this.time.flash("link copied");
+    } catch {
+      prompt("Copy this link:", url.href);
+    } // no clipboard outside https and localhost
   }
 
   close() {
     cancelAnimationFrame(this.raf);
     clearTimeout(this.patience);
     this.resizing.disconnect();
-    for (const { socket, silence } of Object.values(this.runs)) { socket?.close(); clearTimeout(silence); }
+    for (const { socket, silence } of Object.values(this.runs)) {
+      socket?.close();
+      clearTimeout(silence);
+    }
     this.decoder.close();
   }
 }
@@ -271,6 +424,10 @@ class Shortcuts {
 const columnsFor = (n) => (n <= 5 ? n : n === 6 ? 3 : n <= 8 ? 4 : 5);
 
 function liveWords(s, { steps }) {
-  const words = { queued: s?.ahead ? `${s.ahead} ahead in the queue` : "waiting for a worker", running: `step ${(s?.step ?? 0).toLocaleString("en")} of ${(s?.steps || steps).toLocaleString("en")}`, paused: "paused" };
+  const words = {
+    queued: s?.ahead ? `${s.ahead} ahead in the queue` : "waiting for a worker",
+    running: `step ${(s?.step ?? 0).toLocaleString("en")} of ${(s?.steps || steps).toLocaleString("en")}`,
+    paused: "paused",
+  };
   return words[s?.state] ?? s?.state ?? "begins";
 }

@@ -16,19 +16,25 @@ class Sketchpad {
     this.canvas.setAttribute("aria-label", "Drawing area: draw strokes with mouse, pen or finger");
     this.undoButton = element("button", { type: "button", onclick: () => this.undo() }, "Undo");
     this.clearButton = element("button", { type: "button", onclick: () => this.clear() }, "Clear");
-    root.replaceChildren(this.canvas, element("div", { className: "tools" },
-      this.undoButton, this.clearButton));
+    root.replaceChildren(this.canvas, element("div", { className: "tools" }, this.undoButton, this.clearButton));
     this.canvas.onpointerdown = (event) => this.begin(event);
     this.canvas.onpointermove = (event) => this.go(event);
     this.canvas.onpointerup = this.canvas.onpointercancel = () => this.end();
-    this.canvas.onkeydown = (event) => { if (event.key === "z" && (event.ctrlKey || event.metaKey)) { event.preventDefault(); this.undo(); } };
+    this.canvas.onkeydown = (event) => {
+      if (event.key === "z" && (event.ctrlKey || event.metaKey)) {
+        event.preventDefault();
+        this.undo();
+      }
+    };
     this.resizing = new ResizeObserver(() => this.draw());
     this.resizing.observe(this.canvas);
   }
 
   update({ numbers: { strokes, themes, brush } }) {
     this.colours = themeColours(this.root, themes);
-    this.root.style.cssText = Object.entries(this.colours).map(([k, v]) => `--${k}:${v}`).join(";");
+    this.root.style.cssText = Object.entries(this.colours)
+      .map(([k, v]) => `--${k}:${v}`)
+      .join(";");
     this.brush = brush;
     if (!this.stroke && !this.isOwn) this.strokes = strokes;
     this.draw();
@@ -37,7 +43,10 @@ class Sketchpad {
   at(event) {
     const box = this.canvas.getBoundingClientRect();
     const clip = (v) => Math.round(1000 * Math.max(-1, Math.min(1, v))) / 1000;
-    return [clip((2 * (event.clientX - box.left)) / box.width - 1), clip(1 - (2 * (event.clientY - box.top)) / box.height)];
+    return [
+      clip((2 * (event.clientX - box.left)) / box.width - 1),
+      clip(1 - (2 * (event.clientY - box.top)) / box.height),
+    ];
   }
 
   begin(event) {
@@ -48,7 +57,8 @@ class Sketchpad {
 
   go(event) {
     if (!this.stroke) return;
-    const point = this.at(event), last = this.stroke.at(-1);
+    const point = this.at(event),
+      last = this.stroke.at(-1);
     if (Math.hypot(point[0] - last[0], point[1] - last[1]) < FINE) return;
     this.stroke.push(point);
     this.draw();
@@ -60,9 +70,13 @@ class Sketchpad {
     this.stroke = null;
   }
 
-  undo() { this.change(this.strokes.slice(0, -1)); }
+  undo() {
+    this.change(this.strokes.slice(0, -1));
+  }
 
-  clear() { this.change([]); }
+  clear() {
+    this.change([]);
+  }
 
   change(strokes) {
     this.isOwn = true; // from now on this pad, not the server, knows the drawing
@@ -88,5 +102,7 @@ class Sketchpad {
     this.undoButton.disabled = this.clearButton.disabled = !this.strokes.length;
   }
 
-  close() { this.resizing.disconnect(); }
+  close() {
+    this.resizing.disconnect();
+  }
 }

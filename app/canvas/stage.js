@@ -1,7 +1,7 @@
 // The stage of a density model in the plane: data, model and difference on one scale, with the player under them.
 
-import { Decoder, element, ramp, themeColours, unpack, wantsStillness, watchRun } from "./live.js";
 import { GRID, Panel, toGrid } from "./density.js";
+import { Decoder, element, ramp, themeColours, unpack, wantsStillness, watchRun } from "./live.js";
 import { mountStage } from "./mounting.js";
 import { powerText } from "./number_text.js";
 import { Player } from "./player.js";
@@ -22,9 +22,15 @@ export class Stage {
     this.reset();
     this.build(parent.querySelector(".stage"));
     this.decoder = new Decoder();
-    this.loop = (now) => { this.frame(now); this.raf = requestAnimationFrame(this.loop); };
+    this.loop = (now) => {
+      this.frame(now);
+      this.raf = requestAnimationFrame(this.loop);
+    };
     this.raf = requestAnimationFrame(this.loop);
-    this.resizing = new ResizeObserver(() => { this.isDirty = this.isDataDirty = true; this.refresh(); });
+    this.resizing = new ResizeObserver(() => {
+      this.isDirty = this.isDataDirty = true;
+      this.refresh();
+    });
     this.resizing.observe(parent.querySelector(".stage"));
     globalThis.genlabStage = this; // for measuring frame rate and latency from outside
   }
@@ -48,7 +54,10 @@ export class Stage {
     this.buildTemperature();
     this.player = new this.Player({
       seek: (index) => this.seek(index),
-      follow: () => { this.following = true; this.showNewest(); },
+      follow: () => {
+        this.following = true;
+        this.showNewest();
+      },
       command: (word) => this.command(word),
       settled: () => this.report(),
       copyLink: () => this.copyLink(),
@@ -59,11 +68,17 @@ export class Stage {
   }
 
   /** What kind of player stands under the cards. */
-  get Player() { return Player; }
+  get Player() {
+    return Player;
+  }
 
   arrange(root) {
     root.replaceChildren(
-      element("div", { className: "cards" }, ...Object.values(this.cards).map((c) => c.root)), ...this.buildExtras(), this.note, this.player.root);
+      element("div", { className: "cards" }, ...Object.values(this.cards).map((c) => c.root)),
+      ...this.buildExtras(),
+      this.note,
+      this.player.root,
+    );
   }
 
   /** The slider under the model, which acts while it is dragged. */
@@ -73,33 +88,64 @@ export class Stage {
     this.sliderValue = element("b", { className: "num" }, "1.00");
     this.slider.oninput = () => this.setTemperature(+this.slider.value);
     this.slider.onchange = () => this.report();
-    this.cards.model.foot.append(element("label", { className: "cap temperature", title: "A factor on the standard deviation of the noise that becomes samples, as in Glow. 1 samples the model itself; less keeps to the middle of the noise. The density map is the model's own, at 1." },
-      element("span", {}, "temperature"), this.slider, this.sliderValue));
+    this.cards.model.foot.append(
+      element(
+        "label",
+        {
+          className: "cap temperature",
+          title:
+            "A factor on the standard deviation of the noise that becomes samples, as in Glow. 1 samples the model itself; less keeps to the middle of the noise. The density map is the model's own, at 1.",
+        },
+        element("span", {}, "temperature"),
+        this.slider,
+        this.sliderValue,
+      ),
+    );
   }
 
   buildCards() {
     const difference = card("", "Model − data", "", "KL(data ‖ model)");
-    difference.foot.append(element("div", { className: "cap" },
-      element("span", {}, dot("data"), "data has more"), element("span", {}, dot("model"), "model has more")));
-    return { data: card("data", "Data", "exact density", "entropy"), model: card("model", "Model", "", "integral over the plane"), difference };
+    difference.foot.append(
+      element(
+        "div",
+        { className: "cap" },
+        element("span", {}, dot("data"), "data has more"),
+        element("span", {}, dot("model"), "model has more"),
+      ),
+    );
+    return {
+      data: card("data", "Data", "exact density", "entropy"),
+      model: card("model", "Model", "", "integral over the plane"),
+      difference,
+    };
   }
 
   /** What stands between the cards and the player. */
-  buildExtras() { return []; }
+  buildExtras() {
+    return [];
+  }
 
   // ---- what Python sends ----
 
   update(blob) {
     const { numbers } = blob;
     this.colours = themeColours(this.parent.querySelector(".stage"), numbers.themes);
-    this.tables = { data: ramp(this.colours.panel, this.colours.data), model: ramp(this.colours.panel, this.colours.model) };
-    this.parent.querySelector(".stage").style.cssText = Object.entries(this.colours).map(([k, v]) => `--${k}:${v}`).join(";");
+    this.tables = {
+      data: ramp(this.colours.panel, this.colours.data),
+      model: ramp(this.colours.panel, this.colours.model),
+    };
+    this.parent.querySelector(".stage").style.cssText = Object.entries(this.colours)
+      .map(([k, v]) => `--${k}:${v}`)
+      .join(";");
     const isNewTarget = numbers.target !== this.numbers?.target;
     this.numbers = numbers;
     this.takeTarget(blob, isNewTarget);
     if (numbers.run !== this.digest || numbers.attempt !== this.attempt) this.watch(numbers.run, numbers.attempt);
     if (blob.replay) this.takeReplay(blob.replay.values, numbers.standing);
-    if (this.isFirst === undefined) { this.isFirst = false; this.openTemperature(numbers.temperature); }
+    if (this.isFirst === undefined) {
+      this.isFirst = false;
+      this.openTemperature(numbers.temperature);
+    }
     this.isDirty = this.isDataDirty = true;
     this.refresh();
   }
@@ -108,7 +154,9 @@ export class Stage {
     this.truth = toGrid(blob.truth);
     this.top = this.truth.reduce((a, b) => Math.max(a, b), 0);
     this.dataSamples = blob.samples.values;
-    if (isNewTarget) { this.shown = null; }
+    if (isNewTarget) {
+      this.shown = null;
+    }
     const { entropy, entropy_error: error, target_note: note } = this.numbers;
     this.cards.data.value.textContent = `${entropy.toFixed(3)} ± ${error.toFixed(3)} nats`;
     this.cards.data.foot.replaceChildren(element("div", { className: "cap" }, note));
@@ -124,7 +172,11 @@ export class Stage {
     if (!digest) return;
     this.wasStored = false;
     this.socket = watchRun(digest, {
-      opened: () => { this.wasOpen = true; this.reset(); this.say(""); },
+      opened: () => {
+        this.wasOpen = true;
+        this.reset();
+        this.say("");
+      },
       blob: (blob) => this.take(blob),
       text: (message) => this.hear(message),
       lost: (code, reason) => this.onLost(code, reason),
@@ -134,7 +186,7 @@ export class Stage {
   /** Without WebSockets the snapshots come with the page's own data: 8-byte length and blob, again and again. */
   takeReplay(bytes, standing) {
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    for (let at = 0; at < bytes.length;) {
+    for (let at = 0; at < bytes.length; ) {
       const length = Number(view.getBigUint64(at, true));
       const blob = unpack(bytes.subarray(at + 8, at + 8 + length));
       if (blob.numbers.step > (this.snapshots.at(-1)?.step ?? -1)) this.take(blob);
@@ -147,14 +199,18 @@ export class Stage {
     this.failures = this.wasOpen ? 0 : (this.failures ?? 0) + 1;
     if (this.failures === 2) {
       this.tell.state("lane", "blocked");
-      this.say("WebSockets of the live lane are blocked on the way here. The pictures come through the page instead, once a second; temperature does not answer.");
+      this.say(
+        "WebSockets of the live lane are blocked on the way here. The pictures come through the page instead, once a second; temperature does not answer.",
+      );
     }
     if (this.failures > 1) return;
     this.say(lostWords(code, reason));
   }
 
   /** Pause, step or stop the run in training. */
-  command(word) { this.socket?.send({ do: word }); }
+  command(word) {
+    this.socket?.send({ do: word });
+  }
 
   say(text) {
     this.note.textContent = text;
@@ -164,7 +220,8 @@ export class Stage {
   // ---- what the run sends ----
 
   take(blob) {
-    const { numbers } = blob, picture = this.read(blob);
+    const { numbers } = blob,
+      picture = this.read(blob);
     this.updates++;
     this.rate = this.rateOf(picture);
     if (numbers.is_frame) {
@@ -183,8 +240,13 @@ export class Stage {
   /** What a snapshot or live picture shows. */
   read({ numbers, log_prob: log, samples }) {
     return {
-      step: numbers.step, seconds: numbers.seconds, loss: numbers.losses.loss, metrics: numbers.metrics, keeps: numbers.has_weights,
-      density: log ? toGrid(log) : null, samples: samples?.values ?? null,
+      step: numbers.step,
+      seconds: numbers.seconds,
+      loss: numbers.losses.loss,
+      metrics: numbers.metrics,
+      keeps: numbers.has_weights,
+      density: log ? toGrid(log) : null,
+      samples: samples?.values ?? null,
     };
   }
 
@@ -193,14 +255,21 @@ export class Stage {
     this.marks = (this.marks ?? []).filter((m) => picture.seconds - m.seconds < 1.5 && m.seconds <= picture.seconds);
     this.marks.push(picture);
     const first = this.marks[0];
-    return picture.seconds > first.seconds ? (picture.step - first.step) / (picture.seconds - first.seconds) : this.rate;
+    return picture.seconds > first.seconds
+      ? (picture.step - first.step) / (picture.seconds - first.seconds)
+      : this.rate;
   }
 
   hear(message) {
-    if (message.type === "error") { this.say(message.text); return; }
+    if (message.type === "error") {
+      this.say(message.text);
+      return;
+    }
     if (message.type === "shared") {
       const many = message.others === 1 ? "another visitor watches" : `${message.others} others watch`;
-      this.say(`${many[0].toUpperCase() + many.slice(1)} this run, so it goes on; your picture is held. Press play to catch up.`);
+      this.say(
+        `${many[0].toUpperCase() + many.slice(1)} this run, so it goes on; your picture is held. Press play to catch up.`,
+      );
       this.following = false;
       this.index = this.snapshots.length - 1;
       this.refresh();
@@ -208,11 +277,17 @@ export class Stage {
     }
     const before = this.standing;
     this.standing = message;
-    if (message.ended && before && !before.ended && !message.stored) this.tell.trigger("ended", `${this.digest}/${message.state}`);
+    if (message.ended && before && !before.ended && !message.stored)
+      this.tell.trigger("ended", `${this.digest}/${message.state}`);
     if (message.stored && !before) this.startReplay();
     else if (message.state === "diverged" && !before?.ended) this.seek(this.lastUpTo(message.step)); // the last good one
     if (message.reason) this.say(message.reason);
-    else if (message.state === "queued") this.say(message.ahead ? `Waiting for a free worker: ${message.ahead} run${message.ahead > 1 ? "s" : ""} ahead of yours.` : "Waiting for a worker …");
+    else if (message.state === "queued")
+      this.say(
+        message.ahead
+          ? `Waiting for a free worker: ${message.ahead} run${message.ahead > 1 ? "s" : ""} ahead of yours.`
+          : "Waiting for a worker …",
+      );
     else if (before && (before.reason || before.state === "queued")) this.say("");
     this.refresh();
   }
@@ -224,7 +299,10 @@ export class Stage {
     this.following = false;
     if (wanted >= 0) this.seek(wanted);
     else if (wantsStillness() || !this.numbers.autoplay) this.seek(this.snapshots.length - 1);
-    else { this.seek(0); this.player.setPlaying(true); }
+    else {
+      this.seek(0);
+      this.player.setPlaying(true);
+    }
   }
 
   // ---- what is shown ----
@@ -264,22 +342,37 @@ export class Stage {
     this.temperature = value;
     this.sliderValue.textContent = value.toFixed(2);
     this.slider.style.setProperty("--share", `${(100 * value) / 1.5}%`);
-    if (this.aimed && this.target) { if (value === 1 && this.aimed.samples) this.target.samples = this.aimed.samples; else this.askSamples(); }
+    if (this.aimed && this.target) {
+      if (value === 1 && this.aimed.samples) this.target.samples = this.aimed.samples;
+      else this.askSamples();
+    }
   }
 
   /** The nearest step that keeps its weights, for requests to the model. */
   nearestKept() {
     const step = this.aimed?.step ?? 0;
-    return this.snapshots.filter((s) => s.keeps).reduce((best, s) => (best === null || Math.abs(s.step - step) < Math.abs(best - step) ? s.step : best), null);
+    return this.snapshots
+      .filter((s) => s.keeps)
+      .reduce((best, s) => (best === null || Math.abs(s.step - step) < Math.abs(best - step) ? s.step : best), null);
   }
 
   askSamples() {
     const step = this.nearestKept();
     if (step === null) return;
-    const asked = performance.now(), { digest } = this;
-    this.decoder.ask("samples", { run: digest, step, what: "samples", temperature: this.temperature, n: 1000 },
-      (blob) => { if (digest !== this.digest || !this.target) return; this.target.samples = blob.samples.values; this.latency = performance.now() - asked; this.answers = (this.answers ?? 0) + 1; this.jump = true; },
-      (error) => this.say(error.message));
+    const asked = performance.now(),
+      { digest } = this;
+    this.decoder.ask(
+      "samples",
+      { run: digest, step, what: "samples", temperature: this.temperature, n: 1000 },
+      (blob) => {
+        if (digest !== this.digest || !this.target) return;
+        this.target.samples = blob.samples.values;
+        this.latency = performance.now() - asked;
+        this.answers = (this.answers ?? 0) + 1;
+        this.jump = true;
+      },
+      (error) => this.say(error.message),
+    );
   }
 
   /** When nothing moves for a moment: the exact density on the finest grid, if this step keeps its weights. */
@@ -288,8 +381,9 @@ export class Stage {
     this.isSharp = true;
     if (step === null || !this.digest) return;
     const aimed = this.aimed;
-    this.decoder.ask("density", { run: this.digest, step, what: "log_prob", n: GRID },
-      (blob) => { if (this.aimed === aimed && this.target) this.target.density = aimed.density = toGrid(blob.log_prob); });
+    this.decoder.ask("density", { run: this.digest, step, what: "log_prob", n: GRID }, (blob) => {
+      if (this.aimed === aimed && this.target) this.target.density = aimed.density = toGrid(blob.log_prob);
+    });
   }
 
   frame(now) {
@@ -307,8 +401,11 @@ export class Stage {
     let moved = blend(this.shown.density, this.target.density, share, this.top * 1e-3);
     const { samples } = this.target;
     if (samples) {
-      if (this.shown.samples?.length !== samples.length || this.jump) { this.shown.samples = Float32Array.from(samples); moved = true; this.jump = false; }
-      else moved = blend(this.shown.samples, samples, share, 1e-3) || moved;
+      if (this.shown.samples?.length !== samples.length || this.jump) {
+        this.shown.samples = Float32Array.from(samples);
+        moved = true;
+        this.jump = false;
+      } else moved = blend(this.shown.samples, samples, share, 1e-3) || moved;
     }
     if (moved) this.isDirty = true;
   }
@@ -333,49 +430,73 @@ export class Stage {
     const { panel } = this.cards.model;
     panel.paintDensity(this.shown?.density ?? EMPTY, this.tables.model, this.top);
     panel.show({ ...common, dots: this.shown?.samples, dotColour: this.dotColour(0.55) });
-    if (!this.shown) panel.write(this.digest ? "opening the run …" : "Not trained yet: press Train.", this.colours.soft);
+    if (!this.shown)
+      panel.write(this.digest ? "opening the run …" : "Not trained yet: press Train.", this.colours.soft);
   }
 
   paintThird(common) {
     const { panel } = this.cards.difference;
-    if (this.shown) panel.paintDifference(this.shown.density, this.truth, this.tables.model, this.tables.data, this.top * 0.6);
+    if (this.shown)
+      panel.paintDifference(this.shown.density, this.truth, this.tables.model, this.tables.data, this.top * 0.6);
     else panel.paintDensity(EMPTY, this.tables.data, 1);
     panel.show(common);
   }
 
   dotColour(alpha) {
-    return `${this.colours.ink}${Math.round(255 * alpha).toString(16).padStart(2, "0")}`;
+    return `${this.colours.ink}${Math.round(255 * alpha)
+      .toString(16)
+      .padStart(2, "0")}`;
   }
 
   // ---- words and numbers ----
 
   refresh() {
     if (!this.colours) return;
-    const picture = this.current, metrics = this.lastMetrics();
+    const picture = this.current,
+      metrics = this.lastMetrics();
     this.cards.model.tag.textContent = this.provenance();
     this.showMetrics(metrics);
     this.player.show({
-      snapshots: this.snapshots, tail: this.tail, index: this.index, step: picture?.step ?? 0,
-      steps: this.lastStep(), live: !!this.standing && !this.standing.stored, ended: this.standing?.ended ?? false,
-      following: this.following, paused: this.standing?.state === "paused", status: this.status(), floor: this.floor, floorText: this.floorText, colours: this.colours,
+      snapshots: this.snapshots,
+      tail: this.tail,
+      index: this.index,
+      step: picture?.step ?? 0,
+      steps: this.lastStep(),
+      live: !!this.standing && !this.standing.stored,
+      ended: this.standing?.ended ?? false,
+      following: this.following,
+      paused: this.standing?.state === "paused",
+      status: this.status(),
+      floor: this.floor,
+      floorText: this.floorText,
+      colours: this.colours,
     });
     this.describe(picture, metrics);
   }
 
   showMetrics(metrics) {
-    const { value } = this.cards.model, integral = metrics?.integral;
-    value.textContent = Number.isFinite(integral) ? `${integral.toFixed(4)}${integral < MISSING ? ": the rest lies outside" : ""}` : "–";
+    const { value } = this.cards.model,
+      integral = metrics?.integral;
+    value.textContent = Number.isFinite(integral)
+      ? `${integral.toFixed(4)}${integral < MISSING ? ": the rest lies outside" : ""}`
+      : "–";
     this.cards.difference.value.textContent = klText(metrics);
     this.cards.difference.tag.textContent = metrics ? "KL is an estimate" : "";
   }
 
   /** What no loss can be lower than; undefined where there is no such thing. */
-  get floor() { return this.numbers.entropy; }
+  get floor() {
+    return this.numbers.entropy;
+  }
 
-  get floorText() { return "entropy of the data, no loss can be lower"; }
+  get floorText() {
+    return "entropy of the data, no loss can be lower";
+  }
 
   /** How the model's density is known. */
-  get certainty() { return "exact"; }
+  get certainty() {
+    return "exact";
+  }
 
   /** Where the track ends: at the steps asked for, or at the last one of a run that ended early. */
   lastStep() {
@@ -383,7 +504,12 @@ export class Stage {
     return (ended && this.snapshots.at(-1)?.step) || steps || this.numbers.steps;
   }
 
-  lastUpTo(step) { return Math.max(0, this.snapshots.findLastIndex((s) => s.step <= step)); }
+  lastUpTo(step) {
+    return Math.max(
+      0,
+      this.snapshots.findLastIndex((s) => s.step <= step),
+    );
+  }
 
   lastMetrics() {
     const step = this.current?.step ?? -1;
@@ -404,38 +530,68 @@ export class Stage {
     const others = s.watchers > 1 ? ` · ${s.watchers} watching` : "";
     if (s.state === "running" && !this.following) return `training goes on · play to catch up${others}`;
     if (s.state === "running") return `${this.rate ? `${Math.round(this.rate)} steps/s · ` : ""}${s.device}${others}`;
-    const words = { queued: "waiting in the queue", paused: "training is paused", finished: `${this.seconds()} s of training`, stopped: "stopped", diverged: "diverged", failed: "failed" };
+    const words = {
+      queued: "waiting in the queue",
+      paused: "training is paused",
+      finished: `${this.seconds()} s of training`,
+      stopped: "stopped",
+      diverged: "diverged",
+      failed: "failed",
+    };
     return `${words[s.state]} · ${s.device || "no device yet"}${others}`;
   }
 
-  seconds() { return (this.snapshots.at(-1)?.seconds ?? 0).toFixed(1); }
+  seconds() {
+    return (this.snapshots.at(-1)?.seconds ?? 0).toFixed(1);
+  }
 
   describe(picture, metrics) {
-    const model = picture ? `Model density and samples at step ${picture.step}${metrics ? `, KL from the data ${metrics.kl.toFixed(3)} nats` : ""}` : "No model yet";
-    this.cards.data.canvas.setAttribute("aria-label", `Exact density of the target ${this.numbers.target_title}, with 1000 samples`);
+    const model = picture
+      ? `Model density and samples at step ${picture.step}${metrics ? `, KL from the data ${metrics.kl.toFixed(3)} nats` : ""}`
+      : "No model yet";
+    this.cards.data.canvas.setAttribute(
+      "aria-label",
+      `Exact density of the target ${this.numbers.target_title}, with 1000 samples`,
+    );
     this.cards.model.canvas.setAttribute("aria-label", model);
-    this.cards.difference?.canvas.setAttribute("aria-label", picture ? "Model density minus data density" : "No difference yet");
+    this.cards.difference?.canvas.setAttribute(
+      "aria-label",
+      picture ? "Model density minus data density" : "No difference yet",
+    );
   }
 
   /** Tell Python where the visitor is, for the link; called when a hand lets go, never while it moves. */
   report() {
-    const step = this.following || this.player.isPlaying ? null : this.current?.step ?? null;
-    this.tell.state("moment", { of: `${this.digest}/${this.attempt}`, step, temperature: this.temperature, ...this.ownPlace() });
+    const step = this.following || this.player.isPlaying ? null : (this.current?.step ?? null);
+    this.tell.state("moment", {
+      of: `${this.digest}/${this.attempt}`,
+      step,
+      temperature: this.temperature,
+      ...this.ownPlace(),
+    });
   }
 
   /** What else this kind of stage tells of where the visitor is. */
-  ownPlace() { return {}; }
+  ownPlace() {
+    return {};
+  }
 
   /** What else a copied link says: parameter -> text, or null for none. */
-  ownLink() { return {}; }
+  ownLink() {
+    return {};
+  }
 
   /** The page's address with this very step and temperature in it. */
   copyLink() {
     const url = new URL(location.href);
     const step = this.following || this.player.isPlaying ? null : this.current?.step;
-    if (step === null || step === undefined) url.searchParams.delete("at"); else url.searchParams.set("at", step);
-    if (this.temperature === 1) url.searchParams.delete("temperature"); else url.searchParams.set("temperature", this.temperature);
-    for (const [name, text] of Object.entries(this.ownLink())) if (text === null) url.searchParams.delete(name); else url.searchParams.set(name, text);
+    if (step === null || step === undefined) url.searchParams.delete("at");
+    else url.searchParams.set("at", step);
+    if (this.temperature === 1) url.searchParams.delete("temperature");
+    else url.searchParams.set("temperature", this.temperature);
+    for (const [name, text] of Object.entries(this.ownLink()))
+      if (text === null) url.searchParams.delete(name);
+      else url.searchParams.set(name, text);
     this.player.copy(url.href);
   }
 
@@ -475,11 +631,19 @@ export function card(role, title, tag, label) {
   const canvas = element("canvas", {});
   canvas.setAttribute("role", "img");
   const parts = {
-    canvas, panel: new Panel(canvas), tag: element("span", { className: "tag" }, tag), value: element("span", { className: "num" }, "–"),
+    canvas,
+    panel: new Panel(canvas),
+    tag: element("span", { className: "tag" }, tag),
+    value: element("span", { className: "num" }, "–"),
     foot: element("div", { className: "foot" }),
   };
-  parts.root = element("section", { className: "card" },
-    element("h3", {}, element("span", {}, ...(role ? [dot(role)] : []), title), parts.tag), canvas,
-    element("div", { className: "cap" }, element("span", {}, label), parts.value), parts.foot);
+  parts.root = element(
+    "section",
+    { className: "card" },
+    element("h3", {}, element("span", {}, ...(role ? [dot(role)] : []), title), parts.tag),
+    canvas,
+    element("div", { className: "cap" }, element("span", {}, label), parts.value),
+    parts.foot,
+  );
   return parts;
 }

@@ -1,16 +1,16 @@
 // The studio of a latent space: a plane to drag in, what is decoded there, what each latent carries, what a sweep trades.
 
 import { DecodedCard } from "./decoded_card.js";
-import { Decoder, element } from "./live.js";
 import { DEAD, LatentList } from "./latent_list.js";
 import { LatentPlane, REACH, SIDE } from "./latent_plane.js";
+import { Decoder, element } from "./live.js";
+import { mountStage } from "./mounting.js";
 import { PaintPad } from "./paint_pad.js";
 import { difference, toBase64, toBitmap, toBitmaps } from "./pictures.js";
-import { RunBench } from "./run_bench.js";
 import { namesOf, readPortrait, rowsOf } from "./portrait.js";
+import { RunBench } from "./run_bench.js";
 import { Strips } from "./strips.js";
 import { Tradeoff } from "./tradeoff.js";
-import { mountStage } from "./mounting.js";
 
 const ENDS_DELAY = 120; // ms
 const STRIPS_EVERY = 300; // ms
@@ -30,9 +30,16 @@ class Studio extends RunBench {
     this.label = -1;
     this.reset();
     this.build();
-    this.loop = (now) => { this.player.tick(now); if (this.isDirty && this.colours) this.paint(); else if (this.isStripDirty && this.colours) this.paintStrips(); this.raf = requestAnimationFrame(this.loop); };
+    this.loop = (now) => {
+      this.player.tick(now);
+      if (this.isDirty && this.colours) this.paint();
+      else if (this.isStripDirty && this.colours) this.paintStrips();
+      this.raf = requestAnimationFrame(this.loop);
+    };
     this.raf = requestAnimationFrame(this.loop);
-    this.resizing = new ResizeObserver(() => { this.isDirty = true; });
+    this.resizing = new ResizeObserver(() => {
+      this.isDirty = true;
+    });
     this.resizing.observe(this.root);
     globalThis.genlabStudio = this; // for measuring frame rate and latency from outside
   }
@@ -46,8 +53,16 @@ class Studio extends RunBench {
   }
 
   build() {
-    this.plane = new LatentPlane({ move: (p, q) => this.moveTo(p, q), settled: () => this.settled(), pick: (i) => this.pick(i) });
-    this.list = new LatentList({ move: (d, v) => this.setLatent(d, v, false), settled: () => this.settled(), axis: (d, which) => this.setAxis(d, which) });
+    this.plane = new LatentPlane({
+      move: (p, q) => this.moveTo(p, q),
+      settled: () => this.settled(),
+      pick: (i) => this.pick(i),
+    });
+    this.list = new LatentList({
+      move: (d, v) => this.setLatent(d, v, false),
+      settled: () => this.settled(),
+      axis: (d, which) => this.setAxis(d, which),
+    });
     this.tradeoff = new Tradeoff({ choose: (k) => this.choose(k) });
     this.pad = new PaintPad({ encode: (pixels) => this.encode(pixels) });
     this.strips = new Strips(this);
@@ -57,26 +72,67 @@ class Studio extends RunBench {
     this.sliderName = element("b", { className: "num" });
     this.stops = element("div", { className: "stops" });
     this.dialTitle = element("span", { className: "soft" });
-    this.dial = element("label", { className: "dial card" }, this.dialTitle, element("div", { className: "rail" }, this.slider, this.stops), this.sliderName);
+    this.dial = element(
+      "label",
+      { className: "dial card" },
+      this.dialTitle,
+      element("div", { className: "rail" }, this.slider, this.stops),
+      this.sliderName,
+    );
     this.planeTag = element("button", { type: "button", className: "tag", onclick: () => this.toggleAxes() });
-    this.holesButton = element("button", { type: "button", className: "tag", title: "Where the codes of the data are denser (blue) and thinner (red) than the prior", onclick: () => this.toggleHoles() }, "holes");
+    this.holesButton = element(
+      "button",
+      {
+        type: "button",
+        className: "tag",
+        title: "Where the codes of the data are denser (blue) and thinner (red) than the prior",
+        onclick: () => this.toggleHoles(),
+      },
+      "holes",
+    );
     this.planeCap = element("div", { className: "cap" });
     this.buildPlayer();
-    const heading = (title, ...tags) => element("h3", {}, element("span", {}, title), element("span", { className: "tags" }, ...tags));
+    const heading = (title, ...tags) =>
+      element("h3", {}, element("span", {}, title), element("span", { className: "tags" }, ...tags));
     this.root.replaceChildren(
       this.dial,
-      element("div", { className: "cards" },
-        element("section", { className: "card" }, heading("Latent plane", this.holesButton, this.planeTag), this.plane.canvas, this.planeCap),
-        element("section", { className: "card" }, heading("Decoded", this.decoded.tag), this.decoded.canvas, this.decoded.caption, this.decoded.classes, this.decoded.tools),
-        element("section", { className: "card" }, heading("Latents by what they carry", element("span", { className: "tag" }, "KL, nats")), this.list.root)),
-      this.note, this.player.root,
-      element("div", { className: "lower" }, this.tradeoff.root, this.strips.root));
+      element(
+        "div",
+        { className: "cards" },
+        element(
+          "section",
+          { className: "card" },
+          heading("Latent plane", this.holesButton, this.planeTag),
+          this.plane.canvas,
+          this.planeCap,
+        ),
+        element(
+          "section",
+          { className: "card" },
+          heading("Decoded", this.decoded.tag),
+          this.decoded.canvas,
+          this.decoded.caption,
+          this.decoded.classes,
+          this.decoded.tools,
+        ),
+        element(
+          "section",
+          { className: "card" },
+          heading("Latents by what they carry", element("span", { className: "tag" }, "KL, nats")),
+          this.list.root,
+        ),
+      ),
+      this.note,
+      this.player.root,
+      element("div", { className: "lower" }, this.tradeoff.root, this.strips.root),
+    );
   }
 
   // ---- what Python sends ----
 
   update(blob) {
-    const { numbers } = blob, isNew = this.isAnother(numbers);
+    const { numbers } = blob,
+      isNew = this.isAnother(numbers);
     this.takeColours(numbers);
     const old = this.numbers;
     this.numbers = numbers;
@@ -89,24 +145,33 @@ class Studio extends RunBench {
     this.dial.hidden = this.members.length < 2;
     this.ticks();
     if (isNew) this.watch(numbers, old);
-    if (blob.own && numbers.own_id !== this.ownId) { this.ownId = numbers.own_id; this.own = blob.own.values; this.pad.load(this.own); this.strips.open("yours"); this.encode(this.own); }
+    if (blob.own && numbers.own_id !== this.ownId) {
+      this.ownId = numbers.own_id;
+      this.own = blob.own.values;
+      this.pad.load(this.own);
+      this.strips.open("yours");
+      this.encode(this.own);
+    }
     this.decoded.buildClasses();
     this.isDirty = true;
   }
 
   ticks() {
     const last = Math.max(1, this.members.length - 1);
-    this.stops.replaceChildren(...this.members.map(({ short }, k) => {
-      const stop = element("span", {}, short);
-      stop.style.left = `${(100 * k) / last}%`;
-      return stop;
-    }));
+    this.stops.replaceChildren(
+      ...this.members.map(({ short }, k) => {
+        const stop = element("span", {}, short);
+        stop.style.left = `${(100 * k) / last}%`;
+        return stop;
+      }),
+    );
   }
 
   watch(numbers, old) {
     const isFirst = !old;
     this.turnTo(numbers);
-    if (isFirst || this.member >= this.members.length) this.member = Math.min(numbers.member ?? 0, this.members.length - 1);
+    if (isFirst || this.member >= this.members.length)
+      this.member = Math.min(numbers.member ?? 0, this.members.length - 1);
     if (isFirst && numbers.tab) this.strips.tab = numbers.tab;
     this.wantedZ = isFirst ? numbers.z : null;
     this.label = numbers.classes.length && numbers.is_conditional ? 0 : -1;
@@ -119,13 +184,23 @@ class Studio extends RunBench {
   pictureOf(blob) {
     const { numbers } = blob;
     return {
-      step: numbers.step, seconds: numbers.seconds, loss: numbers.losses.loss, metrics: numbers.metrics, keeps: numbers.has_weights,
-      reconstructions: blob.reconstructions, samples: blob.samples, kl: rowsOf(blob.kl), means: blob.means,
+      step: numbers.step,
+      seconds: numbers.seconds,
+      loss: numbers.losses.loss,
+      metrics: numbers.metrics,
+      keeps: numbers.has_weights,
+      reconstructions: blob.reconstructions,
+      samples: blob.samples,
+      kl: rowsOf(blob.kl),
+      means: blob.means,
     };
   }
 
   stood(message, before) {
-    if (message.ended) { this.toEnd(); this.openPortrait(); }
+    if (message.ended) {
+      this.toEnd();
+      this.openPortrait();
+    }
     if (!message.ended && !before && !this.strips.isUserChoice) this.strips.tab = "sweep";
   }
 
@@ -147,13 +222,20 @@ class Studio extends RunBench {
   takeKl(kl) {
     if (!kl) return;
     this.kl = Float32Array.from(kl);
-    if (!this.portrait) { this.axes = [...kl.keys()].sort((a, b) => kl[b] - kl[a]).slice(0, 2); if (this.axes.length < 2) this.axes = [0, 0]; }
+    if (!this.portrait) {
+      this.axes = [...kl.keys()].sort((a, b) => kl[b] - kl[a]).slice(0, 2);
+      if (this.axes.length < 2) this.axes = [0, 0];
+    }
     this.list.build(this.kl, this.names);
   }
 
   takeMeans({ means }) {
     if (!means) return;
-    const { values, shape: [, count, z] } = means, start = this.member * count * z;
+    const {
+        values,
+        shape: [, count, z],
+      } = means,
+      start = this.member * count * z;
     this.codes = { values: values.subarray(start, start + count * z), z, count };
     this.project();
   }
@@ -168,21 +250,30 @@ class Studio extends RunBench {
 
   openPortrait() {
     const [run, member] = [this.digest, this.member];
-    this.decoder.ask("portrait", { run, step: null, member, what: "portrait" }, (blob) => {
-      if (run !== this.digest || member !== this.member) return;
-      this.portrait = readPortrait(blob);
-      this.names = namesOf(this.portrait, this.numbers.factors, DEAD);
-      this.strips.ends = [0, this.portrait.farthest(0)];
-      this.pca = [...Array(2).keys()].map((i) => blob.axes.values.subarray(i * this.portrait.codes.z, (i + 1) * this.portrait.codes.z));
-      this.takeKl(this.portrait.kl);
-      const order = [...this.kl.keys()].sort((a, b) => this.kl[b] - this.kl[a]);
-      if (this.axes !== "pca") this.axes = order.length > 1 ? [order[0], order[1]] : [order[0], order[0]];
-      const start = [this.wantedZ, this.z].find((z) => z?.length === this.portrait.codes.z);
-      this.wantedZ = null;
-      this.restorePortrait();
-      if (this.own) this.encode(this.own); else if (start) this.setZ(Float32Array.from(start)); else this.pick(0);
-      this.settled();
-    }, (error) => this.say(error.message));
+    this.decoder.ask(
+      "portrait",
+      { run, step: null, member, what: "portrait" },
+      (blob) => {
+        if (run !== this.digest || member !== this.member) return;
+        this.portrait = readPortrait(blob);
+        this.names = namesOf(this.portrait, this.numbers.factors, DEAD);
+        this.strips.ends = [0, this.portrait.farthest(0)];
+        this.pca = [...Array(2).keys()].map((i) =>
+          blob.axes.values.subarray(i * this.portrait.codes.z, (i + 1) * this.portrait.codes.z),
+        );
+        this.takeKl(this.portrait.kl);
+        const order = [...this.kl.keys()].sort((a, b) => this.kl[b] - this.kl[a]);
+        if (this.axes !== "pca") this.axes = order.length > 1 ? [order[0], order[1]] : [order[0], order[0]];
+        const start = [this.wantedZ, this.z].find((z) => z?.length === this.portrait.codes.z);
+        this.wantedZ = null;
+        this.restorePortrait();
+        if (this.own) this.encode(this.own);
+        else if (start) this.setZ(Float32Array.from(start));
+        else this.pick(0);
+        this.settled();
+      },
+      (error) => this.say(error.message),
+    );
   }
 
   /** Open another model of the sweep at the place where the visitor is. */
@@ -192,7 +283,10 @@ class Studio extends RunBench {
     this.portrait = this.ellipse = this.holes = this.chosen = null;
     this.names = [];
     this.strips.content = null;
-    if (this.picture) { this.takeKl(this.picture.kl?.[member]); this.takeMeans(this.picture); }
+    if (this.picture) {
+      this.takeKl(this.picture.kl?.[member]);
+      this.takeMeans(this.picture);
+    }
     if (this.standing?.ended) this.openPortrait();
     this.refresh();
     this.report();
@@ -204,25 +298,41 @@ class Studio extends RunBench {
     const z = this.codes?.z ?? this.z?.length ?? 0;
     if (this.axes === "pca" && this.pca) return this.pca;
     const axes = this.axes === "pca" ? [0, 1] : this.axes;
-    return axes.map((a, i) => Float32Array.from({ length: z }, (_, d) => (d === a && !(i === 1 && axes[0] === axes[1]) ? 1 : 0)));
+    return axes.map((a, i) =>
+      Float32Array.from({ length: z }, (_, d) => (d === a && !(i === 1 && axes[0] === axes[1]) ? 1 : 0)),
+    );
   }
 
-  along(z, direction) { return z.reduce((sum, v, d) => sum + v * direction[d], 0); }
+  along(z, direction) {
+    return z.reduce((sum, v, d) => sum + v * direction[d], 0);
+  }
 
   project() {
     if (!this.codes) return;
-    const { values, stds, z, count } = this.codes, [u, v] = this.directions();
+    const { values, stds, z, count } = this.codes,
+      [u, v] = this.directions();
     this.plane.points = Array.from({ length: count }, (_, i) => {
-      const row = values.subarray(i * z, (i + 1) * z), std = stds?.subarray(i * z, (i + 1) * z);
-      return { p: this.along(row, u), q: this.along(row, v), sp: std && spreadAlong(std, u), sq: std && spreadAlong(std, v) };
+      const row = values.subarray(i * z, (i + 1) * z),
+        std = stds?.subarray(i * z, (i + 1) * z);
+      return {
+        p: this.along(row, u),
+        q: this.along(row, v),
+        sp: std && spreadAlong(std, u),
+        sq: std && spreadAlong(std, v),
+      };
     });
     this.isDirty = true;
   }
 
   moveTo(p, q) {
     if (!this.z) return;
-    const [u, v] = this.directions(), dp = p - this.along(this.z, u), dq = q - this.along(this.z, v);
-    this.setZ(this.z.map((value, d) => value + dp * u[d] + dq * v[d]), false);
+    const [u, v] = this.directions(),
+      dp = p - this.along(this.z, u),
+      dq = q - this.along(this.z, v);
+    this.setZ(
+      this.z.map((value, d) => value + dp * u[d] + dq * v[d]),
+      false,
+    );
   }
 
   setLatent(d, value, isSettled = true) {
@@ -252,7 +362,8 @@ class Studio extends RunBench {
   }
 
   setAxis(d, which) {
-    const before = this.axes === "pca" ? [...this.kl.keys()].sort((a, b) => this.kl[b] - this.kl[a]).slice(0, 2) : [...this.axes];
+    const before =
+      this.axes === "pca" ? [...this.kl.keys()].sort((a, b) => this.kl[b] - this.kl[a]).slice(0, 2) : [...this.axes];
     if (before[1 - which] === d) before[1 - which] = before[which];
     before[which] = d;
     this.axes = before;
@@ -268,7 +379,10 @@ class Studio extends RunBench {
     this.project();
     this.holes = null;
     if (this.wantsHoles) this.askHoles();
-    if (this.z) { this.list.show(this.z, this.axes); this.askGrid(); }
+    if (this.z) {
+      this.list.show(this.z, this.axes);
+      this.askGrid();
+    }
     this.refresh();
   }
 
@@ -289,14 +403,20 @@ class Studio extends RunBench {
   setClass(label) {
     this.label = label;
     this.decoded.buildClasses();
-    if (this.z) { this.setZ(this.z); this.settled(); }
+    if (this.z) {
+      this.setZ(this.z);
+      this.settled();
+    }
   }
 
   /** Open the code of a held-out example: the cross, its posterior, its pictures. */
   pick(i) {
     const { portrait } = this;
     if (!portrait) return;
-    if (this.numbers.is_conditional && portrait.labels) { this.label = portrait.labels[i]; this.decoded.buildClasses(); }
+    if (this.numbers.is_conditional && portrait.labels) {
+      this.label = portrait.labels[i];
+      this.decoded.buildClasses();
+    }
     this.setZ(portrait.mean(i));
     this.chosen = i < portrait.originals.length ? i : null;
     this.openEllipse(portrait.mean(i), portrait.std(i));
@@ -312,7 +432,8 @@ class Studio extends RunBench {
 
   drawPosterior() {
     if (!this.posterior) return;
-    const { mean, std } = this.posterior, chosen = this.chosen;
+    const { mean, std } = this.posterior,
+      chosen = this.chosen;
     const noise = () => Math.sqrt(-2 * Math.log(1 - Math.random())) * Math.cos(2 * Math.PI * Math.random());
     this.setZ(mean.map((m, d) => m + std[d] * noise()));
     this.chosen = chosen;
@@ -321,22 +442,46 @@ class Studio extends RunBench {
   }
 
   encode(pixels) {
-    if (!this.digest || !this.standing?.ended) { this.say("Your picture is kept; it is encoded when the run has ended."); this.own = pixels; return; }
+    if (!this.digest || !this.standing?.ended) {
+      this.say("Your picture is kept; it is encoded when the run has ended.");
+      this.own = pixels;
+      return;
+    }
     this.own = pixels;
-    const request = { run: this.digest, step: null, member: this.member, what: "encode", pixels: toBase64(pixels), label: this.label };
-    this.decoder.ask("encode", request, (blob) => {
-      this.setZ(blob.mean.values);
-      this.chosen = null;
-      this.openEllipse(blob.mean.values, blob.std.values);
-      const shape = this.numbers.event_shape;
-      this.pad.answer(toBitmap(blob.reconstruction.values, shape), toBitmap(difference(pixels, blob.reconstruction.values, shape).values, [1, shape[1], shape[2]]), blob.distortion.values[0], blob.rate.values[0]);
-      this.settledSoon();
-    }, (error) => this.say(error.message));
+    const request = {
+      run: this.digest,
+      step: null,
+      member: this.member,
+      what: "encode",
+      pixels: toBase64(pixels),
+      label: this.label,
+    };
+    this.decoder.ask(
+      "encode",
+      request,
+      (blob) => {
+        this.setZ(blob.mean.values);
+        this.chosen = null;
+        this.openEllipse(blob.mean.values, blob.std.values);
+        const shape = this.numbers.event_shape;
+        this.pad.answer(
+          toBitmap(blob.reconstruction.values, shape),
+          toBitmap(difference(pixels, blob.reconstruction.values, shape).values, [1, shape[1], shape[2]]),
+          blob.distortion.values[0],
+          blob.rate.values[0],
+        );
+        this.settledSoon();
+      },
+      (error) => this.say(error.message),
+    );
   }
 
   settledSoon() {
     clearTimeout(this.settling);
-    this.settling = setTimeout(() => { this.askGrid(); this.report(); }, 250);
+    this.settling = setTimeout(() => {
+      this.askGrid();
+      this.report();
+    }, 250);
   }
 
   // ---- questions to the model ----
@@ -345,9 +490,14 @@ class Studio extends RunBench {
   ask(channel, rows, use) {
     if (!this.canDecode || !rows.length) return;
     const [member, run] = [this.member, this.digest];
-    this.decoder.ask(channel, { run, step: null, member, what: "decode", z: round(rows), label: this.label },
-      (blob) => { if (member === this.member && run === this.digest) use(toBitmaps(blob.pictures), blob); },
-      (error) => this.say(error.message));
+    this.decoder.ask(
+      channel,
+      { run, step: null, member, what: "decode", z: round(rows), label: this.label },
+      (blob) => {
+        if (member === this.member && run === this.digest) use(toBitmaps(blob.pictures), blob);
+      },
+      (error) => this.say(error.message),
+    );
   }
 
   askPicture() {
@@ -362,26 +512,53 @@ class Studio extends RunBench {
 
   /** The small pictures may lag behind: they must not delay the large one while a hand moves. */
   askEndsSoon() {
-    this.endsTimer ??= setTimeout(() => { this.endsTimer = null; if (this.z) this.askEnds(); }, ENDS_DELAY);
+    this.endsTimer ??= setTimeout(() => {
+      this.endsTimer = null;
+      if (this.z) this.askEnds();
+    }, ENDS_DELAY);
   }
 
   askEnds() {
-    if (this.list.shown?.length) this.ask("ends", this.list.endRows(this.z).slice(0, 200), (bitmaps) => this.list.paintEnds(bitmaps));
+    if (this.list.shown?.length)
+      this.ask("ends", this.list.endRows(this.z).slice(0, 200), (bitmaps) => this.list.paintEnds(bitmaps));
   }
 
   askGrid() {
-    const [u, v] = this.directions(), rows = [], p0 = this.along(this.z, u), q0 = this.along(this.z, v);
-    for (let i = 0; i < SIDE; i++) for (let j = 0; j < SIDE; j++) {
-      const p = ((j + 0.5) / SIDE * 2 - 1) * REACH - p0, q = ((i + 0.5) / SIDE * 2 - 1) * REACH - q0;
-      rows.push(this.z.map((value, d) => value + p * u[d] + q * v[d]));
-    }
-    this.ask("grid", rows, (bitmaps) => { this.plane.bitmaps = bitmaps; this.isDirty = true; });
+    const [u, v] = this.directions(),
+      rows = [],
+      p0 = this.along(this.z, u),
+      q0 = this.along(this.z, v);
+    for (let i = 0; i < SIDE; i++)
+      for (let j = 0; j < SIDE; j++) {
+        const p = (((j + 0.5) / SIDE) * 2 - 1) * REACH - p0,
+          q = (((i + 0.5) / SIDE) * 2 - 1) * REACH - q0;
+        rows.push(this.z.map((value, d) => value + p * u[d] + q * v[d]));
+      }
+    this.ask("grid", rows, (bitmaps) => {
+      this.plane.bitmaps = bitmaps;
+      this.isDirty = true;
+    });
   }
 
   askHoles() {
     if (!this.canDecode) return;
-    const request = { run: this.digest, step: null, member: this.member, what: "aggregate", axes: round(this.directions()), reach: 3 };
-    this.decoder.ask("holes", request, (blob) => { this.holes = blob.holes; this.isDirty = true; }, (error) => this.say(error.message));
+    const request = {
+      run: this.digest,
+      step: null,
+      member: this.member,
+      what: "aggregate",
+      axes: round(this.directions()),
+      reach: 3,
+    };
+    this.decoder.ask(
+      "holes",
+      request,
+      (blob) => {
+        this.holes = blob.holes;
+        this.isDirty = true;
+      },
+      (error) => this.say(error.message),
+    );
   }
 
   // ---- what is shown ----
@@ -400,7 +577,9 @@ class Studio extends RunBench {
 
   /** The step of this model's best held-out bound, if training went on well beyond it. */
   overfitMarks() {
-    const bounds = this.snapshots.filter((s) => s.metrics.bound).map((s) => ({ step: s.step, bound: s.metrics.bound[this.member] }));
+    const bounds = this.snapshots
+      .filter((s) => s.metrics.bound)
+      .map((s) => ({ step: s.step, bound: s.metrics.bound[this.member] }));
     if (bounds.length < 5) return [];
     const best = bounds.reduce((a, b) => (b.bound > a.bound ? b : a));
     return best.bound - bounds.at(-1).bound > 0.5 ? [{ step: best.step, text: "overfits from here" }] : [];
@@ -413,8 +592,10 @@ class Studio extends RunBench {
 
   whyNoDecoding() {
     if (!this.digest) return "Not trained yet: press Train.";
-    if (!this.standing?.ended) return "The model can be asked when its training has ended; until then its pictures are under All models.";
-    if (this.index < this.snapshots.length - 1) return "Weights are kept for the last step: move the player to its end to ask the model.";
+    if (!this.standing?.ended)
+      return "The model can be asked when its training has ended; until then its pictures are under All models.";
+    if (this.index < this.snapshots.length - 1)
+      return "Weights are kept for the last step: move the player to its end to ask the model.";
     return "asking the model …";
   }
 
@@ -423,8 +604,16 @@ class Studio extends RunBench {
     this.paintPlane();
     this.decoded.paint();
     this.tradeoff.paint({
-      members: this.members, member: this.member, metrics: this.lastMetrics(), scores: this.numbers.scores, axisTitle: this.numbers.axis_title,
-      kl: this.picture?.kl, information: this.canDecode ? this.portrait.information : null, factors: this.numbers.factors, names: this.names, colours: this.colours,
+      members: this.members,
+      member: this.member,
+      metrics: this.lastMetrics(),
+      scores: this.numbers.scores,
+      axisTitle: this.numbers.axis_title,
+      kl: this.picture?.kl,
+      information: this.canDecode ? this.portrait.information : null,
+      factors: this.numbers.factors,
+      names: this.names,
+      colours: this.colours,
     });
     this.paintStrips();
     this.painted = { answers: this.answers ?? 0, at: performance.now() };
@@ -432,7 +621,8 @@ class Studio extends RunBench {
 
   /** All models' pictures are many: while a run trains they are painted a few times a second, not at every update. */
   paintStrips() {
-    const now = performance.now(), isNew = this.paintedWidth !== this.root.clientWidth || this.paintedColours !== this.colours;
+    const now = performance.now(),
+      isNew = this.paintedWidth !== this.root.clientWidth || this.paintedColours !== this.colours;
     if (!isNew && !(this.isStripDirty && this.strips.tab === "sweep")) return;
     if (!isNew && this.player.isTraining && now - this.stripsAt < STRIPS_EVERY) return;
     this.strips.refreshTabs();
@@ -444,21 +634,45 @@ class Studio extends RunBench {
   }
 
   paintPlane() {
-    const [u, v] = this.directions(), z = this.z ?? new Float32Array(u.length);
-    const names = this.axes === "pca" ? ["principal axis 1", "2"] : this.axes.map((a) => `z${a + 1}${this.names[a] ? ` ${this.names[a]}` : ""}`);
+    const [u, v] = this.directions(),
+      z = this.z ?? new Float32Array(u.length);
+    const names =
+      this.axes === "pca"
+        ? ["principal axis 1", "2"]
+        : this.axes.map((a) => `z${a + 1}${this.names[a] ? ` ${this.names[a]}` : ""}`);
     this.planeTag.textContent = names.join(" × ");
-    this.planeTag.title = this.axes === "pca" ? "Show the two latents that carry most" : "Show the two principal directions of the codes";
+    this.planeTag.title =
+      this.axes === "pca" ? "Show the two latents that carry most" : "Show the two principal directions of the codes";
     if (!this.canDecode) this.plane.bitmaps = null;
     const labels = this.portrait && this.canDecode ? this.portrait.labels : this.numbers.probe_labels;
     this.plane.marks = this.numbers.classes;
-    this.plane.paint({ place: { p: this.along(z, u), q: this.along(z, v) }, ellipse: this.ellipse, labels, holes: this.wantsHoles && this.canDecode ? this.holes : null, colours: this.colours });
-    this.planeCap.replaceChildren(element("span", {}, this.wantsHoles ? "blue: more codes than the prior, red: fewer" : "drag the cross; double-click a code to open it"),
-      element("span", { className: "num" }, `(${this.along(z, u).toFixed(2)}, ${this.along(z, v).toFixed(2)})`));
+    this.plane.paint({
+      place: { p: this.along(z, u), q: this.along(z, v) },
+      ellipse: this.ellipse,
+      labels,
+      holes: this.wantsHoles && this.canDecode ? this.holes : null,
+      colours: this.colours,
+    });
+    this.planeCap.replaceChildren(
+      element(
+        "span",
+        {},
+        this.wantsHoles
+          ? "blue: more codes than the prior, red: fewer"
+          : "drag the cross; double-click a code to open it",
+      ),
+      element("span", { className: "num" }, `(${this.along(z, u).toFixed(2)}, ${this.along(z, v).toFixed(2)})`),
+    );
   }
 
   /** Tell Python where the visitor is, for the link; called when a hand lets go, never while it moves. */
   report() {
-    this.tell.state("moment", { of: `${this.digest}/${this.attempt}`, member: this.member, z: this.z ? round([this.z])[0] : null, tab: this.strips.tab });
+    this.tell.state("moment", {
+      of: `${this.digest}/${this.attempt}`,
+      member: this.member,
+      z: this.z ? round([this.z])[0] : null,
+      tab: this.strips.tab,
+    });
   }
 
   copyLink() {

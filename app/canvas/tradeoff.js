@@ -14,12 +14,27 @@ export class Tradeoff {
     this.canvas = element("canvas", { className: "chart" });
     this.canvas.setAttribute("role", "img");
     this.canvas.onclick = (event) => this.click(event);
-    this.canvas.onpointermove = (event) => { this.canvas.style.cursor = this.nearest(event) === null ? "default" : "pointer"; };
-    this.buttons = Object.fromEntries(Object.entries(TABS).map(([key, title]) => {
-      const button = element("button", { type: "button", className: "tab", onclick: () => { this.tab = key; this.paint(this.state); } }, title);
-      button.setAttribute("role", "tab");
-      return [key, button];
-    }));
+    this.canvas.onpointermove = (event) => {
+      this.canvas.style.cursor = this.nearest(event) === null ? "default" : "pointer";
+    };
+    this.buttons = Object.fromEntries(
+      Object.entries(TABS).map(([key, title]) => {
+        const button = element(
+          "button",
+          {
+            type: "button",
+            className: "tab",
+            onclick: () => {
+              this.tab = key;
+              this.paint(this.state);
+            },
+          },
+          title,
+        );
+        button.setAttribute("role", "tab");
+        return [key, button];
+      }),
+    );
     this.caption = element("div", { className: "cap" });
     const tabs = element("div", { className: "tabs" }, ...Object.values(this.buttons));
     tabs.setAttribute("role", "tablist");
@@ -28,8 +43,12 @@ export class Tradeoff {
   }
 
   nearest(event) {
-    const box = this.canvas.getBoundingClientRect(), x = event.clientX - box.left, y = event.clientY - box.top;
-    const hit = this.spots.filter((s) => Math.hypot(s.x - x, (s.y ?? y) - y) < 26).sort((a, b) => Math.hypot(a.x - x, (a.y ?? y) - y) - Math.hypot(b.x - x, (b.y ?? y) - y))[0];
+    const box = this.canvas.getBoundingClientRect(),
+      x = event.clientX - box.left,
+      y = event.clientY - box.top;
+    const hit = this.spots
+      .filter((s) => Math.hypot(s.x - x, (s.y ?? y) - y) < 26)
+      .sort((a, b) => Math.hypot(a.x - x, (a.y ?? y) - y) - Math.hypot(b.x - x, (b.y ?? y) - y))[0];
     return hit ? hit.member : null;
   }
 
@@ -45,7 +64,8 @@ export class Tradeoff {
     const hasFactors = state.factors.length > 0;
     this.buttons.factors.hidden = !hasFactors;
     if (!hasFactors && this.tab === "factors") this.tab = "curve";
-    for (const [key, button] of Object.entries(this.buttons)) button.setAttribute("aria-selected", String(key === this.tab));
+    for (const [key, button] of Object.entries(this.buttons))
+      button.setAttribute("aria-selected", String(key === this.tab));
     const { context, width, height } = sharpen(this.canvas);
     if (!width) return;
     context.clearRect(0, 0, width, height);
@@ -74,12 +94,19 @@ export class Tradeoff {
 
   paintCurve(c, width, height, state) {
     const { members, member, metrics, colours } = state;
-    if (!metrics?.rate) { this.say(c, width, height, state, "The curve comes with the first measures."); return; }
-    const rate = metrics.rate, distortion = metrics.distortion;
+    if (!metrics?.rate) {
+      this.say(c, width, height, state, "The curve comes with the first measures.");
+      return;
+    }
+    const rate = metrics.rate,
+      distortion = metrics.distortion;
     // An autoencoder without a price (beta 0) may spend hundreds of nats: the axis is of the others, it stands at the edge.
-    const priced = rate.filter((_, k) => members[k].beta !== 0), most = Math.max(...(priced.length ? priced : rate), 1) * 1.12;
-    const low = Math.min(...distortion), high = Math.max(...distortion, low + 1);
-    const x = (v) => 44 + (width - 70) * Math.min(1.03, v / most), y = (v) => height - 42 - (height - 82) * (v - low) / (high - low);
+    const priced = rate.filter((_, k) => members[k].beta !== 0),
+      most = Math.max(...(priced.length ? priced : rate), 1) * 1.12;
+    const low = Math.min(...distortion),
+      high = Math.max(...distortion, low + 1);
+    const x = (v) => 44 + (width - 70) * Math.min(1.03, v / most),
+      y = (v) => height - 42 - ((height - 82) * (v - low)) / (high - low);
     this.axes(c, width, height, state, "distortion, nats", "rate: KL, nats");
     this.ticks(c, [low, (low + high) / 2, high], (v) => [40, y(v) + 4], "right", state);
     this.ticks(c, [0, most / 2, most], (v) => [x(v), height - 16], "center", state);
@@ -91,11 +118,14 @@ export class Tradeoff {
     c.stroke();
     const taken = [];
     for (const k of [...order].sort((a, b) => (b === member) - (a === member))) {
-      const px = x(rate[k]), py = y(distortion[k]), isHere = k === member;
+      const px = x(rate[k]),
+        py = y(distortion[k]),
+        isHere = k === member;
       this.disc(c, px, py, isHere ? 8 : 5, isHere ? colours.data : colours.model);
       this.spots.push({ member: k, x: px, y: py });
       const text = `${members[k].name}${isHere ? ", you are here" : ""}${rate[k] > most ? ` (${rate[k].toFixed(0)} nats)` : ""}`;
-      const isRight = px > width * 0.62, at = [px + (isRight ? -12 : 12), py - 8];
+      const isRight = px > width * 0.62,
+        at = [px + (isRight ? -12 : 12), py - 8];
       if (!isHere && taken.some(([tx, ty]) => Math.abs(tx - at[0]) < 60 && Math.abs(ty - at[1]) < 13)) continue;
       taken.push(at);
       c.textAlign = isRight ? "right" : "left";
@@ -106,8 +136,14 @@ export class Tradeoff {
       c.fillText(text, ...at);
     }
     const bound = -(rate[member] + distortion[member]);
-    this.caption.replaceChildren(element("span", {}, `${members[member].name}: rate ${rate[member].toFixed(1)} + distortion ${distortion[member].toFixed(1)} nats`),
-      element("span", { className: "num" }, `bound −${Math.abs(bound).toFixed(1)} nats`));
+    this.caption.replaceChildren(
+      element(
+        "span",
+        {},
+        `${members[member].name}: rate ${rate[member].toFixed(1)} + distortion ${distortion[member].toFixed(1)} nats`,
+      ),
+      element("span", { className: "num" }, `bound −${Math.abs(bound).toFixed(1)} nats`),
+    );
   }
 
   disc(c, x, y, radius, colour) {
@@ -126,10 +162,20 @@ export class Tradeoff {
   /** Lines of each score over the members; which of them is shown stands beside its own line. */
   paintScores(c, width, height, state) {
     const { members, member, metrics, scores, colours } = state;
-    const lines = Object.fromEntries(["mig", "sap", "dci", "factor_vae"].map((key) => [key, scores?.[key] ?? metrics?.[key]]).filter(([, v]) => v));
-    const active = metrics?.active_units, x = (k) => 60 + ((width - 100) * k) / Math.max(1, members.length - 1);
+    const lines = Object.fromEntries(
+      ["mig", "sap", "dci", "factor_vae"].map((key) => [key, scores?.[key] ?? metrics?.[key]]).filter(([, v]) => v),
+    );
+    const active = metrics?.active_units,
+      x = (k) => 60 + ((width - 100) * k) / Math.max(1, members.length - 1);
     const y = (v) => height - 42 - (height - 84) * v;
-    this.axes(c, width, height, state, Object.keys(lines).length ? "score, 0 to 1 (line) and active units (bars)" : "active units", state.axisTitle);
+    this.axes(
+      c,
+      width,
+      height,
+      state,
+      Object.keys(lines).length ? "score, 0 to 1 (line) and active units (bars)" : "active units",
+      state.axisTitle,
+    );
     const units = Math.max(1, ...(active ?? [1]));
     members.forEach((each, k) => {
       c.fillStyle = colours.line;
@@ -148,7 +194,9 @@ export class Tradeoff {
       values.forEach((v, k) => (k ? c.lineTo(x(k), y(v)) : c.moveTo(x(k), y(v))));
       c.stroke();
       c.setLineDash([]);
-      values.forEach((v, k) => this.disc(c, x(k), y(v), k === member ? 6 : 3, k === member ? colours.data : colours.model));
+      values.forEach((v, k) =>
+        this.disc(c, x(k), y(v), k === member ? 6 : 3, k === member ? colours.data : colours.model),
+      );
       c.fillStyle = colours.ink;
       c.textAlign = "left";
       const best = values.indexOf(Math.max(...values));
@@ -162,10 +210,15 @@ export class Tradeoff {
 
   paintBars(c, width, height, state) {
     const { members, member, kl, names, colours } = state;
-    if (!kl) { this.say(c, width, height, state, "The bars come with the first picture."); return; }
-    const values = [...kl[member]].map((v, d) => ({ v, d })).sort((a, b) => b.v - a.v), most = Math.max(...values.map((e) => e.v), 0.1);
+    if (!kl) {
+      this.say(c, width, height, state, "The bars come with the first picture.");
+      return;
+    }
+    const values = [...kl[member]].map((v, d) => ({ v, d })).sort((a, b) => b.v - a.v),
+      most = Math.max(...values.map((e) => e.v), 0.1);
     this.axes(c, width, height, state, "KL, nats", "latents, sorted");
-    const step = (width - 70) / values.length, y = (v) => height - 30 - ((height - 60) * v) / most;
+    const step = (width - 70) / values.length,
+      y = (v) => height - 30 - ((height - 60) * v) / most;
     values.forEach(({ v, d }, i) => {
       const x = 52 + i * step;
       c.fillStyle = v < 0.05 ? colours.line : colours.model;
@@ -177,18 +230,33 @@ export class Tradeoff {
       c.fillText((names[d] || `${d + 1}`).slice(0, Math.max(2, Math.floor(step / 7))), x + step * 0.35, height - 14);
     });
     const dead = values.filter((e) => e.v < 0.05).length;
-    this.caption.replaceChildren(element("span", {}, `${members[member].name}: ${dead ? `${dead} of ${values.length} latents carry nothing: their posterior has collapsed onto the prior` : "every latent carries something"}`));
+    this.caption.replaceChildren(
+      element(
+        "span",
+        {},
+        `${members[member].name}: ${dead ? `${dead} of ${values.length} latents carry nothing: their posterior has collapsed onto the prior` : "every latent carries something"}`,
+      ),
+    );
   }
 
   /** How much of each factor's entropy each latent carries. */
   paintFactors(c, width, height, state) {
     const { information, factors, kl, member, names, colours, members } = state;
-    if (!information) { this.say(c, width, height, state, "The matrix comes when the run has ended."); return; }
-    const [rows, columns] = information.shape, order = [...Array(rows).keys()].sort((a, b) => kl[member][b] - kl[member][a]);
-    const left = 92, top = 22, w = (width - left - 10) / columns, h = Math.min(26, (height - top - 6) / rows);
+    if (!information) {
+      this.say(c, width, height, state, "The matrix comes when the run has ended.");
+      return;
+    }
+    const [rows, columns] = information.shape,
+      order = [...Array(rows).keys()].sort((a, b) => kl[member][b] - kl[member][a]);
+    const left = 92,
+      top = 22,
+      w = (width - left - 10) / columns,
+      h = Math.min(26, (height - top - 6) / rows);
     c.textAlign = "center";
     c.fillStyle = colours.soft;
-    factors.forEach((factor, f) => c.fillText(factor.slice(0, Math.max(3, Math.floor(w / 6.5))), left + (f + 0.5) * w, 13));
+    factors.forEach((factor, f) =>
+      c.fillText(factor.slice(0, Math.max(3, Math.floor(w / 6.5))), left + (f + 0.5) * w, 13),
+    );
     order.forEach((d, i) => {
       c.textAlign = "right";
       c.fillStyle = colours.soft;
@@ -201,10 +269,16 @@ export class Tradeoff {
         c.globalAlpha = 1;
         c.strokeStyle = colours.line;
         c.strokeRect(left + f * w + 1, top + i * h + 1, w - 2, h - 2);
-        if (v >= 0.1) { c.textAlign = "center"; c.fillStyle = colours.ink; c.fillText(v.toFixed(1), left + (f + 0.5) * w, top + i * h + h * 0.65); }
+        if (v >= 0.1) {
+          c.textAlign = "center";
+          c.fillStyle = colours.ink;
+          c.fillText(v.toFixed(1), left + (f + 0.5) * w, top + i * h + h * 0.65);
+        }
       }
     });
-    this.caption.replaceChildren(element("span", {}, `${members[member].name}: share of each factor's entropy that a latent carries`));
+    this.caption.replaceChildren(
+      element("span", {}, `${members[member].name}: share of each factor's entropy that a latent carries`),
+    );
   }
 
   say(c, width, height, { colours }, text) {

@@ -21,18 +21,25 @@ export class WalkStage extends Stage {
   /** Set everything to what the link or a new target says. */
   open() {
     const { walk } = this;
-    this.sigma = Math.min(this.range[1], Math.max(this.range[0], walk.sigma || (isHeld(walk.kind) ? this.range[0] : this.range[1])));
+    this.sigma = Math.min(
+      this.range[1],
+      Math.max(this.range[0], walk.sigma || (isHeld(walk.kind) ? this.range[0] : this.range[1])),
+    );
     this.controls.set(walk);
     this.cards.likelihood.set(walk.ode_steps);
     this.views.show(walk.view);
     const isBeyond = walk.sigma && Math.abs(Math.log(walk.sigma / this.sigma)) > 1e-3;
-    this.beyond = isBeyond ? `σ = ${walk.sigma} lies outside of the dial, which reaches from ${this.range.map(sigmaText).join(" to ")}: it stands at its end.` : "";
+    this.beyond = isBeyond
+      ? `σ = ${walk.sigma} lies outside of the dial, which reaches from ${this.range.map(sigmaText).join(" to ")}: it stands at its end.`
+      : "";
     this.wantRelease();
     if (walk.view === "exact") this.releaseIfWanted();
   }
 
   /** Particles are released as soon as there is a field, unless the dial was set by hand to look at one level. */
-  wantRelease() { this.wantsRelease = isHeld(this.walk.kind) || !this.isByHand; }
+  wantRelease() {
+    this.wantsRelease = isHeld(this.walk.kind) || !this.isByHand;
+  }
 
   watch(digest, attempt) {
     this.full = new Map();
@@ -54,7 +61,9 @@ export class WalkStage extends Stage {
 
   // ---- the run ----
 
-  read(blob) { return { ...super.read(blob), field: blob.field ?? null }; }
+  read(blob) {
+    return { ...super.read(blob), field: blob.field ?? null };
+  }
 
   aim(picture) {
     super.aim(picture);
@@ -65,7 +74,8 @@ export class WalkStage extends Stage {
 
   /** A stored run opens at its end, or where its link says; its training is replayed only when asked. */
   startReplay() {
-    const at = this.numbers.at, wanted = at === null ? -1 : this.snapshots.findIndex((s) => s.step >= at);
+    const at = this.numbers.at,
+      wanted = at === null ? -1 : this.snapshots.findIndex((s) => s.step >= at);
     this.seek(wanted >= 0 ? wanted : this.snapshots.length - 1);
     this.restUntil = 0;
   }
@@ -81,25 +91,55 @@ export class WalkStage extends Stage {
     this.isSharp = true;
     if (this.isTraining || !this.digest) return;
     const step = this.aimed?.keeps ? this.aimed.step : null;
-    if (step === null) { this.releaseIfWanted(); return; }
-    if (this.full.has(step) || this.refused === step) { this.releaseIfWanted(); return; }
-    const digest = this.digest, asked = performance.now();
-    this.decoder.ask("field", { run: digest, step, what: "field" }, (blob) => {
-      if (this.digest !== digest) return;
-      this.full.set(step, new Field({ values: blob.field.values, sigmas: blob.sigmas.values, boxes: blob.boxes.values, side: blob.field.shape[1] }));
-      this.fieldLatency = performance.now() - asked;
-      this.isGroundDirty = this.isDirty = true;
-      this.refresh();
+    if (step === null) {
       this.releaseIfWanted();
-    }, (error) => { this.refused = step; this.say(error.message); this.releaseIfWanted(); });
+      return;
+    }
+    if (this.full.has(step) || this.refused === step) {
+      this.releaseIfWanted();
+      return;
+    }
+    const digest = this.digest,
+      asked = performance.now();
+    this.decoder.ask(
+      "field",
+      { run: digest, step, what: "field" },
+      (blob) => {
+        if (this.digest !== digest) return;
+        this.full.set(
+          step,
+          new Field({
+            values: blob.field.values,
+            sigmas: blob.sigmas.values,
+            boxes: blob.boxes.values,
+            side: blob.field.shape[1],
+          }),
+        );
+        this.fieldLatency = performance.now() - asked;
+        this.isGroundDirty = this.isDirty = true;
+        this.refresh();
+        this.releaseIfWanted();
+      },
+      (error) => {
+        this.refused = step;
+        this.say(error.message);
+        this.releaseIfWanted();
+      },
+    );
   }
 
-  get isTraining() { return !!this.standing && !this.standing.ended && !this.standing.stored; }
+  get isTraining() {
+    return !!this.standing && !this.standing.ended && !this.standing.stored;
+  }
 
   /** The learned field that is shown: whole where it has come, else the snapshot's own. */
-  get learned() { return (!this.player.isPlaying && this.full.get(this.aimed?.step)) || this.coarse; }
+  get learned() {
+    return (!this.player.isPlaying && this.full.get(this.aimed?.step)) || this.coarse;
+  }
 
-  get usesExact() { return this.walk.view === "exact" || this.walk.kind === "metropolis"; }
+  get usesExact() {
+    return this.walk.view === "exact" || this.walk.kind === "metropolis";
+  }
 
   get world() {
     const field = this.usesExact ? this.exact : this.learned;
@@ -122,7 +162,10 @@ export class WalkStage extends Stage {
   }
 
   /** The walk is no longer the one that its settings say from the start: what was measured of it goes. */
-  touch() { this.isTouched = true; this.energy = this.check = null; }
+  touch() {
+    this.isTouched = true;
+    this.energy = this.check = null;
+  }
 
   turn(sigma) {
     this.sigma = sigma;
@@ -131,35 +174,76 @@ export class WalkStage extends Stage {
     this.walk.sigma = +sigma.toPrecision(4);
     this.isGroundDirty = this.isDirty = true;
     this.touch();
-    if (this.walker.x && !(isHeld(this.walk.kind) && this.walker.isPlaying)) { this.walker.pause(); this.handTo = sigma; }
+    if (this.walker.x && !(isHeld(this.walk.kind) && this.walker.isPlaying)) {
+      this.walker.pause();
+      this.handTo = sigma;
+    }
     this.turns = (this.turns ?? 0) + 1;
   }
 
   release() {
     const { walk } = this;
-    if (walk.start === "point" && !this.isChosen) { this.say("Click the plane to say where the particles start."); return; }
-    if (!this.usesExact && !this.learned) { this.wantsRelease = true; this.refresh(); return; }
-    if (!this.usesExact && this.aimed?.keeps && !this.full.has(this.aimed.step) && this.refused !== this.aimed.step && !(this.failures > 1)) { this.wantsRelease = true; this.askDensity(); return; }
-    const { window, spread, handful } = this.numbers, [x0, x1, y0, y1] = window, high = this.range[1];
+    if (walk.start === "point" && !this.isChosen) {
+      this.say("Click the plane to say where the particles start.");
+      return;
+    }
+    if (!this.usesExact && !this.learned) {
+      this.wantsRelease = true;
+      this.refresh();
+      return;
+    }
+    if (
+      !this.usesExact &&
+      this.aimed?.keeps &&
+      !this.full.has(this.aimed.step) &&
+      this.refused !== this.aimed.step &&
+      !(this.failures > 1)
+    ) {
+      this.wantsRelease = true;
+      this.askDensity();
+      return;
+    }
+    const { window, spread, handful } = this.numbers,
+      [x0, x1, y0, y1] = window,
+      high = this.range[1];
     this.forget();
-    if (!isHeld(walk.kind)) { this.sigma = high; this.isByHand = false; walk.sigma = 0; }
+    if (!isHeld(walk.kind)) {
+      this.sigma = high;
+      this.isByHand = false;
+      walk.sigma = 0;
+    }
     const start = { window, spread, high, point: this.point ?? [(x0 + x1) / 2, (y0 + y1) / 2], handful };
-    const points = walk.start === "handful" && this.painted?.length ? Float32Array.from(this.painted) : startPoints(walk.n_particles, walk.start, start);
-    const centre = [(x0 + x1) / 2, (y0 + y1) / 2], reach = (x1 - x0) / 2 + 3 * high;
+    const points =
+      walk.start === "handful" && this.painted?.length
+        ? Float32Array.from(this.painted)
+        : startPoints(walk.n_particles, walk.start, start);
+    const centre = [(x0 + x1) / 2, (y0 + y1) / 2],
+      reach = (x1 - x0) / 2 + 3 * high;
     this.walker.start(points, walk, this.range, this.sigma, { centre, reach });
-    Object.assign(this, { wantsRelease: false, isTouched: false, walkedStep: this.aimed?.step ?? null, startedAt: walk.start === "handful" ? mean(points) : start.point });
+    Object.assign(this, {
+      wantsRelease: false,
+      isTouched: false,
+      walkedStep: this.aimed?.step ?? null,
+      startedAt: walk.start === "handful" ? mean(points) : start.point,
+    });
     this.releases = (this.releases ?? 0) + 1;
     if (this.failures !== 2 && this.note.textContent.startsWith("Click the plane")) this.say("");
-    if (wantsStillness()) { this.walker.finish(this.sigma, this.world); this.afterSeek(); } else this.walker.play(this.world);
+    if (wantsStillness()) {
+      this.walker.finish(this.sigma, this.world);
+      this.afterSeek();
+    } else this.walker.play(this.world);
     this.refresh();
   }
 
-  releaseIfWanted() { if (this.wantsRelease) this.release(); }
+  releaseIfWanted() {
+    if (this.wantsRelease) this.release();
+  }
 
   playWalk() {
     const { walker } = this;
     if (walker.isPlaying) walker.pause();
-    else if (!walker.x || (walker.isOver && walker.cursor === walker.frames.length - 1) || walker.isLost) this.release();
+    else if (!walker.x || (walker.isOver && walker.cursor === walker.frames.length - 1) || walker.isLost)
+      this.release();
     else walker.play(this.world);
     this.energy = null;
     this.isDirty = true;
@@ -191,8 +275,11 @@ export class WalkStage extends Stage {
   }
 
   paintIn(event) {
-    const [x, y] = placeUnder(event, this.numbers.window), [x0, x1] = this.numbers.window, wide = 0.02 * (x1 - x0);
-    for (let i = 0; i < PAINTED && this.painted.length < 2 * this.walk.n_particles; i++) this.painted.push(x + wide * (Math.random() + Math.random() - 1), y + wide * (Math.random() + Math.random() - 1));
+    const [x, y] = placeUnder(event, this.numbers.window),
+      [x0, x1] = this.numbers.window,
+      wide = 0.02 * (x1 - x0);
+    for (let i = 0; i < PAINTED && this.painted.length < 2 * this.walk.n_particles; i++)
+      this.painted.push(x + wide * (Math.random() + Math.random() - 1), y + wide * (Math.random() + Math.random() - 1));
     this.isDirty = true;
   }
 
@@ -204,7 +291,8 @@ export class WalkStage extends Stage {
   }
 
   onKey(event) {
-    const [x0, x1, y0, y1] = this.numbers.window, to = nudged(this.point ?? [(x0 + x1) / 2, (y0 + y1) / 2], event, (x1 - x0) / 100);
+    const [x0, x1, y0, y1] = this.numbers.window,
+      to = nudged(this.point ?? [(x0 + x1) / 2, (y0 + y1) / 2], event, (x1 - x0) / 100);
     if (event.key === " ") this.playWalk();
     else if (event.key === "Enter") this.choose(this.point ?? [0, 0], 0);
     else if (to) {
@@ -223,12 +311,17 @@ export class WalkStage extends Stage {
 
   /** The particle under a click, if there is one; with width 0 the nearest of all. */
   choose([x, y], width) {
-    const { walker } = this, [x0, x1] = this.numbers.window;
+    const { walker } = this,
+      [x0, x1] = this.numbers.window;
     if (!walker.x) return;
-    let best = -1, least = width ? ((PICK * (x1 - x0)) / width) ** 2 : Infinity;
+    let best = -1,
+      least = width ? ((PICK * (x1 - x0)) / width) ** 2 : Infinity;
     for (let k = 0; k < walker.n; k++) {
       const d = (this.shownX[2 * k] - x) ** 2 + (this.shownX[2 * k + 1] - y) ** 2;
-      if (d < least) { least = d; best = k; }
+      if (d < least) {
+        least = d;
+        best = k;
+      }
     }
     this.chosen = best < 0 ? null : { k: best, from: performance.now() };
     this.isDirty = true;
@@ -241,33 +334,64 @@ export class WalkStage extends Stage {
     if (!this.digest || !this.aimed) return "Train first: the network itself is asked for this.";
     if (this.failures > 1) return "This needs the live lane.";
     if (this.isTraining) return "It is asked of the network when the training has ended.";
-    if (!this.aimed.keeps) return `Weights are kept only at steps ${this.snapshots.filter((s) => s.keeps).map((s) => s.step.toLocaleString("en")).join(", ")}.`;
+    if (!this.aimed.keeps)
+      return `Weights are kept only at steps ${this.snapshots
+        .filter((s) => s.keeps)
+        .map((s) => s.step.toLocaleString("en"))
+        .join(", ")}.`;
     return "";
   }
 
   askLikelihood() {
-    const { likelihood } = this.cards, { point: x, silence } = this;
-    if (!x || silence) { likelihood.show(null, x, x ? silence : ""); return; }
+    const { likelihood } = this.cards,
+      { point: x, silence } = this;
+    if (!x || silence) {
+      likelihood.show(null, x, x ? silence : "");
+      return;
+    }
     const asked = { run: this.digest, step: this.aimed.step, what: "ode_log_prob", x, steps: likelihood.steps };
     this.likelihoodAsked = JSON.stringify(asked);
-    this.decoder.ask("ode", asked, (blob) => { if (this.likelihoodAsked === JSON.stringify(asked)) { this.likelihood = [...blob.nats.values]; likelihood.show(this.likelihood, x); } },
-      (error) => likelihood.show(null, x, error.message));
+    this.decoder.ask(
+      "ode",
+      asked,
+      (blob) => {
+        if (this.likelihoodAsked === JSON.stringify(asked)) {
+          this.likelihood = [...blob.nats.values];
+          likelihood.show(this.likelihood, x);
+        }
+      },
+      (error) => likelihood.show(null, x, error.message),
+    );
   }
 
   /** The same walk with the network, or the closed form, itself: asked once, when the animated one has ended. */
   askCheck() {
     if (this.check !== null || this.isTouched || this.silence) return;
     this.check = "";
-    const walk = { ...this.walk, sigma: isHeld(this.walk.kind) ? +this.sigma.toPrecision(4) : 0 }, release = this.releases;
+    const walk = { ...this.walk, sigma: isHeld(this.walk.kind) ? +this.sigma.toPrecision(4) : 0 },
+      release = this.releases;
     const x = this.startedAt.map((v) => Math.round(1000 * v) / 1000);
-    this.decoder.ask("walk", { run: this.digest, step: this.aimed.step, what: "walk", walk, x, seed: 0 }, (blob) => {
-      if (this.releases !== release || this.check === null) return;
-      const [energy, , high] = blob.energy.values, shares = [...blob.shares.values], n = blob.points.shape[0];
-      const give = (s) => `${s.toFixed(2)} ± ${Math.sqrt((s * (1 - s)) / n).toFixed(2)}`;
-      const said = shares.length === 2 ? `${give(shares[0])} at the first` : `${energy.toFixed(4).replace("-", "\u2212")}, band up to ${high.toFixed(4)}`;
-      this.check = `${this.usesExact ? "with the closed form itself" : "with the network itself"}: ${said} (${n} particles)`;
-      this.isDirty = true;
-    }, (error) => { this.check = error.message; this.isDirty = true; });
+    this.decoder.ask(
+      "walk",
+      { run: this.digest, step: this.aimed.step, what: "walk", walk, x, seed: 0 },
+      (blob) => {
+        if (this.releases !== release || this.check === null) return;
+        const [energy, , high] = blob.energy.values,
+          shares = [...blob.shares.values],
+          n = blob.points.shape[0];
+        const give = (s) => `${s.toFixed(2)} ± ${Math.sqrt((s * (1 - s)) / n).toFixed(2)}`;
+        const said =
+          shares.length === 2
+            ? `${give(shares[0])} at the first`
+            : `${energy.toFixed(4).replace("-", "\u2212")}, band up to ${high.toFixed(4)}`;
+        this.check = `${this.usesExact ? "with the closed form itself" : "with the network itself"}: ${said} (${n} particles)`;
+        this.isDirty = true;
+      },
+      (error) => {
+        this.check = error.message;
+        this.isDirty = true;
+      },
+    );
   }
 
   /** Ask again when another step is shown. */
@@ -296,7 +420,10 @@ export class WalkStage extends Stage {
     if (this.handTo !== undefined && walker.x) walker.hand(this.handTo, this.world);
     this.handTo = undefined;
     if (walker.tick(dt, this.sigma, this.world)) {
-      if (!isHeld(this.walk.kind) && walker.shownSigma !== this.sigma) { this.sigma = walker.shownSigma; this.isGroundDirty = true; }
+      if (!isHeld(this.walk.kind) && walker.shownSigma !== this.sigma) {
+        this.sigma = walker.shownSigma;
+        this.isGroundDirty = true;
+      }
       this.isDirty = true;
     } else if (walker.x && this.energy === null && !walker.isLost && !this.dial.input.matches(":active")) {
       this.measure();
@@ -313,26 +440,41 @@ export class WalkStage extends Stage {
   }
 
   approach(dt) {
-    const share = wantsStillness() ? 1 : 1 - Math.exp(-dt / 70), { field, samples } = this.target;
+    const share = wantsStillness() ? 1 : 1 - Math.exp(-dt / 70),
+      { field, samples } = this.target;
     this.shown ??= {};
-    if (field && this.coarse?.values.length !== field.values.length) { this.coarse = this.coarseField(field); this.isGroundDirty = this.isDirty = true; }
-    else if (field && blend(this.coarse.values, field.values, share, 1e-3)) this.isGroundDirty = this.isDirty = true;
+    if (field && this.coarse?.values.length !== field.values.length) {
+      this.coarse = this.coarseField(field);
+      this.isGroundDirty = this.isDirty = true;
+    } else if (field && blend(this.coarse.values, field.values, share, 1e-3)) this.isGroundDirty = this.isDirty = true;
     if (!samples) return;
-    if (this.shown.samples?.length !== samples.length) { this.shown.samples = Float32Array.from(samples); this.isDirty = true; }
-    else if (blend(this.shown.samples, samples, share, 1e-3)) this.isDirty = true;
+    if (this.shown.samples?.length !== samples.length) {
+      this.shown.samples = Float32Array.from(samples);
+      this.isDirty = true;
+    } else if (blend(this.shown.samples, samples, share, 1e-3)) this.isDirty = true;
   }
 
   /** The snapshot's own field: few cells of the window at few levels. */
   coarseField({ shape: [levels, side], values }) {
     const [low, high] = this.numbers.trained;
-    const sigmas = levels > 1 ? Array.from({ length: levels }, (_, i) => high * (low / high) ** (i / (levels - 1))) : [low];
-    return new Field({ values: Float32Array.from(values), sigmas, boxes: Float32Array.from(sigmas.flatMap(() => this.window)), side });
+    const sigmas =
+      levels > 1 ? Array.from({ length: levels }, (_, i) => high * (low / high) ** (i / (levels - 1))) : [low];
+    return new Field({
+      values: Float32Array.from(values),
+      sigmas,
+      boxes: Float32Array.from(sigmas.flatMap(() => this.window)),
+      side,
+    });
   }
 }
 
 /** The middle of points x, y, ... */
 function mean(points) {
-  let x = 0, y = 0;
-  for (let k = 0; k < points.length; k += 2) { x += points[k]; y += points[k + 1]; }
+  let x = 0,
+    y = 0;
+  for (let k = 0; k < points.length; k += 2) {
+    x += points[k];
+    y += points[k + 1];
+  }
   return [(2 * x) / points.length, (2 * y) / points.length];
 }

@@ -3,7 +3,8 @@
 import { RunFollower } from "./run_follower.js";
 import { lostWords } from "./run_words.js";
 
-const BLOCKED = "WebSockets of the live lane are blocked on the way here, so that this stage can show no run: a proxy in between must let them through. Numbers, charts and code below come with the page and are there.";
+const BLOCKED =
+  "WebSockets of the live lane are blocked on the way here, so that this stage can show no run: a proxy in between must let them through. Numbers, charts and code below come with the page and are there.";
 
 /** owner: shown() when another picture is to be seen, say(text), ended(text), settled(), copyLink(); lossOf(losses): the loss on the track. */
 export class WatchedRun extends RunFollower {
@@ -21,7 +22,9 @@ export class WatchedRun extends RunFollower {
     this.listen();
   }
 
-  opened() { this.wasOpen = true; }
+  opened() {
+    this.wasOpen = true;
+  }
 
   /** Two failures before any success are no broken connection: something on the way lets no socket through. */
   lost(code, reason) {
@@ -30,7 +33,15 @@ export class WatchedRun extends RunFollower {
   }
 
   pictureOf({ numbers, ...arrays }) {
-    return { step: numbers.step, seconds: numbers.seconds, loss: this.lossOf(numbers.losses), losses: numbers.losses, metrics: numbers.metrics, keeps: numbers.has_weights, arrays };
+    return {
+      step: numbers.step,
+      seconds: numbers.seconds,
+      loss: this.lossOf(numbers.losses),
+      losses: numbers.losses,
+      metrics: numbers.metrics,
+      keeps: numbers.has_weights,
+      arrays,
+    };
   }
 
   showPicture(picture) {
@@ -44,21 +55,41 @@ export class WatchedRun extends RunFollower {
     this.standAt(wanted >= 0 ? wanted : this.snapshots.length - 1);
   }
 
-  refresh() { this.owner.shown(); }
+  refresh() {
+    this.owner.shown();
+  }
 
-  report() { this.owner.settled(); }
+  report() {
+    this.owner.settled();
+  }
 
-  copyLink() { this.owner.copyLink(); }
+  copyLink() {
+    this.owner.copyLink();
+  }
 
-  say(text) { this.owner.say(text); }
+  say(text) {
+    this.owner.say(text);
+  }
 
-  ended(name) { this.owner.ended(`${name}/${this.attempt}`); }
+  ended(name) {
+    this.owner.ended(`${name}/${this.attempt}`);
+  }
 
   /** Step for the link; null: the end. */
-  get step() { return this.standing?.ended && !this.isAtEnd && this.picture ? this.picture.step : null; }
+  get step() {
+    return this.standing?.ended && !this.isAtEnd && this.picture ? this.picture.step : null;
+  }
 
   /** Measures of the shown picture, or of the last one before it that was measured. */
-  get metrics() { return this.picture?.metrics && Object.keys(this.picture.metrics).length ? this.picture.metrics : this.snapshots.findLast(({ step, metrics }) => step <= (this.picture?.step ?? 0) && Object.keys(metrics ?? {}).length)?.metrics ?? null; }
+  get metrics() {
+    return this.picture?.metrics && Object.keys(this.picture.metrics).length
+      ? this.picture.metrics
+      : (this.snapshots.findLast(
+          ({ step, metrics }) => step <= (this.picture?.step ?? 0) && Object.keys(metrics ?? {}).length,
+        )?.metrics ?? null);
+  }
 
-  close() { this.socket?.close(); }
+  close() {
+    this.socket?.close();
+  }
 }

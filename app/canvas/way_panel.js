@@ -18,22 +18,33 @@ export class Way {
 
   /** What a run in training shows: nothing but the noise and where it ends. */
   static ofLive(noise, samples, { mean, scale }) {
-    const n = Math.min(noise.length, samples.length) / 2, states = new Float32Array(4 * n);
-    for (let i = 0; i < 2 * n; i++) { states[i] = mean[i % 2] + scale * noise[i]; states[2 * n + i] = samples[i]; }
+    const n = Math.min(noise.length, samples.length) / 2,
+      states = new Float32Array(4 * n);
+    for (let i = 0; i < 2 * n; i++) {
+      states[i] = mean[i % 2] + scale * noise[i];
+      states[2 * n + i] = samples[i];
+    }
     const blob = { states: { shape: [2, n, 2], values: states }, calls: { values: [0, 0] }, facts: { values: [] } };
     return new Way(blob, { seed: 0, n_points: n });
   }
 
   /** Where the points are at a time from 0, noise, to 1, data: straight between the states that came. */
   at(time, out) {
-    const place = time * (this.length - 1), i = Math.min(this.length - 2, Math.floor(place)), share = place - i, size = 2 * this.n;
-    const from = i * size, to = from + size;
-    for (let k = 0; k < size; k++) out[k] = this.states[from + k] + share * (this.states[to + k] - this.states[from + k]);
+    const place = time * (this.length - 1),
+      i = Math.min(this.length - 2, Math.floor(place)),
+      share = place - i,
+      size = 2 * this.n;
+    const from = i * size,
+      to = from + size;
+    for (let k = 0; k < size; k++)
+      out[k] = this.states[from + k] + share * (this.states[to + k] - this.states[from + k]);
     return out;
   }
 
   /** Calls made at a time: the state that was reached last. */
-  callsAt(time) { return this.calls[Math.min(this.length - 1, Math.floor(time * (this.length - 1) + 1e-6))]; }
+  callsAt(time) {
+    return this.calls[Math.min(this.length - 1, Math.floor(time * (this.length - 1) + 1e-6))];
+  }
 
   /** The part of the colour wheel in which each point began: by the angle of its noise around the mean. */
   hues([x, y]) {
@@ -47,7 +58,10 @@ export class Way {
 
 /** Colours of the wheel, as light as each other. */
 export function hueColours(isDark, alpha = 1) {
-  return Array.from({ length: HUES }, (_, i) => `oklch(${isDark ? 0.76 : 0.6} ${isDark ? 0.13 : 0.16} ${(i * 360) / HUES} / ${alpha})`);
+  return Array.from(
+    { length: HUES },
+    (_, i) => `oklch(${isDark ? 0.76 : 0.6} ${isDark ? 0.13 : 0.16} ${(i * 360) / HUES} / ${alpha})`,
+  );
 }
 
 export class WayPanel {
@@ -58,9 +72,28 @@ export class WayPanel {
     this.energy = element("b", { className: "num energy" }, "–");
     this.verdict = element("span", { className: "verdict" });
     this.cost = element("div", { className: "cost num" });
-    this.faster = element("div", { className: "faster num", title: "Than annealed Langevin with its 301 calls: processor time of the network" });
-    this.root = element("section", { className: "card way", title: idea }, element("h3", {}, element("span", {}, title), this.tag), this.canvas,
-      element("div", { className: "cap", title: "Energy distance from true samples: about 0 for the data itself, by chance also a little below" }, element("span", {}, "distance"), this.energy), this.verdict, this.cost, this.faster);
+    this.faster = element("div", {
+      className: "faster num",
+      title: "Than annealed Langevin with its 301 calls: processor time of the network",
+    });
+    this.root = element(
+      "section",
+      { className: "card way", title: idea },
+      element("h3", {}, element("span", {}, title), this.tag),
+      this.canvas,
+      element(
+        "div",
+        {
+          className: "cap",
+          title: "Energy distance from true samples: about 0 for the data itself, by chance also a little below",
+        },
+        element("span", {}, "distance"),
+        this.energy,
+      ),
+      this.verdict,
+      this.cost,
+      this.faster,
+    );
     this.root.dataset.way = key;
     [this.title, this.ground, this.grounded] = [title, document.createElement("canvas"), null];
     this.here = new Float32Array(0);
@@ -68,7 +101,8 @@ export class WayPanel {
 
   /** scene: way, words, time, colours, hues, faint, window, mean, density; anything new is painted. */
   paint(scene) {
-    const { canvas } = this, { context: c, width, height } = sharpen(canvas);
+    const { canvas } = this,
+      { context: c, width, height } = sharpen(canvas);
     if (!width) return;
     this.paintGround(scene, width, height);
     c.setTransform(1, 0, 0, 1, 0, 0);
@@ -81,11 +115,13 @@ export class WayPanel {
 
   /** The exact density and the whole ways, painted anew only when they change. */
   paintGround(scene, width, height) {
-    const { ground, canvas } = this, key = [scene.way, scene.density, scene.colours, canvas.width];
+    const { ground, canvas } = this,
+      key = [scene.way, scene.density, scene.colours, canvas.width];
     if (this.grounded?.every((part, i) => part === key[i])) return;
     this.grounded = key;
     [ground.width, ground.height] = [canvas.width, canvas.height];
-    const c = ground.getContext("2d"), ratio = canvas.width / width;
+    const c = ground.getContext("2d"),
+      ratio = canvas.width / width;
     c.scale(ratio, ratio);
     c.fillStyle = scene.colours.panel;
     c.fillRect(0, 0, width, height);
@@ -94,7 +130,8 @@ export class WayPanel {
   }
 
   paintLines(c, { way, window, mean, faint }, width, height) {
-    const at = placer(window, width, height), hues = way.hues(mean);
+    const at = placer(window, width, height),
+      hues = way.hues(mean);
     c.lineWidth = 1;
     c.lineJoin = "round";
     for (let i = 0; i < Math.min(LINES, way.n); i++) {
@@ -110,13 +147,21 @@ export class WayPanel {
 
   paintPoints(c, { way, time, window, mean, hues }, width, height) {
     if (this.here.length !== 2 * way.n) this.here = new Float32Array(2 * way.n);
-    const here = way.at(time, this.here), wheel = way.hues(mean), at = placer(window, width, height), size = Math.max(1.6, width / 105);
+    const here = way.at(time, this.here),
+      wheel = way.hues(mean),
+      at = placer(window, width, height),
+      size = Math.max(1.6, width / 105);
     const paths = hues.map(() => new Path2D());
     for (let i = 0; i < way.n; i++) {
-      const x = at.x(here[2 * i]), y = at.y(here[2 * i + 1]);
-      if (x > -size && x < width + size && y > -size && y < height + size) paths[wheel[i]].rect(x - size / 2, y - size / 2, size, size);
+      const x = at.x(here[2 * i]),
+        y = at.y(here[2 * i + 1]);
+      if (x > -size && x < width + size && y > -size && y < height + size)
+        paths[wheel[i]].rect(x - size / 2, y - size / 2, size, size);
     }
-    paths.forEach((path, i) => { c.fillStyle = hues[i]; c.fill(path); });
+    paths.forEach((path, i) => {
+      c.fillStyle = hues[i];
+      c.fill(path);
+    });
   }
 
   write(c, { words, colours }, width, height) {
@@ -136,15 +181,29 @@ export class WayPanel {
   /** Numbers under the panel; way: null where there is none. */
   show({ way, tag, isLive, most, calls, fastest }) {
     this.tag.textContent = tag;
-    const isMeasured = way && !isLive, isInside = isMeasured && way.energy <= way.high;
+    const isMeasured = way && !isLive,
+      isInside = isMeasured && way.energy <= way.high;
     this.energy.textContent = isMeasured ? distanceText(way.energy) : "–";
     this.verdict.className = `verdict ${isMeasured ? (isInside ? "inside" : "outside") : ""}`;
-    this.verdict.textContent = !isMeasured ? "" : isInside ? "✓ inside the band" : `✗ outside, ${timesText(way.energy / way.high)} the band`;
-    this.verdict.title = isMeasured ? `One true sample in twenty has an energy distance above ${distanceText(way.high)}; good ones scatter around 0 and may be negative` : "";
-    const atMost = calls > most ? ", its most" : "", few = isMeasured && way.n < way.asked ? `, ${way.n} points` : "";
-    this.cost.textContent = isMeasured ? `${way.made} call${way.made > 1 ? "s" : ""}${atMost} · ${microText((1000 * way.milliseconds) / way.asked)} a sample${few}` : "";
+    this.verdict.textContent = !isMeasured
+      ? ""
+      : isInside
+        ? "✓ inside the band"
+        : `✗ outside, ${timesText(way.energy / way.high)} the band`;
+    this.verdict.title = isMeasured
+      ? `One true sample in twenty has an energy distance above ${distanceText(way.high)}; good ones scatter around 0 and may be negative`
+      : "";
+    const atMost = calls > most ? ", its most" : "",
+      few = isMeasured && way.n < way.asked ? `, ${way.n} points` : "";
+    this.cost.textContent = isMeasured
+      ? `${way.made} call${way.made > 1 ? "s" : ""}${atMost} · ${microText((1000 * way.milliseconds) / way.asked)} a sample${few}`
+      : "";
     const times = isMeasured && fastest ? fastest / way.milliseconds : 0;
-    this.faster.textContent = !times ? "" : times < 1.2 ? "the slowest of all" : `${timesText(times)} faster than Langevin`;
+    this.faster.textContent = !times
+      ? ""
+      : times < 1.2
+        ? "the slowest of all"
+        : `${timesText(times)} faster than Langevin`;
     this.canvas.setAttribute("aria-label", this.describe(way, isMeasured, isInside, tag));
   }
 
@@ -159,20 +218,25 @@ export class WayPanel {
 export function faintDensity(density, side, table, top) {
   const image = document.createElement("canvas");
   image.width = image.height = side;
-  const c = image.getContext("2d"), pixels = c.createImageData(side, side), words = new Uint32Array(pixels.data.buffer);
+  const c = image.getContext("2d"),
+    pixels = c.createImageData(side, side),
+    words = new Uint32Array(pixels.data.buffer);
   for (let r = 0; r < side; r++)
-    for (let i = 0; i < side; i++) words[r * side + i] = table[(FAINT * Math.pow(Math.min(1, density[(side - 1 - r) * side + i] / top), 0.6)) | 0];
+    for (let i = 0; i < side; i++)
+      words[r * side + i] = table[(FAINT * Math.min(1, density[(side - 1 - r) * side + i] / top) ** 0.6) | 0];
   c.putImageData(pixels, 0, 0);
   return image;
 }
 
 /** From data units to pixels. */
 function placer([x0, x1, y0, y1], width, height) {
-  const kx = width / (x1 - x0), ky = height / (y1 - y0);
+  const kx = width / (x1 - x0),
+    ky = height / (y1 - y0);
   return { x: (v) => (v - x0) * kx, y: (v) => height - (v - y0) * ky };
 }
 
 const minus = (text) => text.replace("-", "\u2212");
-export const distanceText = (v) => minus(Math.abs(v) < 0.00995 ? v.toFixed(4) : v.toFixed(Math.abs(v) < 0.0995 ? 3 : 2));
+export const distanceText = (v) =>
+  minus(Math.abs(v) < 0.00995 ? v.toFixed(4) : v.toFixed(Math.abs(v) < 0.0995 ? 3 : 2));
 const microText = (v) => `${v < 9.95 ? v.toFixed(1) : Math.round(v)} µs`;
 const timesText = (v) => `${v < 9.95 ? v.toFixed(1) : Math.round(v).toLocaleString("en")} ×`;
