@@ -12,7 +12,7 @@ from typing import Any
 import streamlit as st
 from streamlit.components import v2
 
-HERE = Path(__file__).parent
+APP = Path(__file__).resolve().parents[1]
 # Streamlit's own scripts lie beside the lane, wherever a proxy has put both: below a path, or at the root.
 LOADER = """
 const own = document.querySelector('script[src*="static/js/"]')?.src.replace(/static\\/js\\/.*$/, "");
@@ -40,8 +40,8 @@ def lane_component(
     """Register a canvas.
 
     Args:
-        name: Its script is <name>.js.
-        styles: Names of its style sheets; none: <name>.css.
+        name: Its script is app/<name>.js, as in "views/flows/canvas"; its element's class is that path, see `class_of`.
+        styles: Its style sheets, named in the same way; none: app/<name>.css.
         states: What it tells that stays, such as where the visitor is; `app.canvas.told` reads it.
         triggers: What it tells for one run of the page, such as that a training has just ended.
 
@@ -50,12 +50,17 @@ def lane_component(
     """
     base = str(st.get_option("server.baseUrlPath") or "").strip("/")
     script = LOADER.replace("NAME", name).replace("BASE", f"/{base}/" if base else "/")
-    html = f'<div class="{name}"></div>'
-    style = "\n".join((HERE / f"{each}.css").read_text(encoding="utf-8") for each in styles or (name,))
-    component = v2.component(f"genlab_{name}", html=html, css=style, js=script)
+    html = f'<div class="{class_of(name)}"></div>'
+    style = "\n".join((APP / f"{each}.css").read_text(encoding="utf-8") for each in styles or (name,))
+    component = v2.component(f"genlab_{class_of(name)}", html=html, css=style, js=script)
     hears: dict[str, Any] = {f"on_{name}_change": lambda: None for name in (*states, *triggers)}
 
     def mount(*, data: bytes, key: str, **more: Any) -> Any:
         return component(**{"data": data, "key": key, "default": dict.fromkeys(states)} | hears | more)
 
     return mount
+
+
+def class_of(name: str) -> str:
+    """CSS class of a canvas: "flows_canvas" of "views/flows/canvas", "picker" of "canvas/picker"."""
+    return name.removeprefix("views/").removeprefix("canvas/").replace("/", "_")

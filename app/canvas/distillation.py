@@ -15,8 +15,12 @@ from engines.training.snapshot import pack
 
 Mark = tuple[int, str]
 
-_mount_points = lane_component("distillation_points", styles=("stage", "distillation"), states=("moment", "lane"))
-_mount_sound = lane_component("distillation_sound", styles=("stage", "distillation"), states=("moment", "lane"))
+_mount_points = lane_component(
+    "canvas/distillation_points", styles=("canvas/stage", "canvas/distillation"), states=("moment", "lane")
+)
+_mount_sound = lane_component(
+    "canvas/distillation_sound", styles=("canvas/stage", "canvas/distillation"), states=("moment", "lane")
+)
 
 
 @dataclass(frozen=True)

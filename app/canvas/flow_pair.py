@@ -8,7 +8,9 @@ from typing import Any
 from app.canvas.component import lane_component
 from app.canvas.stage import StageView
 
-_mount = lane_component("flow_pair", styles=("stage", "flow_stage", "flow_pair"), states=("moment", "lane"))
+_mount = lane_component(
+    "canvas/flow_pair", styles=("canvas/stage", "canvas/flow_stage", "canvas/flow_pair"), states=("moment", "lane")
+)
 
 
 @dataclass(frozen=True)

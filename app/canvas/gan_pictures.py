@@ -14,7 +14,9 @@ from app.live.asks.gan_pictures import ALL_LEVELS, FARTHEST, MAX_TRUNCATION
 from app.theme import both_themes
 from engines.training.snapshot import pack
 
-_mount = lane_component("gan_pictures", styles=("stage", "studio", "gan_pictures"), triggers=("ended", "cure"))
+_mount = lane_component(
+    "canvas/gan_pictures", styles=("canvas/stage", "canvas/studio", "canvas/gan_pictures"), triggers=("ended", "cure")
+)
 TABS = ("latents", "plane", "between", "styles")
 MOVED = re.compile(r"\d{1,2}:-?\d{1,2}(\.\d{1,2})?")
 

@@ -25,7 +25,10 @@ LAYERS = ("real", "fakes", "arrows", "grid")
 USUAL_LAYERS = ("real", "fakes", "arrows")
 
 _mount = lane_component(
-    "gan_stage", styles=("stage", "gan_stage"), states=("moment", "lane"), triggers=("ended", "cure")
+    "canvas/gan_stage",
+    styles=("canvas/stage", "canvas/gan_stage"),
+    states=("moment", "lane"),
+    triggers=("ended", "cure"),
 )
 
 

@@ -11,7 +11,7 @@ from app.canvas.component import lane_component
 from app.theme import both_themes
 from engines.training.snapshot import pack
 
-_mount = lane_component("picker", states=("target",), triggers=())
+_mount = lane_component("canvas/picker", states=("target",), triggers=())
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,9 @@ from app.canvas.told import told_moment
 
 FARTHEST = 1000.0
 
-_mount = lane_component("posterior_stage", styles=("stage", "posterior_stage"), states=("moment", "lane"))
+_mount = lane_component(
+    "canvas/posterior_stage", styles=("canvas/stage", "canvas/posterior_stage"), states=("moment", "lane")
+)
 
 
 @dataclass(frozen=True)

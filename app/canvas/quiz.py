@@ -13,7 +13,7 @@ from engines.training.snapshot import pack
 
 SECONDS = 60
 
-_mount = lane_component("quiz", styles=("stage", "quiz"), states=("result",), triggers=())
+_mount = lane_component("canvas/quiz", styles=("canvas/stage", "canvas/quiz"), states=("result",), triggers=())
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from app.live.asks.ways import MOST_SEED, N_POINTS, OWN_CALLS, SHOWN, STOPS, WAY
 from app.theme import both_themes
 from engines.training.snapshot import pack
 
-_mount = lane_component("shortcuts", styles=("stage", "shortcuts"), states=("moment", "lane"))
+_mount = lane_component("canvas/shortcuts", styles=("canvas/stage", "canvas/shortcuts"), states=("moment", "lane"))
 OPENING_CALLS = 4
 
 

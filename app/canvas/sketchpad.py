@@ -12,7 +12,7 @@ from app.theme import both_themes
 from engines.training.snapshot import pack
 
 MAX_STROKES, MAX_POINTS = 200, 4000
-_mount = lane_component("sketchpad", states=("strokes",), triggers=())
+_mount = lane_component("canvas/sketchpad", states=("strokes",), triggers=())
 
 
 def draw_sketchpad(strokes: Sequence[np.ndarray], brush: float, *, key: str) -> None:

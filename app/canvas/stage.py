@@ -13,7 +13,7 @@ from app.canvas.told import told, told_moment
 from app.theme import both_themes
 from engines.training.snapshot import pack
 
-_mount = lane_component("stage", states=("moment", "lane"))
+_mount = lane_component("canvas/stage", states=("moment", "lane"))
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 /lane/watch?run=DIGEST   snapshots and live pictures of a run, pushed as they are made; commands the other way
 /lane/decode             requests of canvases, answered by the model
-/lane/js/*.js            the canvases' scripts
+/lane/js/**/*.js         the canvases' scripts
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import re
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -40,6 +41,7 @@ MAX_PER_SECOND = 150  # messages of one socket
 MAX_SOCKETS = 400
 MAX_OPEN = 4  # questions of one socket, counted until the reply is sent; a canvas has at most two
 SEND_SECONDS = 10.0  # after which a browser that takes nothing is cut
+SCRIPT = re.compile(r"(?:\w+/)+\w+\.js")
 COMMANDS = ("pause", "resume", "step", "stop")
 UNKNOWN_RUN, TOO_MANY, TOO_MUCH = 4404, 4429, 4413
 
@@ -58,19 +60,19 @@ def bases() -> list[str]:
 
 
 def _routes_below(base: str) -> list[BaseRoute]:
-    scripts = Path(__file__).parents[1] / "canvas"
+    app = Path(__file__).resolve().parents[1]
     return [
         WebSocketRoute(f"{base}/lane/watch", watch),
         WebSocketRoute(f"{base}/lane/decode", decode),
-        Mount(f"{base}/lane/js", app=_Scripts(directory=scripts), name=f"{base}/lane-js"),
+        Mount(f"{base}/lane/js", app=_Scripts(directory=app), name=f"{base}/lane-js"),
     ]
 
 
 class _Scripts(StaticFiles):
-    """The canvases' scripts and nothing else of that folder; browsers ask each time whether they changed."""
+    """The canvases' scripts and nothing else of the app; browsers ask each time whether they changed."""
 
     async def get_response(self, path: str, scope: Scope) -> Response:
-        if not path.endswith(".js"):
+        if not SCRIPT.fullmatch(path.replace("\\", "/")):
             return Response("Not found", status_code=404)
         response = await super().get_response(path, scope)
         response.headers["Cache-Control"] = "no-cache"

@@ -111,14 +111,14 @@ def answer_of(url: str, origin: Any = None) -> Any:
 
 @pytest.mark.parametrize("base", ["/genlab", ""])
 def test_scripts_and_lane_answer_below_the_path_and_at_the_root(base: str, port: int) -> None:
-    kind, script = kind_of(f"http://127.0.0.1:{port}{base}/lane/js/stage.js")
+    kind, script = kind_of(f"http://127.0.0.1:{port}{base}/lane/js/canvas/stage.js")
     assert "javascript" in kind and script == (ROOT / "app" / "canvas" / "stage.js").read_bytes()
     assert isinstance(answer_of(f"ws://127.0.0.1:{port}{base}/lane/decode"), bytes)
 
 
 @pytest.mark.parametrize("base", ["/genlab", "/taken/away"])
 def test_scripts_and_lane_answer_behind_a_proxy_that_rewrites_host(base: str, proxy: int) -> None:
-    kind, _ = kind_of(f"http://127.0.0.1:{proxy}{base}/lane/js/stage.js")
+    kind, _ = kind_of(f"http://127.0.0.1:{proxy}{base}/lane/js/canvas/stage.js")
     assert "javascript" in kind
     assert isinstance(answer_of(f"ws://127.0.0.1:{proxy}{base}/lane/decode", PUBLIC), bytes)
     assert isinstance(answer_of(f"ws://127.0.0.1:{proxy}{base}/lane/decode", f"http://127.0.0.1:{proxy}"), bytes)

@@ -20,7 +20,7 @@ from engines.training.snapshot import pack
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 GRID = 128
 UNPACK = """async (text) => {
-  const { unpack } = await import("/lane/js/live.js");
+  const { unpack } = await import("/lane/js/canvas/live.js");
   const bytes = Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
   const shifted = new Uint8Array(bytes.length + 3).subarray(3);  // as it may come: not aligned
   shifted.set(bytes);
@@ -35,12 +35,12 @@ UNPACK = """async (text) => {
   return [numbers, Object.fromEntries(arrays)];
 }"""
 TO_GRID = """async ([shape, values]) => {
-  const { toGrid } = await import("/lane/js/density.js");
+  const { toGrid } = await import("/lane/js/canvas/density.js");
   return [...toGrid({ shape, values: Float32Array.from(values) })];
 }"""
-RAMP = """async ([from, to]) => { const { ramp } = await import("/lane/js/live.js"); return [...ramp(from, to)]; }"""
+RAMP = """async ([from, to]) => { const { ramp } = await import("/lane/js/canvas/live.js"); return [...ramp(from, to)]; }"""
 OVERTAKEN = """async (bytes) => {
-  const { mountStage } = await import("/lane/js/mounting.js");
+  const { mountStage } = await import("/lane/js/canvas/mounting.js");
   const made = [], closed = [];
   class Kind {
     constructor() { made.push(this); this.updates = 0; }
@@ -58,7 +58,7 @@ OVERTAKEN = """async (bytes) => {
   return [before, closed.length, made[0] === closed[0]];
 }"""
 ASK = """async () => {
-  const { Decoder } = await import("/lane/js/live.js");
+  const { Decoder } = await import("/lane/js/canvas/live.js");
   const heard = [], decoder = new Decoder(() => heard.push("blocked"));
   const said = (name) => (error) => heard.push(`${name}: ${error.message}`);
   const ask = (channel, n) => decoder.ask(channel, { n }, () => {}, said(channel + n));
@@ -131,7 +131,7 @@ def test_a_coarse_grid_becomes_the_fine_density(target: str, resolution: int, pa
     ("value", "digits", "text"), [(32210, 1, "3.2·10⁴"), (0.00047, 0, "5·10⁻⁴"), (-1.5e12, 2, "−1.50·10¹²")]
 )
 def test_powers_are_written_as_people_write_them(value: float, digits: int, text: str, page: Page) -> None:
-    script = 'async (them) => (await import("/lane/js/number_text.js")).powerText(...them)'
+    script = 'async (them) => (await import("/lane/js/canvas/number_text.js")).powerText(...them)'
     assert page.evaluate(script, [value, digits]) == text
 
 
