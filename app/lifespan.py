@@ -62,7 +62,7 @@ def _preload() -> None:
     import plotly.graph_objects  # noqa: F401
     import sklearn.cluster  # noqa: F401
 
-    from app.panels.targets import thumbnails
+    from app.page.targets import thumbnails
 
     thumbnails()
 

@@ -13,7 +13,7 @@ import streamlit as st  # noqa: E402
 
 from app.house import house  # noqa: E402
 from app.navigation import NAVIGATION  # noqa: E402
-from app.panels.visit import follow_to_top  # noqa: E402
+from app.page.visit import follow_to_top  # noqa: E402
 from app.words import plain  # noqa: E402
 
 # A file of ours: Streamlit's own icons for the browser tab come from the internet.

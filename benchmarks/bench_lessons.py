@@ -1,6 +1,6 @@
 """What lessons say of walks, games and nets that no other measurement holds: each in the very state that its link sets.
 
-Writes benchmarks/results/lessons.json, from which the texts read their numbers (app/panels/facts.py).
+Writes benchmarks/results/lessons.json, from which the texts read their numbers (app/page/facts.py).
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from app.figures.curves import Drawing, finish
+from app.page.curves import Drawing, finish
 from app.theme import ROLES, Role
 
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash")

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import plotly.graph_objects as go
 
-from app.figures.curves import Drawing, finish
+from app.page.curves import Drawing, finish
 from app.theme import ROLES, Role
 
 QUALITIES: Mapping[str, tuple[str, Role]] = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from app.panels.bounds import last_measured
+from app.page.bounds import last_measured
 from app.panels.numbers import script_of
 from app.source import source_of
 from app.theme import ROLES

@@ -13,9 +13,9 @@ import streamlit as st
 from app.canvas.cycle import Domain
 from app.figures.cycle import draw_translation
 from app.house import house
-from app.panels.charts import show_drawing
+from app.page.charts import show_drawing
+from app.page.targets import target_view
 from app.panels.numbers import script_of
-from app.panels.targets import target_view
 from app.source import source_of
 from app.theme import ROLES
 from engines.datasets import DATASETS

@@ -11,7 +11,7 @@ from typing import Any
 import streamlit as st
 
 from app.figures.denoising import draw_level_losses, draw_novelty, draw_quality
-from app.panels.charts import show_drawing
+from app.page.charts import show_drawing
 from app.panels.numbers import script_of
 from app.source import source_of
 from app.theme import ROLES

@@ -9,7 +9,7 @@ import streamlit as st
 
 from app.figures.distillation import draw_clocks, draw_kls, draw_pitches
 from app.house import house
-from app.panels.charts import show_drawing
+from app.page.charts import show_drawing
 from app.panels.numbers import script_of
 from app.source import source_of
 from app.theme import ROLES

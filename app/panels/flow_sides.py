@@ -14,9 +14,9 @@ import numpy as np
 
 from app.canvas.flow_gallery import Cell
 from app.house import house
-from app.panels.experiment import ShownRun
+from app.page.runs import ShownRun
+from app.page.targets import thumbnails
 from app.panels.flows_model import FLOWS
-from app.panels.targets import thumbnails
 from engines.errors import GenLabError
 from engines.models import MODELS
 from engines.training import Experiment

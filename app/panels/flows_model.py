@@ -12,8 +12,8 @@ import torch
 
 from app.canvas.stage import Moment
 from app.house import house
-from app.panels.experiment import use_usual
-from app.state import PageKeys, current_settings, store_settings
+from app.page.keys import PageKeys, current_settings, store_settings
+from app.page.runs import use_usual
 from engines.datasets import DATASETS
 from engines.errors import GenLabError
 from engines.flows.autoregressive import Autoregressive

@@ -10,7 +10,7 @@ from typing import Any
 import streamlit as st
 
 from app.figures.gans import draw_game_losses, draw_modes_curve, draw_quality_curve, draw_sweep
-from app.panels.charts import show_drawing
+from app.page.charts import show_drawing
 from app.panels.gan_odds import published_table
 from app.panels.gan_target import PERFECT_QUALITY
 from engines.gan.plane_spec import PUBLISHED

@@ -14,7 +14,7 @@ import torch
 
 from app.canvas.told import told
 from app.figures.gan_pictures import QUALITIES, draw_classes, draw_players, draw_quality_of_game
-from app.panels.charts import show_drawing
+from app.page.charts import show_drawing
 from app.panels.denoising import last_metrics
 from app.panels.numbers import script_of
 from app.source import source_of

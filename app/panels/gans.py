@@ -10,10 +10,10 @@ import streamlit as st
 
 from app.canvas.gan_stage import Cure, Origin, said
 from app.house import house
-from app.panels.experiment import described_experiment, start_fork
+from app.page.keys import PageKeys, store_settings
+from app.page.runs import described_experiment, start_fork
 from app.panels.numbers import script_of
 from app.source import source_of
-from app.state import PageKeys, store_settings
 from app.theme import ROLES
 from engines.gan.cures import tried_cures
 from engines.gan.losses import LOSSES

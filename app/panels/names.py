@@ -7,10 +7,10 @@ from functools import lru_cache, partial
 import streamlit as st
 
 from app.house import house
-from app.panels.bounds import FORMULA, last_measured
+from app.page.bounds import FORMULA, last_measured
+from app.page.keys import PageKeys
 from app.panels.numbers import script_of
 from app.source import source_of
-from app.state import PageKeys
 from app.theme import ROLES
 from app.words import plain
 from engines.datasets.names import decode_name, encode_name, fold_name

@@ -9,10 +9,10 @@ import streamlit as st
 import torch
 
 from app.canvas.points import Point
-from app.figures.curves import draw_kl_curve
 from app.figures.gap import draw_gap
 from app.house import house
-from app.panels.charts import show_drawing
+from app.page.charts import show_drawing
+from app.page.curves import draw_kl_curve
 from app.panels.numbers import script_of
 from app.source import source_of
 from app.theme import ROLES

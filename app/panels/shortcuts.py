@@ -16,7 +16,7 @@ from app.figures.shortcuts import draw_likelihood_by_steps, draw_quality_by_call
 from app.house import house
 from app.live.asks.score import band_of
 from app.live.asks.ways import WAYS, WaysAsk
-from app.panels.charts import show_drawing
+from app.page.charts import show_drawing
 from app.panels.numbers import script_of
 from app.panels.shortcut_models import NAMES, Trained
 from app.source import source_of

@@ -16,6 +16,14 @@ from app.canvas.cycle import (
     place_of_link,
     read_cycle_place,
 )
+from app.page.keys import PageKeys, keep_widgets, write_link
+from app.page.lessons import draw_experiments
+from app.page.pictures import draw_own_picture, own_picture
+from app.page.properties import draw_properties
+from app.page.runs import ShownRun, open_link, settings_texts, use_usual
+from app.page.targets import draw_own_target, pick_target
+from app.page.train import draw_controls
+from app.page.visit import draw_problems, restart_with
 from app.panels.cycle import (
     beside_of,
     domains_of,
@@ -24,14 +32,6 @@ from app.panels.cycle import (
     draw_cycle_formula,
     presets_of,
 )
-from app.panels.experiment import ShownRun, open_link, settings_texts, use_usual
-from app.panels.lessons import draw_experiments
-from app.panels.pictures import draw_own_picture, own_picture
-from app.panels.properties import draw_properties
-from app.panels.targets import draw_own_target, pick_target
-from app.panels.training import draw_controls
-from app.panels.visit import draw_problems, restart_with
-from app.state import PageKeys, keep_widgets, write_link
 from app.words import plain
 from engines.datasets import DATASETS
 from engines.errors import DataError

@@ -17,14 +17,14 @@ from app.canvas.denoising import (
     read_denoising_place,
 )
 from app.live.asks.denoise import EMPIRICAL_PICTURES
+from app.page.keys import PageKeys, keep_widgets, write_link
+from app.page.lessons import draw_experiments
+from app.page.pictures import draw_own_picture, draw_own_set, examples_of, open_pictures, own_picture, pick_pictures
+from app.page.properties import draw_properties
+from app.page.runs import ShownRun, settings_texts, use_usual
+from app.page.train import draw_controls
+from app.page.visit import draw_problems, restart_with
 from app.panels.denoising import draw_denoising_charts, draw_denoising_code, draw_denoising_formula
-from app.panels.experiment import ShownRun, settings_texts, use_usual
-from app.panels.lessons import draw_experiments
-from app.panels.pictures import draw_own_picture, draw_own_set, examples_of, open_pictures, own_picture, pick_pictures
-from app.panels.properties import draw_properties
-from app.panels.training import draw_controls
-from app.panels.visit import draw_problems, restart_with
-from app.state import PageKeys, keep_widgets, write_link
 from app.words import plain
 from engines.datasets import Examples
 from engines.errors import DataError

@@ -17,6 +17,14 @@ from app.canvas.distillation import (
     read_sound_step,
 )
 from app.canvas.stage import Moment, read_moment
+from app.page.keys import PageKeys, keep_widgets, write_link
+from app.page.lessons import draw_experiments
+from app.page.plane_stage import common_view, draw_plane_stage
+from app.page.properties import draw_properties
+from app.page.runs import ShownRun, link_parameters, open_link, use_usual
+from app.page.targets import draw_own_target, pick_target, target_view
+from app.page.train import draw_controls
+from app.page.visit import draw_problems, read_step, restart_with
 from app.panels.distillation import (
     draw_clock_table,
     draw_distillation_charts,
@@ -26,14 +34,6 @@ from app.panels.distillation import (
     marks_of,
     presets_of,
 )
-from app.panels.experiment import ShownRun, link_parameters, open_link, use_usual
-from app.panels.lessons import draw_experiments
-from app.panels.plane_stage import common_view, draw_plane_stage
-from app.panels.properties import draw_properties
-from app.panels.targets import draw_own_target, pick_target, target_view
-from app.panels.training import draw_controls
-from app.panels.visit import draw_problems, read_step, restart_with
-from app.state import PageKeys, keep_widgets, write_link
 from app.words import plain
 from engines.datasets import DATASETS
 from engines.datasets.tones import RATE, ToneSettings, tone_density

@@ -9,15 +9,15 @@ import streamlit as st
 from app.canvas.flow_gallery import draw_flow_gallery
 from app.canvas.flow_pair import FlowPairView, draw_flow_pair
 from app.canvas.stage import Moment, read_moment
-from app.panels.charts import draw_losses
-from app.panels.experiment import ShownRun, start_training
+from app.page.charts import draw_losses
+from app.page.keys import PageKeys, keep_widgets, write_link
+from app.page.lessons import draw_experiments
+from app.page.plane_stage import common_view
+from app.page.runs import ShownRun, start_training
+from app.page.targets import TargetView, pick_target, target_view
+from app.page.visit import draw_problems, read_step, restart_with
 from app.panels.flow_sides import TARGETS, choices, flow_costs, gallery, read_choice, run_of
-from app.panels.lessons import draw_experiments
 from app.panels.numbers import script_of
-from app.panels.plane_stage import common_view
-from app.panels.targets import TargetView, pick_target, target_view
-from app.panels.visit import draw_problems, read_step, restart_with
-from app.state import PageKeys, keep_widgets, write_link
 from engines.datasets import DATASETS
 from engines.errors import SettingError
 from engines.models import MODELS

@@ -12,17 +12,17 @@ import streamlit as st
 from app.canvas.flow_stage import FlowPlace, FlowStageView, Point, draw_flow_stage, place_of_link, read_place
 from app.canvas.stage import Moment, is_lane_blocked, read_moment
 from app.house import house
-from app.panels.charts import draw_charts
-from app.panels.experiment import ShownRun, link_parameters, use_usual
+from app.page.charts import draw_charts
+from app.page.keys import PageKeys, write_link
+from app.page.lessons import draw_experiments
+from app.page.properties import CARDS, draw_properties
+from app.page.runs import ShownRun, link_parameters, use_usual
+from app.page.targets import TargetView, draw_own_target, pick_target, target_view
+from app.page.train import draw_controls
+from app.page.visit import draw_problems, open_visit, restart_with
 from app.panels.flows_model import DEFAULT, draw_flow_choice, facts_of, flow_of_link, follow_target, presets_of
 from app.panels.flows_stack import draw_stack_builder
-from app.panels.lessons import draw_experiments
 from app.panels.numbers import draw_code, draw_formula
-from app.panels.properties import CARDS, draw_properties
-from app.panels.targets import TargetView, draw_own_target, pick_target, target_view
-from app.panels.training import draw_controls
-from app.panels.visit import draw_problems, open_visit, restart_with
-from app.state import PageKeys, write_link
 from app.words import plain
 from engines.datasets import DATASETS
 from engines.errors import DataError

@@ -8,13 +8,19 @@ from functools import partial
 import streamlit as st
 
 from app.canvas.gan_pictures import GamePlace, GameView, draw_game, game_place_of_link, read_game_place
-from app.panels.experiment import (
+from app.page.keys import PageKeys, current_settings, keep_widgets, store_settings, write_link
+from app.page.lessons import draw_experiments
+from app.page.pictures import draw_own_set, examples_of, open_pictures, pick_pictures
+from app.page.properties import draw_properties
+from app.page.runs import (
     ShownRun,
     described_experiment,
     settings_texts,
     start_training,
     use_usual,
 )
+from app.page.train import draw_controls
+from app.page.visit import draw_problems, restart_with
 from app.panels.gan_pictures import (
     cured,
     draw_game_charts,
@@ -23,12 +29,6 @@ from app.panels.gan_pictures import (
     kinds_of,
     sides_of,
 )
-from app.panels.lessons import draw_experiments
-from app.panels.pictures import draw_own_set, examples_of, open_pictures, pick_pictures
-from app.panels.properties import draw_properties
-from app.panels.training import draw_controls
-from app.panels.visit import draw_problems, restart_with
-from app.state import PageKeys, current_settings, keep_widgets, store_settings, write_link
 from app.words import plain
 from engines.datasets import Examples
 from engines.errors import DataError

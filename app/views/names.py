@@ -10,14 +10,14 @@ import numpy as np
 import streamlit as st
 
 from app.canvas.namelab import NameLabView, NamePlace, draw_namelab, place_of_link, read_name_place
-from app.panels.bounds import draw_bound_charts
-from app.panels.experiment import ShownRun, open_link, settings_texts, use_usual
-from app.panels.lessons import draw_experiments
+from app.page.bounds import draw_bound_charts
+from app.page.keys import PageKeys, keep_widgets, write_link
+from app.page.lessons import draw_experiments
+from app.page.properties import draw_properties
+from app.page.runs import ShownRun, open_link, settings_texts, use_usual
+from app.page.train import draw_controls
+from app.page.visit import draw_problems, restart_with
 from app.panels.names import PAIRS, draw_name_code, draw_name_formula, draw_names, draw_pairs, open_names
-from app.panels.properties import draw_properties
-from app.panels.training import draw_controls
-from app.panels.visit import draw_problems, restart_with
-from app.state import PageKeys, keep_widgets, write_link
 from engines.datasets import DATASETS
 from engines.models import MODELS
 from engines.probes import N_EXAMPLES

@@ -13,16 +13,16 @@ from app.canvas.posterior_stage import FARTHEST
 from app.canvas.score_stage import ScoreStageView, draw_score_stage, read_point, read_walk
 from app.canvas.stage import Moment
 from app.live.asks.score import dial_of, exact_field, target_of
-from app.panels.experiment import ShownRun, link_parameters
-from app.panels.lessons import draw_experiments
-from app.panels.plane_stage import common_view, current_moment, draw_plane_stage
-from app.panels.properties import draw_properties
+from app.page.keys import PageKeys, texts_of, write_link
+from app.page.lessons import draw_experiments
+from app.page.plane_stage import common_view, current_moment, draw_plane_stage
+from app.page.properties import draw_properties
+from app.page.runs import ShownRun, link_parameters
+from app.page.targets import TargetView, draw_own_target, pick_target, target_view
+from app.page.train import draw_controls
+from app.page.visit import draw_problems, open_visit, restart_with
 from app.panels.score_field import draw_score_charts, draw_score_code, draw_score_formula
 from app.panels.score_target import score_target
-from app.panels.targets import TargetView, draw_own_target, pick_target, target_view
-from app.panels.training import draw_controls
-from app.panels.visit import draw_problems, open_visit, restart_with
-from app.state import PageKeys, texts_of, write_link
 from app.words import plain
 from engines.datasets import DATASETS
 from engines.errors import DataError

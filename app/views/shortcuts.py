@@ -11,8 +11,11 @@ from app.canvas.shortcuts import ShortcutsView, WaysPlace, draw_shortcuts, place
 from app.canvas.stage import is_lane_blocked
 from app.live.asks.score import density_of
 from app.live.asks.ways import frame_of, noise_of
-from app.panels.lessons import draw_experiments
-from app.panels.properties import draw_properties
+from app.page.keys import PageKeys, keep_widgets, write_link
+from app.page.lessons import draw_experiments
+from app.page.properties import draw_properties
+from app.page.targets import TargetView, draw_own_target, pick_target, target_view
+from app.page.visit import draw_problems, restart_with
 from app.panels.shortcut_models import (
     Trained,
     draw_model_controls,
@@ -23,9 +26,6 @@ from app.panels.shortcut_models import (
     use_usual_models,
 )
 from app.panels.shortcuts import answer_here, draw_shortcut_charts, draw_shortcut_code, draw_shortcut_formula
-from app.panels.targets import TargetView, draw_own_target, pick_target, target_view
-from app.panels.visit import draw_problems, restart_with
-from app.state import PageKeys, keep_widgets, write_link
 from app.words import plain
 from engines.datasets import DATASETS
 from engines.errors import DataError

@@ -9,14 +9,14 @@ import numpy as np
 import streamlit as st
 
 from app.canvas.studio import Member, Place, StudioView, draw_studio, read_place
-from app.panels.bounds import draw_bound_charts, draw_bound_formula, draw_model_code
-from app.panels.experiment import ShownRun, settings_texts, use_usual
-from app.panels.lessons import draw_experiments
-from app.panels.pictures import draw_own_picture, draw_own_set, examples_of, open_pictures, own_picture, pick_pictures
-from app.panels.properties import draw_properties
-from app.panels.training import draw_controls
-from app.panels.visit import draw_problems, restart_with
-from app.state import PageKeys, keep_widgets, write_link
+from app.page.bounds import draw_bound_charts, draw_bound_formula, draw_model_code
+from app.page.keys import PageKeys, keep_widgets, write_link
+from app.page.lessons import draw_experiments
+from app.page.pictures import draw_own_picture, draw_own_set, examples_of, open_pictures, own_picture, pick_pictures
+from app.page.properties import draw_properties
+from app.page.runs import ShownRun, settings_texts, use_usual
+from app.page.train import draw_controls
+from app.page.visit import draw_problems, restart_with
 from app.words import plain
 from engines.datasets import Examples
 from engines.errors import DataError

@@ -16,15 +16,15 @@ from app.canvas.posterior_stage import (
     read_zoomed,
 )
 from app.canvas.stage import Moment
-from app.panels.experiment import ShownRun, link_parameters
-from app.panels.lessons import draw_experiments
+from app.page.keys import PageKeys, write_link
+from app.page.lessons import draw_experiments
+from app.page.plane_stage import common_view, current_moment, draw_plane_stage
+from app.page.properties import draw_properties
+from app.page.runs import ShownRun, link_parameters
+from app.page.targets import TargetView, draw_own_target, pick_target, target_view
+from app.page.train import draw_controls
+from app.page.visit import draw_problems, open_visit, restart_with
 from app.panels.plane_bound import draw_plane_charts, draw_plane_code, draw_plane_formula
-from app.panels.plane_stage import common_view, current_moment, draw_plane_stage
-from app.panels.properties import draw_properties
-from app.panels.targets import TargetView, draw_own_target, pick_target, target_view
-from app.panels.training import draw_controls
-from app.panels.visit import draw_problems, open_visit, restart_with
-from app.state import PageKeys, write_link
 from app.words import plain
 from engines.datasets import DATASETS
 from engines.errors import DataError

@@ -15,7 +15,7 @@ from app.canvas.codebook import CodePlace, check_codes, read_code_place
 from app.house import House
 from app.live.asks import read_ask
 from app.live.asks.atlas import mean_patches
-from app.panels.lessons import experiments
+from app.page.lessons import experiments
 from engines.datasets import DATASETS, datasets_of
 from engines.errors import SettingError
 from engines.settings import setting_fields

@@ -14,8 +14,8 @@ from app.figures.cycle import draw_translation
 from app.house import House
 from app.live.asks import read_ask
 from app.live.asks.cycle import TranslateAsk
+from app.page.lessons import experiments
 from app.panels.cycle import beside_of, domains_of, presets_of
-from app.panels.lessons import experiments
 from engines.datasets import DATASETS
 from engines.errors import SettingError
 from engines.gan.cycle_pictures import PictureCycle, PictureCycleSettings

@@ -17,8 +17,8 @@ from app.figures.denoising import draw_level_losses, draw_novelty, draw_quality
 from app.house import House
 from app.live.asks import read_ask
 from app.live.asks.denoise import MOST_CALLS, MOST_FRAMES
+from app.page.lessons import experiments
 from app.panels.denoising import measured
-from app.panels.lessons import experiments
 from engines.datasets import DATASETS, datasets_of
 from engines.errors import SettingError
 from engines.samplers import SAMPLERS

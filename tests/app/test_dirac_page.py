@@ -9,8 +9,8 @@ from streamlit.testing.v1 import AppTest
 
 from app.canvas.dirac import DiracPlace, DiracView, place_of_link, read_dirac_place, sliders
 from app.house import House
+from app.page.lessons import experiments
 from app.panels.dirac import jacobian_of, outlook_of
-from app.panels.lessons import experiments
 from engines.gan.dirac import CURES, DiracSettings
 from engines.gan.losses import LOSSES
 from engines.settings import setting_fields

@@ -14,9 +14,9 @@ from app.figures.distillation import draw_clocks, draw_kls, draw_pitches
 from app.house import House
 from app.live.asks import read_ask
 from app.live.asks.waves import WavesAsk
+from app.page.lessons import experiments
+from app.page.properties import QUESTIONS, card
 from app.panels.distillation import handover_of, marks_of, nats, presets_of
-from app.panels.lessons import experiments
-from app.panels.properties import QUESTIONS, card
 from engines.datasets import DATASETS
 from engines.errors import SettingError
 from engines.flows.distillation_plane import DistillationSettings

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from app.panels.facts import fill
-from app.panels.lessons import LESSONS, experiments
+from app.page.facts import fill
+from app.page.lessons import LESSONS, experiments
 from engines.errors import DataError
 from engines.training import Run
 

@@ -14,8 +14,8 @@ from streamlit.testing.v1 import AppTest
 
 from app.canvas.sketchpad import read_strokes
 from app.house import House
+from app.page.lessons import experiments
 from app.panels.flows_model import DEFAULT, FLOWS, facts_of
-from app.panels.lessons import experiments
 from app.panels.numbers import terms_at
 from engines.datasets import DATASETS, datasets_of
 from engines.datasets.drawn import encode_strokes

@@ -24,9 +24,9 @@ from app.figures.gan_pictures import draw_classes, draw_players, draw_quality_of
 from app.house import House
 from app.live.asks import read_ask
 from app.live.asks.gan_pictures import latent_moves
+from app.page.lessons import experiments
+from app.page.properties import QUESTIONS, card
 from app.panels.gan_pictures import CURES, cured, kinds_of, quality_in_words, sides_of
-from app.panels.lessons import experiments
-from app.panels.properties import QUESTIONS, card
 from engines.datasets import DATASETS, datasets_of
 from engines.errors import SettingError
 from engines.gan.picture_game import SHOWN_SEED

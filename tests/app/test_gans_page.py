@@ -13,11 +13,11 @@ from streamlit.testing.v1 import AppTest
 from app.canvas.gan_stage import Cure, GanPlace, alarms, read_cure, read_place, said
 from app.figures.gans import draw_game_losses, draw_modes_curve, draw_quality_curve, draw_sweep
 from app.house import House
+from app.page.lessons import experiments
+from app.page.train import UNCHANGED
 from app.panels.gan_odds import measured_odds, published_table
 from app.panels.gan_target import PERFECT_QUALITY, gan_target
 from app.panels.gans import NOTHING, changes_of, differences
-from app.panels.lessons import experiments
-from app.panels.training import UNCHANGED
 from engines.datasets import DATASETS
 from engines.gan.alarm import ALARMS
 from engines.gan.losses import LOSSES

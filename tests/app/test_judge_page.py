@@ -13,7 +13,7 @@ from streamlit.testing.v1 import AppTest
 from app.canvas.quiz import QuizView, read_result
 from app.house import House
 from app.live.asks import read_ask
-from app.panels.lessons import experiments
+from app.page.lessons import experiments
 from engines.build_checkpoints import SHIPPED
 from engines.datasets import DATASETS
 from engines.errors import SettingError

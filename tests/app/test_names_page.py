@@ -15,7 +15,7 @@ from app.canvas.namelab import NamePlace, place_of_link, read_name_place
 from app.house import House
 from app.live.asks import read_ask
 from app.live.asks.names import N_LETTERS, NameCodeAsk, NameDrawAsk, NameMapAsk, SpellAsk
-from app.panels.lessons import experiments
+from app.page.lessons import experiments
 from app.panels.names import letter_terms, titled
 from engines.datasets import DATASETS
 from engines.datasets.names import SYMBOLS, decode_name, encode_name

@@ -9,8 +9,8 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from app.house import House
-from app.panels.pictures import UPLOAD_MB
-from app.panels.run_titles import title_of
+from app.page.pictures import UPLOAD_MB
+from app.page.titles import title_of
 from engines.datasets.own_images import MAX_UPLOAD
 from engines.training import Experiment, Trainer
 from engines.training.run import Run

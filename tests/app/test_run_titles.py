@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import pytest
 
-from app.panels.run_titles import title_of, titles_of, unusual_in
+from app.page.titles import title_of, titles_of, unusual_in
 from engines.build_checkpoints import SHIPPED
 from engines.training import Experiment
 from engines.training.run import Run

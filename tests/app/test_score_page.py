@@ -17,7 +17,7 @@ from app.figures.score import (
     draw_quality,
 )
 from app.house import House
-from app.panels.lessons import experiments
+from app.page.lessons import experiments
 from app.panels.score_field import errors_by_density
 from app.panels.score_target import score_target
 from engines.datasets import DATASETS

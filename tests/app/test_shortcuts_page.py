@@ -13,8 +13,8 @@ from app.canvas.shortcuts import WaysPlace, known_ways, place_of_link, read_plac
 from app.figures.shortcuts import draw_likelihood_by_steps, draw_quality_by_calls, draw_straightness
 from app.house import House
 from app.live.asks.ways import MODELS_OF_WAYS, SHOWN, STOPS, WAYS
-from app.panels.lessons import experiments
-from app.panels.properties import QUESTIONS, card
+from app.page.lessons import experiments
+from app.page.properties import QUESTIONS, card
 from app.panels.shortcuts import kl_words, measured
 from engines.datasets import DATASETS
 from engines.errors import SettingError

@@ -12,9 +12,9 @@ from streamlit.testing.v1 import AppTest
 
 from app.canvas.studio import Place, read_place
 from app.house import House
-from app.panels.lessons import experiments
-from app.panels.pictures import own_picture, thumbnail
-from app.state import PageKeys
+from app.page.keys import PageKeys
+from app.page.lessons import experiments
+from app.page.pictures import own_picture, thumbnail
 from app.words import plain, shown
 from engines.datasets import datasets_of
 from engines.settings import setting_fields

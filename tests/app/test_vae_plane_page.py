@@ -17,7 +17,7 @@ from app.figures.gap import draw_gap
 from app.house import House
 from app.live.asks import read_ask
 from app.live.asks.posterior import PosteriorAsk, look_at
-from app.panels.lessons import experiments
+from app.page.lessons import experiments
 from app.panels.plane_bound import terms_at
 from engines.datasets import DATASETS
 from engines.errors import SettingError

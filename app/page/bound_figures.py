@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import plotly.graph_objects as go
 
-from app.figures.curves import Drawing, finish
+from app.page.curves import Drawing, finish
 from app.theme import ROLES
 
 

@@ -7,10 +7,10 @@ from functools import partial
 
 import streamlit as st
 
-from app.controls import draw_settings
-from app.panels.experiment import ShownRun, described_experiment, find_run, start_fork, start_training
-from app.panels.targets import draw_target_settings
-from app.state import PageKeys, current_settings, store_settings
+from app.page.controls import draw_settings
+from app.page.keys import PageKeys, current_settings, store_settings
+from app.page.runs import ShownRun, described_experiment, find_run, start_fork, start_training
+from app.page.targets import draw_target_settings
 from engines.models import MODELS
 from engines.settings import Settings, Value
 from engines.training import Plan

@@ -10,9 +10,9 @@ import streamlit as st
 
 from app.canvas.stage import Moment, StageView, is_lane_blocked, read_moment
 from app.house import house
-from app.panels.experiment import ShownRun
-from app.panels.targets import TargetView
-from app.state import PageKeys
+from app.page.keys import PageKeys
+from app.page.runs import ShownRun
+from app.page.targets import TargetView
 from engines.datasets import DATASETS
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import streamlit as st
 
-from app.panels.facts import fill
+from app.page.facts import fill
 
 PER_ROW = 3
 LESSONS = Path(__file__).resolve().parents[2] / "assets" / "lessons"

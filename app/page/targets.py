@@ -11,8 +11,8 @@ import streamlit as st
 
 from app.canvas.picker import Tile, draw_picker
 from app.canvas.sketchpad import draw_sketchpad, read_strokes
-from app.controls import draw_settings
-from app.state import PageKeys, current_settings
+from app.page.controls import draw_settings
+from app.page.keys import PageKeys, current_settings
 from app.words import plain
 from engines.datasets import DATASETS, Density, datasets_of
 from engines.datasets.drawn import decode_strokes, encode_strokes

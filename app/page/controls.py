@@ -7,7 +7,7 @@ from typing import Any
 
 import streamlit as st
 
-from app.state import PageKeys, current_settings
+from app.page.keys import PageKeys, current_settings
 from app.words import plain
 from engines.errors import SettingError
 from engines.settings import SettingField, Settings, setting_fields

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from app.figures.curves import Drawing, draw_kl_curve, draw_loss_curve, draw_two_losses
+from app.page.curves import Drawing, draw_kl_curve, draw_loss_curve, draw_two_losses
 from engines.training.run import Run
 
 

@@ -10,8 +10,8 @@ import streamlit as st
 
 from app.canvas.stage import Moment
 from app.house import house
-from app.panels.own_runs import note_run
-from app.state import PageKeys, current_settings, load_settings, store_settings, texts_of
+from app.page.keys import PageKeys, current_settings, load_settings, store_settings, texts_of
+from app.page.own_runs import note_run
 from engines.datasets import DATASETS
 from engines.errors import GenLabError, UnknownKeyError
 from engines.models import MODELS

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import streamlit as st
 
-from app.figures.bounds import draw_bounds, draw_parts
-from app.panels.charts import show_drawing
+from app.page.bound_figures import draw_bounds, draw_parts
+from app.page.charts import show_drawing
 from app.panels.numbers import script_of
 from app.source import source_of
 from app.theme import ROLES

@@ -5,8 +5,8 @@ from __future__ import annotations
 import streamlit as st
 
 from app.canvas.stage import Moment
-from app.panels.experiment import open_link
-from app.state import PageKeys, keep_widgets
+from app.page.keys import PageKeys, keep_widgets
+from app.page.runs import open_link
 from app.words import plain
 
 MAX_TEMPERATURE = 1.5

@@ -12,9 +12,9 @@ import streamlit as st
 import torch
 
 from app.canvas.picker import Tile, draw_picker
-from app.panels.experiment import open_link, use_usual
-from app.panels.own_runs import WHO_SEES
-from app.state import PageKeys, current_settings
+from app.page.keys import PageKeys, current_settings
+from app.page.own_runs import WHO_SEES
+from app.page.runs import open_link, use_usual
 from app.words import plain
 from engines.datasets import DATASETS, Examples, datasets_of
 from engines.datasets.own_images import MAX_UPLOAD, MIN_PICTURES, pack_pictures, read_square, uploads_folder
