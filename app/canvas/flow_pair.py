@@ -9,7 +9,7 @@ from app.canvas.component import lane_component
 from app.canvas.stage import StageView
 
 _mount = lane_component(
-    "canvas/flow_pair", styles=("canvas/stage", "canvas/flow_stage", "canvas/flow_pair"), states=("moment", "lane")
+    "canvas/flow_pair", styles=("canvas/stage", "views/flows/canvas", "canvas/flow_pair"), states=("moment", "lane")
 )
 
 

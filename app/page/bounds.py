@@ -6,9 +6,9 @@ import streamlit as st
 
 from app.page.bound_figures import draw_bounds, draw_parts
 from app.page.charts import show_drawing
-from app.panels.numbers import script_of
 from app.source import source_of
 from app.theme import ROLES
+from app.views.flows.formula import script_of
 from engines.datasets import Examples
 from engines.training import Experiment, Snapshot
 from engines.training.run import Run

@@ -5,9 +5,9 @@ from __future__ import annotations
 import streamlit as st
 
 from app.page.bounds import last_measured
-from app.panels.numbers import script_of
 from app.source import source_of
 from app.theme import ROLES
+from app.views.flows.formula import script_of
 from engines.datasets import Examples
 from engines.training import Experiment
 from engines.training.run import Run

@@ -15,9 +15,9 @@ from app.figures.cycle import draw_translation
 from app.house import house
 from app.page.charts import show_drawing
 from app.page.targets import target_view
-from app.panels.numbers import script_of
 from app.source import source_of
 from app.theme import ROLES
+from app.views.flows.formula import script_of
 from engines.datasets import DATASETS
 from engines.datasets.gaussian_mixture import GaussianMixture
 from engines.gan.cycle_game import CycleGame

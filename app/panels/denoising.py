@@ -12,9 +12,9 @@ import streamlit as st
 
 from app.figures.denoising import draw_level_losses, draw_novelty, draw_quality
 from app.page.charts import show_drawing
-from app.panels.numbers import script_of
 from app.source import source_of
 from app.theme import ROLES
+from app.views.flows.formula import script_of
 from engines.samplers import SAMPLERS, diffusion
 from engines.score.picture_denoiser import ImageDenoiser
 from engines.training import Experiment

@@ -10,9 +10,9 @@ import streamlit as st
 from app.figures.distillation import draw_clocks, draw_kls, draw_pitches
 from app.house import house
 from app.page.charts import show_drawing
-from app.panels.numbers import script_of
 from app.source import source_of
 from app.theme import ROLES
+from app.views.flows.formula import script_of
 from engines.datasets.tones import PITCHES
 from engines.flows.distillation import PAIRS_SHARE, Distillation, pairs_until
 from engines.flows.tone_distillation import ToneDistillation

@@ -16,7 +16,7 @@ from app.canvas.flow_gallery import Cell
 from app.house import house
 from app.page.runs import ShownRun
 from app.page.targets import thumbnails
-from app.panels.flows_model import FLOWS
+from app.views.flows.model import FLOWS
 from engines.errors import GenLabError
 from engines.models import MODELS
 from engines.training import Experiment

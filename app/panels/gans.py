@@ -12,9 +12,9 @@ from app.canvas.gan_stage import Cure, Origin, said
 from app.house import house
 from app.page.keys import PageKeys, store_settings
 from app.page.runs import described_experiment, start_fork
-from app.panels.numbers import script_of
 from app.source import source_of
 from app.theme import ROLES
+from app.views.flows.formula import script_of
 from engines.gan.cures import tried_cures
 from engines.gan.losses import LOSSES
 from engines.gan.plane_gan import PlaneGan

@@ -9,9 +9,9 @@ import streamlit as st
 from app.house import house
 from app.page.bounds import FORMULA, last_measured
 from app.page.keys import PageKeys
-from app.panels.numbers import script_of
 from app.source import source_of
 from app.theme import ROLES
+from app.views.flows.formula import script_of
 from app.words import plain
 from engines.datasets.names import decode_name, encode_name, fold_name
 from engines.errors import DataError

@@ -13,9 +13,9 @@ from app.figures.gap import draw_gap
 from app.house import house
 from app.page.charts import show_drawing
 from app.page.curves import draw_kl_curve
-from app.panels.numbers import script_of
 from app.source import source_of
 from app.theme import ROLES
+from app.views.flows.formula import script_of
 from engines.errors import RunFormatError
 from engines.training import Experiment
 from engines.training.run import Run

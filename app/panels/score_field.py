@@ -18,8 +18,8 @@ from app.figures.score import (
 from app.house import house
 from app.live.asks.score import N_LEVELS, SIDE, band_of, target_of
 from app.page.charts import show_drawing
-from app.panels.numbers import script_of
 from app.source import source_of
+from app.views.flows.formula import script_of
 from engines.datasets.gaussian_mixture import GaussianMixture
 from engines.errors import RunFormatError
 from engines.probes import cell_centres

@@ -17,9 +17,9 @@ from app.house import house
 from app.live.asks.score import band_of
 from app.live.asks.ways import WAYS, WaysAsk
 from app.page.charts import show_drawing
-from app.panels.numbers import script_of
 from app.panels.shortcut_models import NAMES, Trained
 from app.source import source_of
+from app.views.flows.formula import script_of
 from engines.errors import GenLabError
 from engines.samplers.langevin import annealed_langevin
 from engines.score.consistency import ConsistencyStudent

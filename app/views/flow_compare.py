@@ -17,7 +17,7 @@ from app.page.runs import ShownRun, start_training
 from app.page.targets import TargetView, pick_target, target_view
 from app.page.visit import draw_problems, read_step, restart_with
 from app.panels.flow_sides import TARGETS, choices, flow_costs, gallery, read_choice, run_of
-from app.panels.numbers import script_of
+from app.views.flows.formula import script_of
 from engines.datasets import DATASETS
 from engines.errors import SettingError
 from engines.models import MODELS

@@ -12,7 +12,8 @@ import torch
 
 from app.house import House
 from app.live.asks import read_ask
-from app.live.asks.flow import (
+from app.live.asks.plane import SamplesAsk
+from app.views.flows.asks import (
     FARTHEST,
     LINE_POINTS,
     N_LINES,
@@ -26,8 +27,7 @@ from app.live.asks.flow import (
     n_ways,
     particles_of,
 )
-from app.live.asks.plane import SamplesAsk
-from app.panels.flows_model import FLOWS
+from app.views.flows.model import FLOWS
 from engines.datasets import DATASETS, Density
 from engines.errors import SettingError
 from engines.flows.flow import Flow

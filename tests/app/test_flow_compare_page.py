@@ -12,7 +12,7 @@ from app.house import House
 from app.page.curves import draw_two_losses
 from app.page.lessons import experiments
 from app.panels.flow_sides import TARGETS, choices, flow_costs, gallery, run_of
-from app.panels.flows_model import FLOWS
+from app.views.flows.model import FLOWS
 from engines.datasets import DATASETS
 from engines.probes import cell_centres
 from engines.training import Experiment

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from app.canvas.flow_stage import USUAL_SHOWN
 from app.canvas.stage import read_moment
 from app.house import House
+from app.views.flows.canvas import USUAL_SHOWN
 from engines.datasets import DATASETS
 from engines.models import MODELS
 from engines.training import Experiment, Plan

@@ -15,8 +15,8 @@ from streamlit.testing.v1 import AppTest
 from app.canvas.sketchpad import read_strokes
 from app.house import House
 from app.page.lessons import experiments
-from app.panels.flows_model import DEFAULT, FLOWS, facts_of
-from app.panels.numbers import terms_at
+from app.views.flows.formula import terms_at
+from app.views.flows.model import DEFAULT, FLOWS, facts_of
 from engines.datasets import DATASETS, datasets_of
 from engines.datasets.drawn import encode_strokes
 from engines.errors import GenLabError

@@ -9,9 +9,9 @@ import streamlit as st
 from hypothesis import given
 from hypothesis import strategies as some
 
-from app.canvas.flow_stack import read_wish
 from app.page.keys import PageKeys
-from app.panels.flows_stack import PALETTE, checked_text, take_wish, written
+from app.views.flows.stack import PALETTE, checked_text, take_wish, written
+from app.views.flows.stack_canvas import read_wish
 from engines.errors import SettingError
 from engines.flows.stack import LAYERS, MOST_LAYERS, NOT_INVERTIBLE, parse_stack
 from tests.app.pages import Open, link_of, sentences

@@ -154,7 +154,7 @@ def test_a_stack_is_built_refused_and_undone(visit: Callable) -> None:
 
 def test_layers_are_dragged_to_another_place(visit: Callable) -> None:
     visitor = visit({"flow": "stack", "model.layers": "planar, radial, spline"})
-    chips = visitor.page.locator(".flow_stack .chip")
+    chips = visitor.page.locator(".flows_stack_canvas .chip")
 
     def drag(start: int, goal: int) -> None:
         """By hand, in small steps, to where the other one stands."""

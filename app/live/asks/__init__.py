@@ -15,7 +15,6 @@ from app.live.asks.bout import BoutAsk
 from app.live.asks.codes import AtlasAsk, CodeDrawAsk, CodeEncodeAsk, CodesAsk, PaletteAsk
 from app.live.asks.cycle import TranslateAsk
 from app.live.asks.denoise import BeliefAsk, PathAsk
-from app.live.asks.flow import FlowLayersAsk, FlowLedgerAsk, FlowParticlesAsk
 from app.live.asks.gan_pictures import GameDecodeAsk, LatentsAsk, NearestAsk
 from app.live.asks.latents import AggregateAsk, DecodeAsk, EncodeAsk, PortraitAsk
 from app.live.asks.names import NameCodeAsk, NameDrawAsk, NameMapAsk, SpellAsk
@@ -25,6 +24,7 @@ from app.live.asks.quiz import QuizAsk
 from app.live.asks.score import FieldAsk, OdeAsk, WalkAsk
 from app.live.asks.waves import WavesAsk
 from app.live.asks.ways import WaysAsk
+from app.views.flows.asks import FlowLayersAsk, FlowLedgerAsk, FlowParticlesAsk
 from engines.errors import SettingError
 
 ASKS: Mapping[str, type[Ask]] = {

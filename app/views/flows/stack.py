@@ -8,9 +8,9 @@ from typing import cast
 
 import streamlit as st
 
-from app.canvas.flow_stack import draw_flow_stack, read_wish
 from app.page.keys import PageKeys, current_settings
-from app.panels.flows_model import facts_of
+from app.views.flows.model import facts_of
+from app.views.flows.stack_canvas import draw_flow_stack, read_wish
 from engines.errors import SettingError
 from engines.flows.stack import LAYERS, StackSettings, parse_stack
 from engines.settings import setting_fields

@@ -1,12 +1,12 @@
 // The stage of a flow in the plane: data, model, difference, the ledger of a point, and the layers one by one.
 
-import { holdPoint, placeUnder } from "./dragging.js";
-import { Layers } from "./flow_layers.js";
-import { Ledger } from "./flow_ledger.js";
-import { contour, drawContours, drawMarginals, drawPoint, levelsOf, marginals } from "./flow_overlay.js";
-import { element } from "./live.js";
-import { mountStage } from "./mounting.js";
-import { EMPTY, Stage } from "./stage.js";
+import { holdPoint, placeUnder } from "../../canvas/dragging.js";
+import { Layers } from "./layers.js";
+import { Ledger } from "./ledger.js";
+import { contour, drawContours, drawMarginals, drawPoint, levelsOf, marginals } from "./overlay.js";
+import { element } from "../../canvas/live.js";
+import { mountStage } from "../../canvas/mounting.js";
+import { EMPTY, Stage } from "../../canvas/stage.js";
 
 const FARTHEST = 1e6;
 const OVERLAYS = {
@@ -18,7 +18,7 @@ const OVERLAYS = {
 
 /** Streamlit calls this at each change of data or theme. */
 export function mount(component) {
-  component.parentElement.querySelector(".flow_stage").classList.add("stage");
+  component.parentElement.querySelector(".flows_canvas").classList.add("stage");
   return mountStage(FlowStage, component);
 }
 

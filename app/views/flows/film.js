@@ -1,9 +1,9 @@
 // The states between a flow's layers, and inside those that are paths in time, base first, as a film: what is between
 // two of them is drawn on straight lines.
 
-import { drawTicks } from "./density.js";
-import { sharpen } from "./live.js";
-import { blend } from "./stage.js";
+import { drawTicks } from "../../canvas/density.js";
+import { sharpen } from "../../canvas/live.js";
+import { blend } from "../../canvas/stage.js";
 
 const LINE_POINTS = 41; // of each line of the grid
 const SECTORS = 16;

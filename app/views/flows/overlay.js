@@ -1,7 +1,7 @@
 // What lies over a density map of the plane: contour lines, marginals along the edges, and the chosen point.
 
-import { GRID } from "./density.js";
-import { sharpen } from "./live.js";
+import { GRID } from "../../canvas/density.js";
+import { sharpen } from "../../canvas/live.js";
 
 export const MASSES = [0.95, 0.8, 0.5]; // of the data, within each contour line
 const EDGE = 0.14; // of the panel that the marginals may take

@@ -1,13 +1,13 @@
 // A builder for a flow of one's own: press a layer of the palette to add it, drag or use arrow keys to move one.
 
-import { element, themeColours } from "./live.js";
-import { mountStage } from "./mounting.js";
+import { element, themeColours } from "../../canvas/live.js";
+import { mountStage } from "../../canvas/mounting.js";
 
 export const mount = (component) => mountStage(Builder, component);
 
 class Builder {
   constructor(parent) {
-    const root = (this.root = parent.querySelector(".flow_stack"));
+    const root = (this.root = parent.querySelector(".flows_stack_canvas"));
     this.born = Date.now();
     this.palette = element("div", { className: "line palette" });
     this.row = element("div", { className: "line row" });

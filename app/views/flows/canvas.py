@@ -17,7 +17,7 @@ USUAL_SHOWN = ("samples", "grid", "particles", "square")
 RINGS = ("all", "inner", "middle", "outer")
 MOST_LAYERS = 200
 
-_mount = lane_component("canvas/flow_stage", styles=("canvas/stage", "canvas/flow_stage"), states=("moment", "lane"))
+_mount = lane_component("views/flows/canvas", styles=("canvas/stage", "views/flows/canvas"), states=("moment", "lane"))
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,9 @@ import streamlit as st
 import torch
 
 from app.house import house
-from app.panels.flows_model import facts_of
 from app.source import source_of
 from app.theme import ROLES
+from app.views.flows.model import facts_of
 from engines.errors import RunFormatError
 from engines.models import MODELS
 from engines.training import Experiment, Plan

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import streamlit as st
 
-from app.canvas.flow_stage import FlowPlace, FlowStageView, Point, draw_flow_stage, place_of_link, read_place
 from app.canvas.stage import Moment, is_lane_blocked, read_moment
 from app.house import house
 from app.page.charts import draw_charts
@@ -20,9 +19,10 @@ from app.page.runs import ShownRun, link_parameters, use_usual
 from app.page.targets import TargetView, draw_own_target, pick_target, target_view
 from app.page.train import draw_controls
 from app.page.visit import draw_problems, open_visit, restart_with
-from app.panels.flows_model import DEFAULT, draw_flow_choice, facts_of, flow_of_link, follow_target, presets_of
-from app.panels.flows_stack import draw_stack_builder
-from app.panels.numbers import draw_code, draw_formula
+from app.views.flows.canvas import FlowPlace, FlowStageView, Point, draw_flow_stage, place_of_link, read_place
+from app.views.flows.formula import draw_code, draw_formula
+from app.views.flows.model import DEFAULT, draw_flow_choice, facts_of, flow_of_link, follow_target, presets_of
+from app.views.flows.stack import draw_stack_builder
 from app.words import plain
 from engines.datasets import DATASETS
 from engines.errors import DataError

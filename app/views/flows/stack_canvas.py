@@ -9,7 +9,7 @@ from app.canvas.told import told
 from app.theme import both_themes
 from engines.training.snapshot import pack
 
-_mount = lane_component("canvas/flow_stack", states=(), triggers=("wish",))
+_mount = lane_component("views/flows/stack_canvas", states=(), triggers=("wish",))
 
 
 def draw_flow_stack(
