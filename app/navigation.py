@@ -18,7 +18,7 @@ class PageEntry:
 
 NAVIGATION = (
     PageEntry("Flows", "flows/page.py", "Flows in 2-D", ":material/waves:", "flows"),
-    PageEntry("Flows", "flow_compare.py", "Two flows, one target", ":material/compare:", "flow-compare"),
+    PageEntry("Flows", "flow_compare/page.py", "Two flows, one target", ":material/compare:", "flow-compare"),
     PageEntry("Flows", "distillation.py", "Teacher and student", ":material/school:", "distillation"),
     PageEntry("Autoencoders", "vae.py", "Latent space and β", ":material/face:", "autoencoders"),
     PageEntry("Autoencoders", "names.py", "Between two names", ":material/abc:", "autoencoders-names"),

@@ -11,7 +11,7 @@ import pytest
 from app.house import House
 from app.page.curves import draw_two_losses
 from app.page.lessons import experiments
-from app.panels.flow_sides import TARGETS, choices, flow_costs, gallery, run_of
+from app.views.flow_compare.sides import TARGETS, choices, flow_costs, gallery, run_of
 from app.views.flows.model import FLOWS
 from engines.datasets import DATASETS
 from engines.probes import cell_centres
@@ -26,7 +26,7 @@ NOTHING = {"usual": {"target": "ring", "a": "realnvp", "b": "autoregressive_spli
 @pytest.fixture
 def come(home: House) -> Open:
     """Opens the page by a link."""
-    return opener("views/flow_compare.py")
+    return opener("views/flow_compare/page.py")
 
 
 def submitted(home: House) -> list[Experiment]:

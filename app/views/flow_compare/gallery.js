@@ -1,11 +1,11 @@
 // The gallery of stored flows: rows are models, columns are targets; a click puts a run on the stage above.
 
-import { element, ramp, themeColours, unpack } from "./live.js";
+import { element, ramp, themeColours, unpack } from "../../canvas/live.js";
 
 const galleries = new WeakMap();
 
 export function mount({ parentElement, data, setStateValue }) {
-  const root = parentElement.querySelector(".flow_gallery");
+  const root = parentElement.querySelector(".flow_compare_gallery");
   const held = galleries.get(parentElement) ?? { side: 0, count: 0 };
   galleries.set(parentElement, held);
   const blob = unpack(data),

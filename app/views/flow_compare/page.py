@@ -6,8 +6,6 @@ from functools import partial
 
 import streamlit as st
 
-from app.canvas.flow_gallery import draw_flow_gallery
-from app.canvas.flow_pair import FlowPairView, draw_flow_pair
 from app.canvas.stage import Moment, read_moment
 from app.page.charts import draw_losses
 from app.page.keys import PageKeys, keep_widgets, write_link
@@ -16,7 +14,9 @@ from app.page.plane_stage import common_view
 from app.page.runs import ShownRun, start_training
 from app.page.targets import TargetView, pick_target, target_view
 from app.page.visit import draw_problems, read_step, restart_with
-from app.panels.flow_sides import TARGETS, choices, flow_costs, gallery, read_choice, run_of
+from app.views.flow_compare.gallery import draw_flow_gallery
+from app.views.flow_compare.pair import FlowPairView, draw_flow_pair
+from app.views.flow_compare.sides import TARGETS, choices, flow_costs, gallery, read_choice, run_of
 from app.views.flows.formula import script_of
 from engines.datasets import DATASETS
 from engines.errors import SettingError

@@ -1,8 +1,8 @@
 // The run on the right of two flows side by side: it follows the player of the one on the left, step for step.
 
-import { toGrid } from "./density.js";
-import { watchRun } from "./live.js";
-import { blend } from "./stage.js";
+import { toGrid } from "../../canvas/density.js";
+import { watchRun } from "../../canvas/live.js";
+import { blend } from "../../canvas/stage.js";
 
 export class Rival {
   /** tell: {changed, say}: something new is there to be shown; a sentence for the visitor. */

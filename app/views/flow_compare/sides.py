@@ -12,17 +12,17 @@ from typing import Any
 
 import numpy as np
 
-from app.canvas.flow_gallery import Cell
 from app.house import house
 from app.page.runs import ShownRun
 from app.page.targets import thumbnails
+from app.views.flow_compare.gallery import Cell
 from app.views.flows.model import FLOWS
 from engines.errors import GenLabError
 from engines.models import MODELS
 from engines.training import Experiment
 from engines.training.run import Run
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 MEASURED, STORED = ROOT / "assets" / "measured", ROOT / "checkpoints" / "flow"
 TARGETS = ("moons", "ring", "spirals", "pinwheel", "checkerboard", "rings")  # of the gallery
 SIDE = 48  # cells along each axis of a picture in the gallery

@@ -1,14 +1,14 @@
 // Two flows on the same data, side by side on the same axes, under one player; the data stands between them.
 
-import { Race } from "./flow_race.js";
-import { Rival } from "./flow_rival.js";
-import { element, ramp, wantsStillness } from "./live.js";
-import { mountStage } from "./mounting.js";
-import { card, EMPTY, klText, Stage } from "./stage.js";
+import { Race } from "./race.js";
+import { Rival } from "./rival.js";
+import { element, ramp, wantsStillness } from "../../canvas/live.js";
+import { mountStage } from "../../canvas/mounting.js";
+import { card, EMPTY, klText, Stage } from "../../canvas/stage.js";
 
 /** Streamlit calls this at each change of data or theme. */
 export function mount(component) {
-  component.parentElement.querySelector(".flow_pair").classList.add("stage");
+  component.parentElement.querySelector(".flow_compare_pair").classList.add("stage");
   return mountStage(FlowPair, component);
 }
 

@@ -9,7 +9,9 @@ from app.canvas.component import lane_component
 from app.canvas.stage import StageView
 
 _mount = lane_component(
-    "canvas/flow_pair", styles=("canvas/stage", "views/flows/canvas", "canvas/flow_pair"), states=("moment", "lane")
+    "views/flow_compare/pair",
+    styles=("canvas/stage", "views/flows/canvas", "views/flow_compare/pair"),
+    states=("moment", "lane"),
 )
 
 

@@ -1,6 +1,6 @@
 // KL over the training of two runs, on one logarithmic axis: which one is nearer to the data, and when.
 
-import { element, sharpen } from "./live.js";
+import { element, sharpen } from "../../canvas/live.js";
 
 const EDGE = { left: 40, right: 10, top: 10, bottom: 24 };
 

@@ -12,7 +12,7 @@ from app.canvas.component import lane_component
 from app.theme import both_themes
 from engines.training.snapshot import pack
 
-_mount = lane_component("canvas/flow_gallery", states=("choice",), triggers=())
+_mount = lane_component("views/flow_compare/gallery", states=("choice",), triggers=())
 
 
 @dataclass(frozen=True)
