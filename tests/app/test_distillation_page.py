@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 import torch
 
-from app.canvas.distillation import SoundView, read_sound_step
-from app.figures.distillation import draw_clocks, draw_kls, draw_pitches
 from app.house import House
 from app.live.asks import read_ask
-from app.live.asks.waves import WavesAsk
 from app.page.lessons import experiments
 from app.page.properties import QUESTIONS, card
-from app.panels.distillation import handover_of, marks_of, nats, presets_of
+from app.views.distillation.asks import WavesAsk
+from app.views.distillation.canvas import SoundView, read_sound_step
+from app.views.distillation.figures import draw_clocks, draw_kls, draw_pitches
+from app.views.distillation.numbers import handover_of, marks_of, nats, presets_of
 from engines.datasets import DATASETS
 from engines.errors import SettingError
 from engines.flows.distillation_plane import DistillationSettings
@@ -35,7 +35,7 @@ POINTS = {"width": 8, "n_hidden": 1, "teacher_layers": 1, "student_layers": 1}
 @pytest.fixture
 def come(home: House) -> Open:
     """Opens the page by a link."""
-    return opener("views/distillation.py")
+    return opener("views/distillation/page.py")
 
 
 @pytest.fixture(scope="session")

@@ -22,8 +22,8 @@ from app.live.asks.plane import DensityAsk, SamplesAsk
 from app.live.asks.posterior import PosteriorAsk
 from app.live.asks.quiz import QuizAsk
 from app.live.asks.score import FieldAsk, OdeAsk, WalkAsk
-from app.live.asks.waves import WavesAsk
 from app.live.asks.ways import WaysAsk
+from app.views.distillation.asks import WavesAsk
 from app.views.flows.asks import FlowLayersAsk, FlowLedgerAsk, FlowParticlesAsk
 from engines.errors import SettingError
 

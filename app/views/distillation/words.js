@@ -1,6 +1,6 @@
 // What both stages of distillation share: one loss in nats for teacher and student, and marks where the training takes a turn.
 
-import { Player } from "./player.js";
+import { Player } from "../../canvas/player.js";
 
 /** Nats above what is best: of the teacher, its loss above the entropy of the data; of the student, KL(student ‖ teacher). */
 export function lossOf(losses, entropy) {

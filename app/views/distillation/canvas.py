@@ -16,10 +16,10 @@ from engines.training.snapshot import pack
 Mark = tuple[int, str]
 
 _mount_points = lane_component(
-    "canvas/distillation_points", styles=("canvas/stage", "canvas/distillation"), states=("moment", "lane")
+    "views/distillation/points", styles=("canvas/stage", "views/distillation/canvas"), states=("moment", "lane")
 )
 _mount_sound = lane_component(
-    "canvas/distillation_sound", styles=("canvas/stage", "canvas/distillation"), states=("moment", "lane")
+    "views/distillation/sound", styles=("canvas/stage", "views/distillation/canvas"), states=("moment", "lane")
 )
 
 

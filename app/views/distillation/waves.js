@@ -1,6 +1,6 @@
 // What the stage of sound draws: waves under each other, spectra as lines, and the gap of each sample as bars.
 
-import { element, sharpen } from "./live.js";
+import { element, sharpen } from "../../canvas/live.js";
 
 const REACH = 1.6; // amplitude at which a wave fills its row, data units
 const FONT = (canvas) => `11px ${getComputedStyle(canvas).fontFamily}`;

@@ -7,11 +7,11 @@ from typing import Any
 
 import streamlit as st
 
-from app.figures.distillation import draw_clocks, draw_kls, draw_pitches
 from app.house import house
 from app.page.charts import show_drawing
 from app.source import source_of
 from app.theme import ROLES
+from app.views.distillation.figures import draw_clocks, draw_kls, draw_pitches
 from app.views.flows.formula import script_of
 from engines.datasets.tones import PITCHES
 from engines.flows.distillation import PAIRS_SHARE, Distillation, pairs_until

@@ -1,12 +1,12 @@
 // The stage of sound: real waves, the teacher's and the student's, to be looked at and heard; spectra, and where they differ.
 
-import { Loudspeaker, playedWords } from "./distillation_speaker.js";
-import { Bars, Lines, WaveStack } from "./distillation_waves.js";
-import { lossOf } from "./distillation_words.js";
-import { Decoder, element, themeColours } from "./live.js";
-import { mountStage } from "./mounting.js";
-import { powerText } from "./number_text.js";
-import { WatchedRun } from "./watched_run.js";
+import { Loudspeaker, playedWords } from "./speaker.js";
+import { Bars, Lines, WaveStack } from "./waves.js";
+import { lossOf } from "./words.js";
+import { Decoder, element, themeColours } from "../../canvas/live.js";
+import { mountStage } from "../../canvas/mounting.js";
+import { powerText } from "../../canvas/number_text.js";
+import { WatchedRun } from "../../canvas/watched_run.js";
 
 const WHO = {
   data: { role: "data", title: "Real tones" },

@@ -9,13 +9,6 @@ from typing import cast
 import numpy as np
 import streamlit as st
 
-from app.canvas.distillation import (
-    DistillationStageView,
-    SoundView,
-    draw_distillation_stage,
-    draw_sound_stage,
-    read_sound_step,
-)
 from app.canvas.stage import Moment, read_moment
 from app.page.keys import PageKeys, keep_widgets, write_link
 from app.page.lessons import draw_experiments
@@ -25,7 +18,14 @@ from app.page.runs import ShownRun, link_parameters, open_link, use_usual
 from app.page.targets import draw_own_target, pick_target, target_view
 from app.page.train import draw_controls
 from app.page.visit import draw_problems, read_step, restart_with
-from app.panels.distillation import (
+from app.views.distillation.canvas import (
+    DistillationStageView,
+    SoundView,
+    draw_distillation_stage,
+    draw_sound_stage,
+    read_sound_step,
+)
+from app.views.distillation.numbers import (
     draw_clock_table,
     draw_distillation_charts,
     draw_distillation_code,
