@@ -16,7 +16,7 @@ from app.theme import both_themes
 from engines.samplers import SAMPLERS
 from engines.training.snapshot import pack
 
-_mount = lane_component("canvas/denoising", styles=("canvas/stage", "canvas/studio", "canvas/denoising"))
+_mount = lane_component("canvas/denoising", styles=("canvas/stage", "views/latent_space/canvas", "canvas/denoising"))
 TASKS = ("noise", "picture", "fill")
 MOST_EXAMPLES = 24
 MOST_CLASSES = 1000

@@ -15,7 +15,9 @@ from app.theme import both_themes
 from engines.training.snapshot import pack
 
 _mount = lane_component(
-    "canvas/gan_pictures", styles=("canvas/stage", "canvas/studio", "canvas/gan_pictures"), triggers=("ended", "cure")
+    "canvas/gan_pictures",
+    styles=("canvas/stage", "views/latent_space/canvas", "canvas/gan_pictures"),
+    triggers=("ended", "cure"),
 )
 TABS = ("latents", "plane", "between", "styles")
 MOVED = re.compile(r"\d{1,2}:-?\d{1,2}(\.\d{1,2})?")

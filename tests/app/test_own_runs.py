@@ -89,7 +89,7 @@ def test_no_title_names_an_upload(home: House) -> None:
 
 
 def test_the_uploader_says_who_sees_what_and_for_how_long(home: House) -> None:
-    page = opener("views/vae.py")({"target": "own_images"})
+    page = opener("views/latent_space/page.py")({"target": "own_images"})
     said = " ".join(caption.value for caption in page.caption)
     assert "shown to you alone" in said and "stay on this server" in said
 

@@ -10,11 +10,11 @@ import pytest
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
-from app.canvas.studio import Place, read_place
 from app.house import House
 from app.page.keys import PageKeys
 from app.page.lessons import experiments
 from app.page.pictures import own_picture, thumbnail
+from app.views.latent_space.canvas import Place, read_place
 from app.words import plain, shown
 from engines.datasets import datasets_of
 from engines.settings import setting_fields
@@ -30,7 +30,7 @@ SMALL = {"betas": "1 20", "width": 16, "n_latents": 3}
 @pytest.fixture
 def come(home: House) -> Open:
     """Opens the page by a link; small squares are there at once."""
-    return opener("views/vae.py", usual={"target": "small_shapes"})
+    return opener("views/latent_space/page.py", usual={"target": "small_shapes"})
 
 
 @pytest.fixture(scope="session")

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from app.live.asks.atlas import atlas, bytes_of
 from app.live.asks.base import MANY, Arrays, need, read_int, read_place
-from app.live.asks.latents import MAX_PIXELS, check_size
+from app.views.latent_space.asks import MAX_PIXELS, check_size
 from engines.datasets import DATASETS
 from engines.errors import SettingError
 from engines.tensors import make_rng, to_numpy

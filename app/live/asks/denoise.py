@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from app.live.asks.base import Arrays, need, read_int, read_place
-from app.live.asks.latents import MAX_PIXELS
+from app.views.latent_space.asks import MAX_PIXELS
 from engines.datasets import DATASETS, Examples
 from engines.errors import SettingError
 from engines.metrics.neighbours import nearest

@@ -1,15 +1,15 @@
 // The studio of a latent space: a plane to drag in, what is decoded there, what each latent carries, what a sweep trades.
 
 import { DecodedCard } from "./decoded_card.js";
-import { DEAD, LatentList } from "./latent_list.js";
+import { DEAD, LatentList } from "../../canvas/latent_list.js";
 import { LatentPlane, REACH, SIDE } from "./latent_plane.js";
-import { Decoder, element } from "./live.js";
-import { mountStage } from "./mounting.js";
-import { PaintPad } from "./paint_pad.js";
-import { difference, toBase64, toBitmap, toBitmaps } from "./pictures.js";
+import { Decoder, element } from "../../canvas/live.js";
+import { mountStage } from "../../canvas/mounting.js";
+import { PaintPad } from "../../canvas/paint_pad.js";
+import { difference, toBase64, toBitmap, toBitmaps } from "../../canvas/pictures.js";
 import { namesOf, readPortrait, rowsOf } from "./portrait.js";
-import { RunBench } from "./run_bench.js";
-import { Strips } from "./strips.js";
+import { RunBench } from "../../canvas/run_bench.js";
+import { Strips } from "../../canvas/strips.js";
 import { Tradeoff } from "./tradeoff.js";
 
 const ENDS_DELAY = 120; // ms
@@ -24,7 +24,7 @@ class Studio extends RunBench {
   constructor(parent) {
     super();
     this.parent = parent;
-    this.root = parent.querySelector(".studio");
+    this.root = parent.querySelector(".latent_space_canvas");
     this.decoder = new Decoder();
     this.member = 0;
     this.label = -1;

@@ -1,8 +1,8 @@
 // The latent plane: what the decoder draws everywhere, where the data's codes lie, and a cross to drag.
 
-import { followDrag, inside, nudged, placeUnder } from "./dragging.js";
-import { element, ramp, sharpen } from "./live.js";
-import { stamp } from "./pictures.js";
+import { followDrag, inside, nudged, placeUnder } from "../../canvas/dragging.js";
+import { element, ramp, sharpen } from "../../canvas/live.js";
+import { stamp } from "../../canvas/pictures.js";
 
 export const REACH = 3.2; // the plane is shown from -REACH to REACH, in standard deviations of the prior
 export const SIDE = 9; // pictures along each axis

@@ -13,7 +13,7 @@ from app.canvas.told import told_moment
 from app.theme import both_themes
 from engines.training.snapshot import pack
 
-_mount = lane_component("canvas/studio", styles=("canvas/stage", "canvas/studio"))
+_mount = lane_component("views/latent_space/canvas", styles=("canvas/stage", "views/latent_space/canvas"))
 TABS = ("sweep", "traversal", "rebuild", "path", "prior", "radius", "yours")
 
 

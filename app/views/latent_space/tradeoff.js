@@ -1,6 +1,6 @@
 // What a sweep trades: rate against distortion, scores, KL of each latent, and which factor each latent follows.
 
-import { element, sharpen } from "./live.js";
+import { element, sharpen } from "../../canvas/live.js";
 
 const TABS = { curve: "Rate and distortion", scores: "Scores", bars: "KL by latent", factors: "Factors" };
 const SCORE_NAMES = { mig: "MIG", sap: "SAP", dci: "DCI", factor_vae: "FactorVAE", active: "active units" };

@@ -1,6 +1,6 @@
 // The portrait of a latent space: where held-out examples lie in it, what each latent carries, and what it follows.
 
-import { difference, toBitmap, toBitmaps } from "./pictures.js";
+import { difference, toBitmap, toBitmaps } from "../../canvas/pictures.js";
 
 /** The rows of a (K, Z) array. */
 export function rowsOf(array) {

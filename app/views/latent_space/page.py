@@ -8,7 +8,6 @@ from functools import partial
 import numpy as np
 import streamlit as st
 
-from app.canvas.studio import Member, Place, StudioView, draw_studio, read_place
 from app.page.bounds import draw_bound_charts, draw_bound_formula, draw_model_code
 from app.page.keys import PageKeys, keep_widgets, write_link
 from app.page.lessons import draw_experiments
@@ -17,6 +16,7 @@ from app.page.properties import draw_properties
 from app.page.runs import ShownRun, settings_texts, use_usual
 from app.page.train import draw_controls
 from app.page.visit import draw_problems, restart_with
+from app.views.latent_space.canvas import Member, Place, StudioView, draw_studio, read_place
 from app.words import plain
 from engines.datasets import Examples
 from engines.errors import DataError

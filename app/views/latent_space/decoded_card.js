@@ -1,7 +1,7 @@
 // The decoded picture: large, with the original in its corner, its numbers, and what can be done with its code.
 
-import { element, sharpen } from "./live.js";
-import { memberOf, stamp, toBitmap } from "./pictures.js";
+import { element, sharpen } from "../../canvas/live.js";
+import { memberOf, stamp, toBitmap } from "../../canvas/pictures.js";
 
 const norm = (z) => Math.sqrt(z.reduce((sum, v) => sum + v * v, 0));
 
