@@ -11,12 +11,12 @@ import pytest
 import torch
 from streamlit.testing.v1 import AppTest
 
-from app.canvas.namelab import NamePlace, place_of_link, read_name_place
 from app.house import House
 from app.live.asks import read_ask
-from app.live.asks.names import N_LETTERS, NameCodeAsk, NameDrawAsk, NameMapAsk, SpellAsk
 from app.page.lessons import experiments
-from app.panels.names import letter_terms, titled
+from app.views.sentence_vae.asks import N_LETTERS, NameCodeAsk, NameDrawAsk, NameMapAsk, SpellAsk
+from app.views.sentence_vae.canvas import NamePlace, place_of_link, read_name_place
+from app.views.sentence_vae.numbers import letter_terms, titled
 from engines.datasets import DATASETS
 from engines.datasets.names import SYMBOLS, decode_name, encode_name
 from engines.errors import DataError, GenLabError, SettingError
@@ -34,7 +34,7 @@ SETTINGS = MODELS["name_vae"].settings
 @pytest.fixture
 def visit(home: House) -> Open:
     """Opens the page by a link."""
-    return opener("views/names.py")
+    return opener("views/sentence_vae/page.py")
 
 
 @pytest.fixture(scope="session")

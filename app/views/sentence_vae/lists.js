@@ -1,6 +1,6 @@
 // Lists of names around the map: the steps between two names, what is rebuilt, what is near, what the prior draws.
 
-import { element, sharpen } from "./live.js";
+import { element, sharpen } from "../../canvas/live.js";
 
 const fixed = (v, digits = 2) => (Number.isFinite(v) ? v.toFixed(digits) : "–").replace("-", "−");
 

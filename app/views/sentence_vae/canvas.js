@@ -1,12 +1,12 @@
 // The lab of names: a slider from one name to another, a map of all names, what is near, what the prior draws.
 
-import { Decoder, element, wantsStillness } from "./live.js";
-import { mountStage } from "./mounting.js";
-import { CodeCard, NearList, Plates, RebuiltList, StepsList } from "./name_lists.js";
-import { NameMap } from "./name_map.js";
-import { between, dot, norm, principal, rowsOf } from "./name_paths.js";
-import { BigWord, spelling, titled } from "./name_word.js";
-import { RunBench } from "./run_bench.js";
+import { Decoder, element, wantsStillness } from "../../canvas/live.js";
+import { mountStage } from "../../canvas/mounting.js";
+import { CodeCard, NearList, Plates, RebuiltList, StepsList } from "./lists.js";
+import { NameMap } from "./map.js";
+import { between, dot, norm, principal, rowsOf } from "./paths.js";
+import { BigWord, spelling, titled } from "./word.js";
+import { RunBench } from "../../canvas/run_bench.js";
 
 const STEPS = 9;
 const SHOWN = 12; // names of the prior, and names rebuilt
@@ -24,7 +24,7 @@ export const mount = (component) => mountStage(NameLab, component);
 class NameLab extends RunBench {
   constructor(parent) {
     super();
-    this.root = parent.querySelector(".namelab");
+    this.root = parent.querySelector(".sentence_vae_canvas");
     this.decoder = new Decoder();
     this.t = 0;
     this.way = "straight";

@@ -9,7 +9,6 @@ from uuid import uuid4
 import numpy as np
 import streamlit as st
 
-from app.canvas.namelab import NameLabView, NamePlace, draw_namelab, place_of_link, read_name_place
 from app.page.bounds import draw_bound_charts
 from app.page.keys import PageKeys, keep_widgets, write_link
 from app.page.lessons import draw_experiments
@@ -17,7 +16,8 @@ from app.page.properties import draw_properties
 from app.page.runs import ShownRun, open_link, settings_texts, use_usual
 from app.page.train import draw_controls
 from app.page.visit import draw_problems, restart_with
-from app.panels.names import PAIRS, draw_name_code, draw_name_formula, draw_names, draw_pairs, open_names
+from app.views.sentence_vae.canvas import NameLabView, NamePlace, draw_namelab, place_of_link, read_name_place
+from app.views.sentence_vae.numbers import PAIRS, draw_name_code, draw_name_formula, draw_names, draw_pairs, open_names
 from engines.datasets import DATASETS
 from engines.models import MODELS
 from engines.probes import N_EXAMPLES

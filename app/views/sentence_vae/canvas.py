@@ -14,7 +14,7 @@ from app.canvas.told import told_moment
 from app.theme import both_themes
 from engines.training.snapshot import pack
 
-_mount = lane_component("canvas/namelab", styles=("canvas/stage", "canvas/namelab"))
+_mount = lane_component("views/sentence_vae/canvas", styles=("canvas/stage", "views/sentence_vae/canvas"))
 MOST_LATENTS = 64
 Way = Literal["straight", "round"]
 

@@ -1,7 +1,7 @@
 // A map of names: the codes of the data on their two principal directions, some written out, and a cross to drag.
 
-import { followDrag, inside, nudged, placeUnder } from "./dragging.js";
-import { element, sharpen } from "./live.js";
+import { followDrag, inside, nudged, placeUnder } from "../../canvas/dragging.js";
+import { element, sharpen } from "../../canvas/live.js";
 
 export const REACH = 3.2; // shown from -REACH to REACH, in standard deviations of the prior
 const WINDOW = [-REACH, REACH, -REACH, REACH];

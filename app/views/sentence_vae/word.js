@@ -1,6 +1,6 @@
 // A name that morphs: large letters, each as strong as it is sure, with what else could stand there in small below.
 
-import { element, sharpen, wantsStillness } from "./live.js";
+import { element, sharpen, wantsStillness } from "../../canvas/live.js";
 
 const EASE = 55; // ms: how fast letters approach what they should be
 const BIG = 92; // pixels, the largest letter
