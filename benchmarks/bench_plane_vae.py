@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from app.live.asks.posterior import look_at
+from app.views.plane_vae.asks import look_at
 from benchmarks.machine import ROOT, keep, machine
 from engines.datasets import DATASETS
 from engines.probes import build_probe

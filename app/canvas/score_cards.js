@@ -1,6 +1,6 @@
 // The cards beside the plane: error against the exact score, weight of each mode, a chosen particle's way, log p by the ODE.
 
-import { nats } from "./bound_line.js";
+import { nats } from "../views/plane_vae/bound_line.js";
 import { GRID, Panel } from "./density.js";
 import { element, sharpen } from "./live.js";
 import { sigmaText } from "./noise_dial.js";

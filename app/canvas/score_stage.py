@@ -10,9 +10,9 @@ import numpy as np
 
 from app.canvas.component import lane_component
 from app.canvas.points import Point, checked_point
-from app.canvas.posterior_stage import FARTHEST
 from app.canvas.stage import StageView
 from app.canvas.told import told_moment
+from app.views.plane_vae.canvas import FARTHEST
 from engines.errors import SettingError
 from engines.samplers.walks import HANDFUL, LEAST_WARMTH, WALKS, WalkSettings
 from engines.settings import setting_fields

@@ -9,7 +9,6 @@ from typing import cast
 import streamlit as st
 
 from app.canvas.points import Point, point_of_text
-from app.canvas.posterior_stage import FARTHEST
 from app.canvas.score_stage import ScoreStageView, draw_score_stage, read_point, read_walk
 from app.canvas.stage import Moment
 from app.live.asks.score import dial_of, exact_field, target_of
@@ -23,6 +22,7 @@ from app.page.train import draw_controls
 from app.page.visit import draw_problems, open_visit, restart_with
 from app.panels.score_field import draw_score_charts, draw_score_code, draw_score_formula
 from app.panels.score_target import score_target
+from app.views.plane_vae.canvas import FARTHEST
 from app.words import plain
 from engines.datasets import DATASETS
 from engines.errors import DataError

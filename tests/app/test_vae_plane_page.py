@@ -12,13 +12,13 @@ import torch
 from streamlit.testing.v1 import AppTest
 
 from app.canvas.points import checked_point
-from app.canvas.posterior_stage import FARTHEST, PosteriorStageView, read_point, read_zoomed
-from app.figures.gap import draw_gap
 from app.house import House
 from app.live.asks import read_ask
-from app.live.asks.posterior import PosteriorAsk, look_at
 from app.page.lessons import experiments
-from app.panels.plane_bound import terms_at
+from app.views.plane_vae.asks import PosteriorAsk, look_at
+from app.views.plane_vae.canvas import FARTHEST, PosteriorStageView, read_point, read_zoomed
+from app.views.plane_vae.figures import draw_gap
+from app.views.plane_vae.numbers import terms_at
 from engines.datasets import DATASETS
 from engines.errors import SettingError
 from engines.models import MODELS
@@ -37,7 +37,7 @@ KEPT = {"plan.steps": "40", "model.width": "8", "model.n_hidden": "1"}
 @pytest.fixture
 def come(home: House) -> Open:
     """Opens the page by a link."""
-    return opener("views/vae_plane.py")
+    return opener("views/plane_vae/page.py")
 
 
 @pytest.fixture(scope="session")
@@ -138,7 +138,7 @@ def test_where_sockets_are_blocked_the_page_sends_the_snapshots(
     come: Open, stored_vae: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[PosteriorStageView] = []
-    monkeypatch.setattr("app.canvas.posterior_stage.draw_posterior_stage", lambda view, **_: seen.append(view))
+    monkeypatch.setattr("app.views.plane_vae.canvas.draw_posterior_stage", lambda view, **_: seen.append(view))
     page = come(KEPT)
     page.session_state["vae_plane/stage"] = {"lane": "blocked"}
     checked(page.run())

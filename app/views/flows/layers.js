@@ -1,6 +1,6 @@
 // Layer by layer: base and data side by side, and between them the plane as it is bent under a scrubber.
 
-import { nats } from "../../canvas/bound_line.js";
+import { nats } from "../plane_vae/bound_line.js";
 import { binColours, drawFilm, Film, RING_NAMES } from "./film.js";
 import { signed } from "./ledger.js";
 import { element, sharpen, wantsStillness } from "../../canvas/live.js";

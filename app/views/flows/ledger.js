@@ -1,6 +1,6 @@
 // The ledger of a point: log density of the base plus the log-determinant of each layer, as a waterfall.
 
-import { nats } from "../../canvas/bound_line.js";
+import { nats } from "../plane_vae/bound_line.js";
 import { element, sharpen } from "../../canvas/live.js";
 import { powerText } from "../../canvas/number_text.js";
 

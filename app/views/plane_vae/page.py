@@ -8,13 +8,6 @@ from typing import cast
 import streamlit as st
 
 from app.canvas.points import Point, point_of_text
-from app.canvas.posterior_stage import (
-    FARTHEST,
-    PosteriorStageView,
-    draw_posterior_stage,
-    read_point,
-    read_zoomed,
-)
 from app.canvas.stage import Moment
 from app.page.keys import PageKeys, write_link
 from app.page.lessons import draw_experiments
@@ -24,7 +17,14 @@ from app.page.runs import ShownRun, link_parameters
 from app.page.targets import TargetView, draw_own_target, pick_target, target_view
 from app.page.train import draw_controls
 from app.page.visit import draw_problems, open_visit, restart_with
-from app.panels.plane_bound import draw_plane_charts, draw_plane_code, draw_plane_formula
+from app.views.plane_vae.canvas import (
+    FARTHEST,
+    PosteriorStageView,
+    draw_posterior_stage,
+    read_point,
+    read_zoomed,
+)
+from app.views.plane_vae.numbers import draw_plane_charts, draw_plane_code, draw_plane_formula
 from app.words import plain
 from engines.datasets import DATASETS
 from engines.errors import DataError

@@ -9,13 +9,13 @@ import streamlit as st
 import torch
 
 from app.canvas.points import Point
-from app.figures.gap import draw_gap
 from app.house import house
 from app.page.charts import show_drawing
 from app.page.curves import draw_kl_curve
 from app.source import source_of
 from app.theme import ROLES
 from app.views.flows.formula import script_of
+from app.views.plane_vae.figures import draw_gap
 from engines.errors import RunFormatError
 from engines.training import Experiment
 from engines.training.run import Run

@@ -1,7 +1,7 @@
 // The latent plane of one point: the true posterior as a map, the encoder's q over it; with one latent, both as curves.
 
-import { toGrid } from "./density.js";
-import { sharpen } from "./live.js";
+import { toGrid } from "../../canvas/density.js";
+import { sharpen } from "../../canvas/live.js";
 
 export const REACH = 3.5; // shown from -REACH to REACH, as the engine's map is
 const AROUND = 4; // the same for the map around q, in standard deviations of q

@@ -1,7 +1,7 @@
 // The bound and what it misses, on one line: bound + gap = log p(x), with the tighter bounds between them.
 
-import { element, sharpen } from "./live.js";
-import { powerText } from "./number_text.js";
+import { element, sharpen } from "../../canvas/live.js";
+import { powerText } from "../../canvas/number_text.js";
 
 const NICE = [0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 1e4, 1e5, 1e6]; // nats
 const LEAST = 0.5; // nats that are shown left of log p(x), at least

@@ -13,7 +13,7 @@ from app.canvas.told import told_moment
 FARTHEST = 1000.0
 
 _mount = lane_component(
-    "canvas/posterior_stage", styles=("canvas/stage", "canvas/posterior_stage"), states=("moment", "lane")
+    "views/plane_vae/canvas", styles=("canvas/stage", "views/plane_vae/canvas"), states=("moment", "lane")
 )
 
 
