@@ -23,7 +23,9 @@ NAVIGATION = (
     PageEntry("Autoencoders", "latent_space/page.py", "Latent space and β", ":material/face:", "autoencoders"),
     PageEntry("Autoencoders", "sentence_vae/page.py", "Between two names", ":material/abc:", "autoencoders-names"),
     PageEntry("Autoencoders", "plane_vae/page.py", "Bound and posterior", ":material/target:", "autoencoders-plane"),
-    PageEntry("Autoencoders", "codes.py", "Codes that are discrete", ":material/grid_view:", "autoencoders-codes"),
+    PageEntry(
+        "Autoencoders", "vq_vae/page.py", "Codes that are discrete", ":material/grid_view:", "autoencoders-codes"
+    ),
     PageEntry("Score and Langevin", "score.py", "Score and particles", ":material/explore:", "score"),
     PageEntry("Score and Langevin", "shortcuts.py", "Fewer network calls", ":material/bolt:", "shortcuts"),
     PageEntry("Score and Langevin", "denoising.py", "From noise to image", ":material/blur_on:", "denoising"),

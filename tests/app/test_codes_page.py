@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 import torch
 
-from app.canvas.codebook import CodePlace, check_codes, read_code_place
 from app.house import House
 from app.live.asks import read_ask
 from app.live.asks.atlas import mean_patches
 from app.page.lessons import experiments
+from app.views.vq_vae.canvas import CodePlace, check_codes, read_code_place
 from engines.datasets import DATASETS, datasets_of
 from engines.errors import SettingError
 from engines.settings import setting_fields
@@ -34,7 +34,7 @@ CODES = "".join(f"{i % 6:02d}" for i in range(20))
 @pytest.fixture
 def come(home: House) -> Open:
     """Opens the page by a link; digits are there at once."""
-    return opener("views/codes.py", usual={"target": "digits"})
+    return opener("views/vq_vae/page.py", usual={"target": "digits"})
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,6 @@ from typing import Any
 
 from app.live.asks.base import Ask
 from app.live.asks.bout import BoutAsk
-from app.live.asks.codes import AtlasAsk, CodeDrawAsk, CodeEncodeAsk, CodesAsk, PaletteAsk
 from app.live.asks.cycle import TranslateAsk
 from app.live.asks.denoise import BeliefAsk, PathAsk
 from app.live.asks.gan_pictures import GameDecodeAsk, LatentsAsk, NearestAsk
@@ -25,6 +24,7 @@ from app.views.flows.asks import FlowLayersAsk, FlowLedgerAsk, FlowParticlesAsk
 from app.views.latent_space.asks import AggregateAsk, DecodeAsk, EncodeAsk, PortraitAsk
 from app.views.plane_vae.asks import PosteriorAsk
 from app.views.sentence_vae.asks import NameCodeAsk, NameDrawAsk, NameMapAsk, SpellAsk
+from app.views.vq_vae.asks import AtlasAsk, CodeDrawAsk, CodeEncodeAsk, CodesAsk, PaletteAsk
 from engines.errors import SettingError
 
 ASKS: Mapping[str, type[Ask]] = {

@@ -1,7 +1,7 @@
 // A map of codes as a grid: each cell shows what its code draws, or its number on its colour.
 
-import { element, sharpen } from "./live.js";
-import { stamp } from "./pictures.js";
+import { element, sharpen } from "../../canvas/live.js";
+import { stamp } from "../../canvas/pictures.js";
 
 /** A colour of a code: like codes have like angles (0 ... 1). */
 export const hue = (angle, isDead = false) => (isDead ? "#8a8f98" : `hsl(${Math.round(360 * angle)} 62% 62%)`);

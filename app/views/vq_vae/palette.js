@@ -1,7 +1,7 @@
 // All codes for one cell: what each would draw there, sorted by how likely the prior finds it.
 
-import { element, sharpen } from "./live.js";
-import { stamp } from "./pictures.js";
+import { element, sharpen } from "../../canvas/live.js";
+import { stamp } from "../../canvas/pictures.js";
 
 const SMALL = 46,
   LARGE = 84,

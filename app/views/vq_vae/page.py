@@ -9,7 +9,15 @@ from functools import partial
 import numpy as np
 import streamlit as st
 
-from app.canvas.codebook import (
+from app.page.bounds import draw_bound_charts
+from app.page.keys import PageKeys, keep_widgets, write_link
+from app.page.lessons import draw_experiments
+from app.page.pictures import draw_own_picture, draw_own_set, examples_of, open_pictures, own_picture, pick_pictures
+from app.page.properties import draw_properties
+from app.page.runs import ShownRun, settings_texts, use_usual
+from app.page.train import draw_controls
+from app.page.visit import draw_problems, restart_with
+from app.views.vq_vae.canvas import (
     MAX_TEMPERATURE,
     MOST_EXAMPLES,
     TABS,
@@ -19,15 +27,7 @@ from app.canvas.codebook import (
     draw_codebook,
     read_code_place,
 )
-from app.page.bounds import draw_bound_charts
-from app.page.keys import PageKeys, keep_widgets, write_link
-from app.page.lessons import draw_experiments
-from app.page.pictures import draw_own_picture, draw_own_set, examples_of, open_pictures, own_picture, pick_pictures
-from app.page.properties import draw_properties
-from app.page.runs import ShownRun, settings_texts, use_usual
-from app.page.train import draw_controls
-from app.page.visit import draw_problems, restart_with
-from app.panels.codes import draw_code_formula, draw_codes_code
+from app.views.vq_vae.numbers import draw_code_formula, draw_codes_code
 from app.words import plain
 from engines.datasets import Examples
 from engines.errors import DataError

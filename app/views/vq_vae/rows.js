@@ -1,7 +1,7 @@
 // The lower stage of the workbench: rows of pictures that answer one question each.
 
-import { element, sharpen } from "./live.js";
-import { stamp, toBitmaps } from "./pictures.js";
+import { element, sharpen } from "../../canvas/live.js";
+import { stamp, toBitmaps } from "../../canvas/pictures.js";
 
 export const TABS = {
   rebuilt: "Held out",

@@ -1,7 +1,7 @@
 // The decoded picture with the pixels of a cell marked, and a shelf of held-out pictures under it.
 
-import { element, sharpen } from "./live.js";
-import { stamp, toBitmap, toBitmaps } from "./pictures.js";
+import { element, sharpen } from "../../canvas/live.js";
+import { stamp, toBitmap, toBitmaps } from "../../canvas/pictures.js";
 
 /** Whether two pairs of maps say the same. */
 export const same = (a, b) => !!a && !!b && a.every((map, level) => map.every((code, i) => code === b[level][i]));

@@ -1,7 +1,7 @@
 // How the codebooks are used: shares sorted, dead codes marked; and what the codes of a picture cost.
 
-import { element, sharpen } from "./live.js";
-import { stamp } from "./pictures.js";
+import { element, sharpen } from "../../canvas/live.js";
+import { stamp } from "../../canvas/pictures.js";
 
 const NAMES = ["coarse", "fine"];
 

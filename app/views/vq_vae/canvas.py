@@ -11,7 +11,9 @@ from app.canvas.told import told_moment
 from app.theme import both_themes
 from engines.training.snapshot import pack
 
-_mount = lane_component("canvas/codebook", styles=("canvas/stage", "views/latent_space/canvas", "canvas/codebook"))
+_mount = lane_component(
+    "views/vq_vae/canvas", styles=("canvas/stage", "views/latent_space/canvas", "views/vq_vae/canvas")
+)
 TABS = ("rebuilt", "drawn", "swap", "live", "yours")
 DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 MOST_EXAMPLES = 48

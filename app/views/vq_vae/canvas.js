@@ -1,15 +1,15 @@
 // The workbench of discrete codes: a picture, its two maps of codes, what else could stand in a cell, and how codes are used.
 
-import { CodeMap } from "./code_map.js";
-import { CodePalette } from "./code_palette.js";
-import { CodePicture, readAtlas, same } from "./code_picture.js";
-import { CodeRows } from "./code_rows.js";
-import { CodeUsage } from "./code_usage.js";
-import { Decoder, element } from "./live.js";
-import { mountStage } from "./mounting.js";
-import { PaintPad } from "./paint_pad.js";
-import { difference, toBase64, toBitmap, toBitmaps } from "./pictures.js";
-import { RunBench } from "./run_bench.js";
+import { CodeMap } from "./map.js";
+import { CodePalette } from "./palette.js";
+import { CodePicture, readAtlas, same } from "./picture.js";
+import { CodeRows } from "./rows.js";
+import { CodeUsage } from "./usage.js";
+import { Decoder, element } from "../../canvas/live.js";
+import { mountStage } from "../../canvas/mounting.js";
+import { PaintPad } from "../../canvas/paint_pad.js";
+import { difference, toBase64, toBitmap, toBitmaps } from "../../canvas/pictures.js";
+import { RunBench } from "../../canvas/run_bench.js";
 
 const LEVELS = ["coarse", "fine"];
 const toText = (maps) =>
@@ -24,7 +24,7 @@ export const mount = (component) => mountStage(Bench, component);
 class Bench extends RunBench {
   constructor(parent) {
     super();
-    this.root = parent.querySelector(".codebook");
+    this.root = parent.querySelector(".vq_vae_canvas");
     this.decoder = new Decoder();
     this.level = 1;
     this.cell = 0;
