@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from app.live.asks.score import WalkAsk, take_walk, target_of
+from app.views.score.asks import WalkAsk, take_walk, target_of
 from benchmarks.machine import ROOT, keep
 from engines.gan.quiz import ceiling
 from engines.metrics.modes import mode_shares

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch.nn.functional import grid_sample
 
-from app.live.asks.score import N_LEVELS, SIDE, OdeAsk, look_at_field, target_of
+from app.views.score.asks import N_LEVELS, SIDE, OdeAsk, look_at_field, target_of
 from benchmarks.bench_plane_vae import seconds
 from benchmarks.machine import ROOT, keep, machine
 from engines.build_checkpoints import SHIPPED

@@ -4,7 +4,7 @@ import { domainOf, FlightPanel, huesOf, wheelOf } from "./cycle_flight.js";
 import { MappingTime } from "./cycle_time.js";
 import { element, themeColours, wantsStillness, watchRun } from "./live.js";
 import { mountStage } from "./mounting.js";
-import { Choice } from "./score_controls.js";
+import { Choice } from "../views/score/controls.js";
 import { WatchedRun } from "./watched_run.js";
 
 const WAYS = { there: ["to_b", "samples", "back"], back: ["to_a", "to_a", "again"] }; // measures, points there, points back

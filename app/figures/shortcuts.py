@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 
 import plotly.graph_objects as go
 
-from app.figures.score import DASHES, LEAST, SYMBOLS
 from app.page.curves import Drawing, finish
 from app.theme import ROLES, Role
+from app.views.score.figures import DASHES, LEAST, SYMBOLS
 
 STYLES: Mapping[str, tuple[Role, int]] = {  # colour of the network that is called; dash and symbol tell its ways apart
     "annealed": ("field", 0),

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from app.live.asks.score import density_of
+from app.views.score.asks import density_of
 from engines.gan.measures import MAP_SIDE, GameMeasures
 from engines.gan.optimal import blur_of
 from engines.metrics.modes import true_mode_shares

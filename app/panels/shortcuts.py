@@ -14,12 +14,12 @@ import streamlit as st
 from app.canvas.shortcuts import WaysPlace
 from app.figures.shortcuts import draw_likelihood_by_steps, draw_quality_by_calls, draw_straightness
 from app.house import house
-from app.live.asks.score import band_of
 from app.live.asks.ways import WAYS, WaysAsk
 from app.page.charts import show_drawing
 from app.panels.shortcut_models import NAMES, Trained
 from app.source import source_of
 from app.views.flows.formula import script_of
+from app.views.score.asks import band_of
 from engines.errors import GenLabError
 from engines.samplers.langevin import annealed_langevin
 from engines.score.consistency import ConsistencyStudent

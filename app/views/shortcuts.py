@@ -9,7 +9,6 @@ import streamlit as st
 
 from app.canvas.shortcuts import ShortcutsView, WaysPlace, draw_shortcuts, place_of_link, read_place_of
 from app.canvas.stage import is_lane_blocked
-from app.live.asks.score import density_of
 from app.live.asks.ways import frame_of, noise_of
 from app.page.keys import PageKeys, keep_widgets, write_link
 from app.page.lessons import draw_experiments
@@ -26,6 +25,7 @@ from app.panels.shortcut_models import (
     use_usual_models,
 )
 from app.panels.shortcuts import answer_here, draw_shortcut_charts, draw_shortcut_code, draw_shortcut_formula
+from app.views.score.asks import density_of
 from app.words import plain
 from engines.datasets import DATASETS
 from engines.errors import DataError

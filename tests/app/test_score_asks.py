@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from app.live.asks import read_ask
-from app.live.asks.score import (
+from app.views.score.asks import (
     CALL_WORK,
     COMPONENT_WORK,
     MOST_WORK,
@@ -104,7 +104,7 @@ def interpolated(found: Mapping[str, np.ndarray], x: np.ndarray, sigma: float) -
 
 @pytest.mark.parametrize("target", ["ring", "spirals", "two_modes"])
 def test_between_cells_and_levels_the_browser_is_near_the_truth(target: str) -> None:
-    """The same rule as in app/canvas/score_field.js: it costs far less than a network's own error."""
+    """The same rule as in app/views/score/field.js: it costs far less than a network's own error."""
     density: Any = DATASETS[target].density
     levels = Range(0.05, 20.0) if target == "two_modes" else Range(0.02, 5.0)
     found = exact_field(target, tuple(sorted(DATASETS[target].settings().to_dict().items())), levels)

@@ -8,18 +8,18 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from app.canvas.score_stage import SLIDERS, ScoreStageView, read_point, read_walk, sliders
-from app.figures.score import (
+from app.house import House
+from app.page.lessons import experiments
+from app.views.score.canvas import SLIDERS, ScoreStageView, read_point, read_walk, sliders
+from app.views.score.figures import (
     draw_error_by_density,
     draw_error_by_level,
     draw_error_over_training,
     draw_loss_and_fisher,
     draw_quality,
 )
-from app.house import House
-from app.page.lessons import experiments
-from app.panels.score_field import errors_by_density
-from app.panels.score_target import score_target
+from app.views.score.numbers import errors_by_density
+from app.views.score.target import score_target
 from engines.datasets import DATASETS
 from engines.models import MODELS
 from engines.samplers.walks import WALKS, WalkSettings
@@ -39,7 +39,7 @@ QUESTION = "How do particles find the data when only the slope is known?"
 @pytest.fixture
 def come(home: House) -> Open:
     """Opens the page by a link."""
-    return opener("views/score.py")
+    return opener("views/score/page.py")
 
 
 @pytest.fixture(scope="session")
@@ -243,7 +243,7 @@ def test_each_slider_says_what_its_setting_says() -> None:
 def test_the_stages_data_stay_the_same_while_a_hand_turns_things(come: Open, monkeypatch: pytest.MonkeyPatch) -> None:
     """Else 600 kB would go to the browser at each turn."""
     seen: list[bytes] = []
-    monkeypatch.setattr("app.canvas.score_stage.draw_score_stage", lambda view, **_: seen.append(view.to_bytes()))
+    monkeypatch.setattr("app.views.score.canvas.draw_score_stage", lambda view, **_: seen.append(view.to_bytes()))
     page = come()
     tell(page, walk=WalkSettings(temperature=0.5).to_dict())
     tell(page, x=[1, 1], walk=WalkSettings(kind="heun", sigma=1.0).to_dict())

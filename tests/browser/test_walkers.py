@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, Page
 
 import engines.samplers.diffusion
 import engines.samplers.langevin
-from app.live.asks.score import exact_field
+from app.views.score.asks import exact_field
 from engines.datasets import DATASETS
 from engines.metrics.modes import mode_shares
 from engines.metrics.two_samples import energy_distance
@@ -29,7 +29,7 @@ LEVELS = Range(0.1, 3.0)
 CENTRE = (0.5, -0.25)
 SHORT = {"n_levels": 4, "level_steps": 3, "steps": 10, "sigma": 0.5, "step": 0.2, "temperature": 0.7}
 WALK = """async ([settings, range, points, normals, uniforms, centre]) => {
-  const { advance, countCalls, makeWork, program } = await import("/lane/js/canvas/walkers.js");
+  const { advance, countCalls, makeWork, program } = await import("/lane/js/views/score/walkers.js");
   const n = points.length / 2, x = Float32Array.from(points), work = makeWork(n);
   const wide = (sigma) => 1 + sigma ** 2;
   const world = {
@@ -49,7 +49,7 @@ WALK = """async ([settings, range, points, normals, uniforms, centre]) => {
 }"""
 SCORE = """async ([text, sigma, points]) => {
   const { unpack } = await import("/lane/js/canvas/live.js");
-  const { Field, LogDensity } = await import("/lane/js/canvas/score_field.js");
+  const { Field, LogDensity } = await import("/lane/js/views/score/field.js");
   const blob = unpack(Uint8Array.from(atob(text), (c) => c.charCodeAt(0)));
   const places = { sigmas: blob.sigmas.values, boxes: blob.boxes.values, side: blob.field.shape[1] };
   const xs = Float32Array.from(points), n = xs.length / 2, s = new Float32Array(2 * n), p = new Float32Array(n);
@@ -106,7 +106,7 @@ def test_a_walk_is_the_engines_for_the_same_noise(kind: str, page: Page, monkeyp
 def test_levels_are_the_engines(page: Page) -> None:
     for name, ours in (("geometricLevels", geometric_levels), ("karrasLevels", karras_levels)):
         for n, low, high in ((1, 0.1, 3.0), (7, 0.02, 5.0), (4, 0.1, 0.1)):
-            script = f'async (a) => (await import("/lane/js/canvas/walkers.js")).{name}(...a)'
+            script = f'async (a) => (await import("/lane/js/views/score/walkers.js")).{name}(...a)'
             assert page.evaluate(script, [n, low, high]) == pytest.approx(ours(n, low, high))
 
 
@@ -137,7 +137,7 @@ def test_shares_and_distances_are_the_engines(page: Page) -> None:
     density: Any = DATASETS["two_modes"].density
     x, y = density.sample(300, rng=make_rng(1)), density.sample(300, rng=make_rng(2)) * 1.2
     script = """async ([x, y, modes]) => {
-      const { energyDistance, modeShares } = await import("/lane/js/canvas/score_facts.js");
+      const { energyDistance, modeShares } = await import("/lane/js/views/score/facts.js");
       [x, y] = [x, y].map((v) => Float32Array.from(v));
       return [energyDistance(x, y, 300), modeShares(x, 300, modes)];
     }"""
@@ -149,7 +149,7 @@ def test_shares_and_distances_are_the_engines(page: Page) -> None:
 def test_noise_of_a_seed_is_normal_and_comes_again(page: Page) -> None:
     """40,000 numbers: the bounds are four standard errors wide."""
     script = """async () => {
-      const { makeNormal, makeUniform } = await import("/lane/js/canvas/walkers.js");
+      const { makeNormal, makeUniform } = await import("/lane/js/views/score/walkers.js");
       const draw = () => {
         const out = new Float32Array(40001);
         makeNormal(makeUniform(5))(out, 40001);

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from app.live.asks.base import Arrays, read_int, read_place
-from app.live.asks.score import band_of, target_of
+from app.views.score.asks import band_of, target_of
 from engines.datasets.gaussian_mixture import GaussianMixture
 from engines.errors import SettingError
 from engines.metrics.bands import energy_from_truth

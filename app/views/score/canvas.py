@@ -19,7 +19,7 @@ from engines.settings import setting_fields
 
 SLIDERS = ("share", "step", "temperature", "level_steps", "n_levels", "steps", "n_particles")
 
-_mount = lane_component("canvas/score_stage", styles=("canvas/stage", "canvas/score_stage"), states=("moment", "lane"))
+_mount = lane_component("views/score/canvas", styles=("canvas/stage", "views/score/canvas"), states=("moment", "lane"))
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 // The noise dial: one slider for sigma, even in its logarithm, that acts while it is dragged, wheeled or keyed.
 
-import { element } from "./live.js";
+import { element } from "../../canvas/live.js";
 
 const STEPS = 1000;
 const WHEEL = 0.0006; // of the whole range for each pixel of a wheel

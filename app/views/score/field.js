@@ -1,6 +1,6 @@
 // A score on grids, one for each noise level: bilinear between cells, linear in log sigma, on the scaled score sigma s.
 
-import { GRID, resample } from "./density.js";
+import { GRID, resample } from "../../canvas/density.js";
 
 /** What all grids share: levels, boxes, and where a noise level lies between them. */
 class Levels {

@@ -1,12 +1,12 @@
 // What moves on the stage of a score network: the run's fields, the walk, the hand on dial and plane, and what is asked.
 
-import { afterKeys, nudged, placeUnder } from "./dragging.js";
-import { wantsStillness } from "./live.js";
+import { afterKeys, nudged, placeUnder } from "../../canvas/dragging.js";
+import { wantsStillness } from "../../canvas/live.js";
 import { sigmaText } from "./noise_dial.js";
-import { energyDistance } from "./score_facts.js";
-import { Field } from "./score_field.js";
-import { startPoints } from "./score_walk.js";
-import { blend, Stage } from "./stage.js";
+import { energyDistance } from "./facts.js";
+import { Field } from "./field.js";
+import { startPoints } from "./walk.js";
+import { blend, Stage } from "../../canvas/stage.js";
 import { isHeld } from "./walkers.js";
 
 const PICK = 16; // pixels around a click in which a particle is chosen

@@ -8,18 +8,18 @@ from typing import Any
 import streamlit as st
 import torch
 
-from app.figures.score import (
+from app.house import house
+from app.page.charts import show_drawing
+from app.source import source_of
+from app.views.flows.formula import script_of
+from app.views.score.asks import N_LEVELS, SIDE, band_of, target_of
+from app.views.score.figures import (
     draw_error_by_density,
     draw_error_by_level,
     draw_error_over_training,
     draw_loss_and_fisher,
     draw_quality,
 )
-from app.house import house
-from app.live.asks.score import N_LEVELS, SIDE, band_of, target_of
-from app.page.charts import show_drawing
-from app.source import source_of
-from app.views.flows.formula import script_of
 from engines.datasets.gaussian_mixture import GaussianMixture
 from engines.errors import RunFormatError
 from engines.probes import cell_centres
@@ -189,7 +189,7 @@ def draw_score_code(experiment: Experiment, walk: WalkSettings) -> None:
     )
     st.code("\n".join(source_of(part) for part in parts), language="python")
     st.caption(
-        "The canvas runs the same steps in app/canvas/walkers.js, on the field that the network gives on "
+        "The canvas runs the same steps in app/views/score/walkers.js, on the field that the network gives on "
         f"{SIDE} × {SIDE} cells at {N_LEVELS} levels, each over the window and three σ beyond; between them it is "
         "linear. How much that costs stands in the property card. Beyond a grid the exact field goes on as the widest "
         "of its Gaussians, the learned one as at its edge."

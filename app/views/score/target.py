@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from app.live.asks.score import band_of, density_of
+from app.views.score.asks import band_of, density_of
 from engines.metrics.modes import true_mode_shares
 from engines.tensors import to_numpy
 

@@ -9,9 +9,7 @@ from typing import cast
 import streamlit as st
 
 from app.canvas.points import Point, point_of_text
-from app.canvas.score_stage import ScoreStageView, draw_score_stage, read_point, read_walk
 from app.canvas.stage import Moment
-from app.live.asks.score import dial_of, exact_field, target_of
 from app.page.keys import PageKeys, texts_of, write_link
 from app.page.lessons import draw_experiments
 from app.page.plane_stage import common_view, current_moment, draw_plane_stage
@@ -20,9 +18,11 @@ from app.page.runs import ShownRun, link_parameters
 from app.page.targets import TargetView, draw_own_target, pick_target, target_view
 from app.page.train import draw_controls
 from app.page.visit import draw_problems, open_visit, restart_with
-from app.panels.score_field import draw_score_charts, draw_score_code, draw_score_formula
-from app.panels.score_target import score_target
 from app.views.plane_vae.canvas import FARTHEST
+from app.views.score.asks import dial_of, exact_field, target_of
+from app.views.score.canvas import ScoreStageView, draw_score_stage, read_point, read_walk
+from app.views.score.numbers import draw_score_charts, draw_score_code, draw_score_formula
+from app.views.score.target import score_target
 from app.words import plain
 from engines.datasets import DATASETS
 from engines.errors import DataError

@@ -1,16 +1,16 @@
 // The stage of a score network in the plane: the field, the noise dial, and particles that walk in the browser itself.
 
-import { GRID } from "./density.js";
-import { element, ramp, wantsStillness } from "./live.js";
-import { mountStage } from "./mounting.js";
+import { GRID } from "../../canvas/density.js";
+import { element, ramp, wantsStillness } from "../../canvas/live.js";
+import { mountStage } from "../../canvas/mounting.js";
 import { NoiseDial, sigmaText } from "./noise_dial.js";
-import { ErrorCard, LikelihoodCard, PathCard, WeightsCard } from "./score_cards.js";
-import { Choice, WalkCard } from "./score_controls.js";
-import { FieldError, modeShares, pathEnergy } from "./score_facts.js";
-import { Field, LogDensity } from "./score_field.js";
-import { Plane } from "./score_paint.js";
-import { Walk } from "./score_walk.js";
-import { dot } from "./stage.js";
+import { ErrorCard, LikelihoodCard, PathCard, WeightsCard } from "./cards.js";
+import { Choice, WalkCard } from "./controls.js";
+import { FieldError, modeShares, pathEnergy } from "./facts.js";
+import { Field, LogDensity } from "./field.js";
+import { Plane } from "./paint.js";
+import { Walk } from "./walk.js";
+import { dot } from "../../canvas/stage.js";
 import { REPLAY, WalkStage } from "./walk_stage.js";
 import { isHeld } from "./walkers.js";
 
@@ -23,7 +23,7 @@ const VIEWS = [
 
 /** Streamlit calls this at each change of data or theme. */
 export function mount(component) {
-  component.parentElement.querySelector(".score_stage").classList.add("stage");
+  component.parentElement.querySelector(".score_canvas").classList.add("stage");
   return mountStage(ScoreStage, component);
 }
 

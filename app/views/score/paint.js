@@ -1,8 +1,8 @@
 // Painting the plane of a score: the noised density, arrows of the field, particles with trails, a chosen path.
 
-import { drawTicks } from "./density.js";
-import { sharpen } from "./live.js";
-import { cellCentres } from "./score_field.js";
+import { drawTicks } from "../../canvas/density.js";
+import { sharpen } from "../../canvas/live.js";
+import { cellCentres } from "./field.js";
 
 const ARROWS = 23; // along each axis
 const FULL = 1.2; // sigma |s| at which an arrow is almost as long as it gets
