@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-from app.live.asks.ways import WAYS
+from app.views.fast_sampling.asks import WAYS
 from benchmarks.machine import ROOT, keep, machine
 from engines.datasets import DATASETS
 from engines.metrics.bands import energy_band, energy_from_truth

@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from app.canvas.shortcuts import WaysPlace, known_ways, place_of_link, read_place_of
-from app.figures.shortcuts import draw_likelihood_by_steps, draw_quality_by_calls, draw_straightness
 from app.house import House
-from app.live.asks.ways import MODELS_OF_WAYS, SHOWN, STOPS, WAYS
 from app.page.lessons import experiments
 from app.page.properties import QUESTIONS, card
-from app.panels.shortcuts import kl_words, measured
+from app.views.fast_sampling.asks import MODELS_OF_WAYS, SHOWN, STOPS, WAYS
+from app.views.fast_sampling.canvas import WaysPlace, known_ways, place_of_link, read_place_of
+from app.views.fast_sampling.figures import draw_likelihood_by_steps, draw_quality_by_calls, draw_straightness
+from app.views.fast_sampling.numbers import kl_words, measured
 from engines.datasets import DATASETS
 from engines.errors import SettingError
 from engines.models import MODELS
@@ -30,7 +30,7 @@ ROOT = Path(__file__).resolve().parents[2]
 @pytest.fixture
 def come(home: House) -> Open:
     """Opens the page by a link."""
-    return opener("views/shortcuts.py")
+    return opener("views/fast_sampling/page.py")
 
 
 @pytest.fixture
@@ -192,8 +192,8 @@ def test_stored_runs_show_their_numbers_and_charts(come: Open, shelved: dict[str
 
 
 def test_without_websockets_the_page_itself_asks(come: Open, shelved: dict[str, Run]) -> None:
-    from app.panels.shortcut_models import Trained
-    from app.panels.shortcuts import answer_here
+    from app.views.fast_sampling.models import Trained
+    from app.views.fast_sampling.numbers import answer_here
 
     models = {m: Trained(run.experiment, False, run) for m, run in shelved.items()}
     answers = answer_here(models, WaysPlace(calls=2, ways=("annealed", "reflow")))

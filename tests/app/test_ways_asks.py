@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from app.live.asks import read_ask
-from app.live.asks.ways import MOST_STATES, N_POINTS, WAYS, WaysAsk, frame_of, noise_of, take_way
+from app.views.fast_sampling.asks import MOST_STATES, N_POINTS, WAYS, WaysAsk, frame_of, noise_of, take_way
 from app.views.score.asks import target_of
 from engines.errors import SettingError
 from engines.metrics.two_samples import energy_distance

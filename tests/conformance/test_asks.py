@@ -12,8 +12,8 @@ import pytest
 
 from app.live.asks import ASKS, read_ask
 from app.live.asks.base import Ask
-from app.live.asks.ways import WAYS
 from app.live.decode import TROUBLE, Decoder
+from app.views.fast_sampling.asks import WAYS
 from engines.errors import GenLabError
 from engines.models import MODELS
 from engines.training.run import Run

@@ -10,8 +10,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from app.live.asks.ways import noise_of
 from app.views.distillation.asks import WavesAsk
+from app.views.fast_sampling.asks import noise_of
 from engines.datasets import DATASETS
 from engines.datasets.gaussian_mixture import GaussianMixture
 from engines.flows.bases import Gaussian, Mixture

@@ -1,11 +1,11 @@
 // The stage of shortcuts: several ways from the same noise to the same data, side by side, under one dial of calls.
 
-import { GRID, toGrid } from "./density.js";
-import { Decoder, element, ramp, themeColours, watchRun } from "./live.js";
-import { mountStage } from "./mounting.js";
-import { lostWords, standingWords } from "./run_words.js";
-import { distanceText, faintDensity, hueColours, Way, WayPanel } from "./way_panel.js";
-import { CallsBar, WaysTime } from "./ways_bar.js";
+import { GRID, toGrid } from "../../canvas/density.js";
+import { Decoder, element, ramp, themeColours, watchRun } from "../../canvas/live.js";
+import { mountStage } from "../../canvas/mounting.js";
+import { lostWords, standingWords } from "../../canvas/run_words.js";
+import { distanceText, faintDensity, hueColours, Way, WayPanel } from "../../canvas/way_panel.js";
+import { CallsBar, WaysTime } from "./bar.js";
 
 const KEPT = 90; // answers that are kept for a dial that comes back
 
@@ -14,7 +14,7 @@ export const mount = (component) => mountStage(Shortcuts, component);
 
 class Shortcuts {
   constructor(parent) {
-    this.root = parent.querySelector(".shortcuts");
+    this.root = parent.querySelector(".fast_sampling_canvas");
     this.root.classList.add("stage");
     this.decoder = new Decoder();
     this.kept = new Map(); // key of an answer -> Way

@@ -1,7 +1,7 @@
 // Over the panels: the dial of calls, and which ways are shown. Under them: the time from noise to data, played or dragged.
 
-import { element, wantsStillness } from "./live.js";
-import { button, icon } from "./player.js";
+import { element, wantsStillness } from "../../canvas/live.js";
+import { button, icon } from "../../canvas/player.js";
 
 const SECONDS = 3; // from noise to data
 const share = (input, value) => input.style.setProperty("--share", `${100 * value}%`);

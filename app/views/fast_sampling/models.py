@@ -10,14 +10,14 @@ from typing import Any
 
 import streamlit as st
 
-from app.canvas.shortcuts import ShownModel
 from app.house import house
-from app.live.asks.ways import MODELS_OF_WAYS
 from app.page.controls import draw_settings
 from app.page.keys import PageKeys, current_settings, load_settings, store_settings, texts_of
 from app.page.own_runs import note_run
 from app.page.targets import draw_target_settings
 from app.page.train import POPOVER_WIDTH
+from app.views.fast_sampling.asks import MODELS_OF_WAYS
+from app.views.fast_sampling.canvas import ShownModel
 from engines.datasets import DATASETS
 from engines.errors import GenLabError, UnknownKeyError
 from engines.models import MODELS

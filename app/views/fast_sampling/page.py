@@ -7,15 +7,15 @@ from dataclasses import replace
 
 import streamlit as st
 
-from app.canvas.shortcuts import ShortcutsView, WaysPlace, draw_shortcuts, place_of_link, read_place_of
 from app.canvas.stage import is_lane_blocked
-from app.live.asks.ways import frame_of, noise_of
 from app.page.keys import PageKeys, keep_widgets, write_link
 from app.page.lessons import draw_experiments
 from app.page.properties import draw_properties
 from app.page.targets import TargetView, draw_own_target, pick_target, target_view
 from app.page.visit import draw_problems, restart_with
-from app.panels.shortcut_models import (
+from app.views.fast_sampling.asks import frame_of, noise_of
+from app.views.fast_sampling.canvas import ShortcutsView, WaysPlace, draw_shortcuts, place_of_link, read_place_of
+from app.views.fast_sampling.models import (
     Trained,
     draw_model_controls,
     has_ended,
@@ -24,7 +24,7 @@ from app.panels.shortcut_models import (
     train_one,
     use_usual_models,
 )
-from app.panels.shortcuts import answer_here, draw_shortcut_charts, draw_shortcut_code, draw_shortcut_formula
+from app.views.fast_sampling.numbers import answer_here, draw_shortcut_charts, draw_shortcut_code, draw_shortcut_formula
 from app.views.score.asks import density_of
 from app.words import plain
 from engines.datasets import DATASETS

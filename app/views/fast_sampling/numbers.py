@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from app.canvas.shortcuts import WaysPlace
-from app.figures.shortcuts import draw_likelihood_by_steps, draw_quality_by_calls, draw_straightness
 from app.house import house
-from app.live.asks.ways import WAYS, WaysAsk
 from app.page.charts import show_drawing
-from app.panels.shortcut_models import NAMES, Trained
 from app.source import source_of
+from app.views.fast_sampling.asks import WAYS, WaysAsk
+from app.views.fast_sampling.canvas import WaysPlace
+from app.views.fast_sampling.figures import draw_likelihood_by_steps, draw_quality_by_calls, draw_straightness
+from app.views.fast_sampling.models import NAMES, Trained
 from app.views.flows.formula import script_of
 from app.views.score.asks import band_of
 from engines.errors import GenLabError
@@ -27,7 +27,7 @@ from engines.score.flow_matching import LIKELIHOOD_STEPS as FLOW_STEPS
 from engines.score.flow_matching import FlowMatching
 from engines.score.measures import LIKELIHOOD_STEPS, N_SAMPLES
 
-MEASURED = Path(__file__).resolve().parents[2] / "assets" / "measured" / "shortcuts.json"
+MEASURED = Path(__file__).resolve().parents[3] / "assets" / "measured" / "shortcuts.json"
 FORMULA = (
     r"\text{Langevin:}\quad & x' = x + a\,s(x,\sigma) + \sqrt{2a}\,z && 301\ \text{times} \\"
     r"\text{flow:}\quad & x' = x + \tfrac{1}{n}\,v(x,t) && n = %d \\"
