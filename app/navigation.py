@@ -28,7 +28,9 @@ NAVIGATION = (
     ),
     PageEntry("Score and Langevin", "score/page.py", "Score and particles", ":material/explore:", "score"),
     PageEntry("Score and Langevin", "fast_sampling/page.py", "Fewer network calls", ":material/bolt:", "shortcuts"),
-    PageEntry("Score and Langevin", "denoising.py", "From noise to image", ":material/blur_on:", "denoising"),
+    PageEntry(
+        "Score and Langevin", "image_diffusion/page.py", "From noise to image", ":material/blur_on:", "denoising"
+    ),
     PageEntry(
         "Generative adversarial networks", "gans.py", "Two nets in play", ":material/sports_martial_arts:", "gans"
     ),

@@ -15,10 +15,10 @@ import torch
 from app.canvas.told import told
 from app.figures.gan_pictures import QUALITIES, draw_classes, draw_players, draw_quality_of_game
 from app.page.charts import show_drawing
-from app.panels.denoising import last_metrics
 from app.source import source_of
 from app.theme import ROLES
 from app.views.flows.formula import script_of
+from app.views.image_diffusion.numbers import last_metrics
 from engines.datasets import DATASETS
 from engines.datasets.faces import FACTORS
 from engines.gan.losses import LOSSES

@@ -12,13 +12,13 @@ import numpy as np
 import pytest
 import torch
 
-from app.canvas.denoising import DenoisingPlace, chains_of, place_of_link, read_denoising_place
-from app.figures.denoising import draw_level_losses, draw_novelty, draw_quality
 from app.house import House
 from app.live.asks import read_ask
-from app.live.asks.denoise import MOST_CALLS, MOST_FRAMES
 from app.page.lessons import experiments
-from app.panels.denoising import measured
+from app.views.image_diffusion.asks import MOST_CALLS, MOST_FRAMES
+from app.views.image_diffusion.canvas import DenoisingPlace, chains_of, place_of_link, read_denoising_place
+from app.views.image_diffusion.figures import draw_level_losses, draw_novelty, draw_quality
+from app.views.image_diffusion.numbers import measured
 from engines.datasets import DATASETS, datasets_of
 from engines.errors import SettingError
 from engines.samplers import SAMPLERS
@@ -38,7 +38,7 @@ PATH = {"what": "denoise_path", "n_calls": 5, "seed": 3, "n": 4}
 @pytest.fixture
 def come(home: House) -> Open:
     """Opens the page by a link; digits are there at once."""
-    return opener("views/denoising.py", usual={"target": "digits"})
+    return opener("views/image_diffusion/page.py", usual={"target": "digits"})
 
 
 @pytest.fixture(scope="session")

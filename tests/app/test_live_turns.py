@@ -15,11 +15,11 @@ import pytest
 import torch
 
 from app.house import House
-from app.live.asks.denoise import PathAsk
 from app.live.asks.plane import DensityAsk, SamplesAsk
 from app.live.decode import TROUBLE
 from app.live.routes import MAX_OPEN
 from app.live.routes import _open as open_sockets
+from app.views.image_diffusion.asks import PathAsk
 from engines.errors import GenLabError
 from engines.training.run import Run
 from tests.app.lane import Lane, Sockets, answer_from, ask, wait_until

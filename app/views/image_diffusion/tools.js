@@ -1,6 +1,6 @@
 // The controls over the chains: from what they begin, who denoises, how, how often it is asked, and what it is told.
 
-import { element } from "./live.js";
+import { element } from "../../canvas/live.js";
 
 export const TASKS = { noise: "From noise", picture: "From a picture", fill: "Fill in" };
 const CALLS = [1, 3, 5, 7, 9, 13, 19, 27, 39, 59, 99, 149, 199, 299, 499, 999];

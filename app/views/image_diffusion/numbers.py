@@ -10,11 +10,11 @@ from typing import Any
 
 import streamlit as st
 
-from app.figures.denoising import draw_level_losses, draw_novelty, draw_quality
 from app.page.charts import show_drawing
 from app.source import source_of
 from app.theme import ROLES
 from app.views.flows.formula import script_of
+from app.views.image_diffusion.figures import draw_level_losses, draw_novelty, draw_quality
 from engines.samplers import SAMPLERS, diffusion
 from engines.score.picture_denoiser import ImageDenoiser
 from engines.training import Experiment
@@ -22,7 +22,7 @@ from engines.training.run import Run
 
 BELIEF = r"D(x;\sigma) = \mathbb{E}[\,x_0 \mid x_0 + \sigma z = x\,]"
 FLOW = r"\frac{dx}{d\sigma} = \frac{x - D(x;\sigma)}{\sigma} = -\sigma\,\nabla_x \log p_\sigma(x)"
-MEASURED = Path(__file__).resolve().parents[2] / "assets" / "measured" / "denoising.json"
+MEASURED = Path(__file__).resolve().parents[3] / "assets" / "measured" / "denoising.json"
 
 
 @lru_cache(maxsize=1)

@@ -11,12 +11,14 @@ import numpy as np
 
 from app.canvas.component import lane_component
 from app.canvas.told import told_moment
-from app.live.asks.denoise import MAX_GUIDANCE, MAX_SIGMA, MAX_TEMPERATURE, MOST_CALLS, SOURCES
 from app.theme import both_themes
+from app.views.image_diffusion.asks import MAX_GUIDANCE, MAX_SIGMA, MAX_TEMPERATURE, MOST_CALLS, SOURCES
 from engines.samplers import SAMPLERS
 from engines.training.snapshot import pack
 
-_mount = lane_component("canvas/denoising", styles=("canvas/stage", "views/latent_space/canvas", "canvas/denoising"))
+_mount = lane_component(
+    "views/image_diffusion/canvas", styles=("canvas/stage", "views/latent_space/canvas", "views/image_diffusion/canvas")
+)
 TASKS = ("noise", "picture", "fill")
 MOST_EXAMPLES = 24
 MOST_CLASSES = 1000

@@ -1,6 +1,6 @@
 // The scrubber of denoising time: both ways, played or dragged.
 
-import { element, sharpen } from "./live.js";
+import { element, sharpen } from "../../canvas/live.js";
 
 const FRAMES_PER_SECOND = 12;
 const AT_LEAST = 1.2; // seconds from end to end

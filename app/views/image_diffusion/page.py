@@ -8,15 +8,6 @@ from functools import lru_cache, partial
 import numpy as np
 import streamlit as st
 
-from app.canvas.denoising import (
-    MOST_EXAMPLES,
-    DenoisingPlace,
-    DenoisingView,
-    draw_denoising,
-    place_of_link,
-    read_denoising_place,
-)
-from app.live.asks.denoise import EMPIRICAL_PICTURES
 from app.page.keys import PageKeys, keep_widgets, write_link
 from app.page.lessons import draw_experiments
 from app.page.pictures import draw_own_picture, draw_own_set, examples_of, open_pictures, own_picture, pick_pictures
@@ -24,7 +15,16 @@ from app.page.properties import draw_properties
 from app.page.runs import ShownRun, settings_texts, use_usual
 from app.page.train import draw_controls
 from app.page.visit import draw_problems, restart_with
-from app.panels.denoising import draw_denoising_charts, draw_denoising_code, draw_denoising_formula
+from app.views.image_diffusion.asks import EMPIRICAL_PICTURES
+from app.views.image_diffusion.canvas import (
+    MOST_EXAMPLES,
+    DenoisingPlace,
+    DenoisingView,
+    draw_denoising,
+    place_of_link,
+    read_denoising_place,
+)
+from app.views.image_diffusion.numbers import draw_denoising_charts, draw_denoising_code, draw_denoising_formula
 from app.words import plain
 from engines.datasets import Examples
 from engines.errors import DataError

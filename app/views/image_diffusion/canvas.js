@@ -1,16 +1,16 @@
 // The bench of denoising: many chains from noise to picture and back, what the denoiser believes, one chain as a film.
 
-import { Chains } from "./denoise_chains.js";
-import { Film } from "./denoise_film.js";
-import { Novelty } from "./denoise_novelty.js";
-import { PictureCard } from "./denoise_picture.js";
-import { TimeBar } from "./denoise_time.js";
-import { Tools } from "./denoise_tools.js";
-import { groupsOf, Way } from "./denoise_way.js";
-import { Decoder, element, wantsStillness } from "./live.js";
-import { mountStage } from "./mounting.js";
-import { toBitmaps } from "./pictures.js";
-import { RunBench } from "./run_bench.js";
+import { Chains } from "./chains.js";
+import { Film } from "./film.js";
+import { Novelty } from "./novelty.js";
+import { PictureCard } from "./picture.js";
+import { TimeBar } from "./time.js";
+import { Tools } from "./tools.js";
+import { groupsOf, Way } from "./way.js";
+import { Decoder, element, wantsStillness } from "../../canvas/live.js";
+import { mountStage } from "../../canvas/mounting.js";
+import { toBitmaps } from "../../canvas/pictures.js";
+import { RunBench } from "../../canvas/run_bench.js";
 
 /** Streamlit calls this at each change of data or theme; the bench itself lives as long as the page. */
 export const mount = (component) => mountStage(Bench, component);
@@ -18,7 +18,7 @@ export const mount = (component) => mountStage(Bench, component);
 class Bench extends RunBench {
   constructor(parent) {
     super();
-    this.root = parent.querySelector(".denoising");
+    this.root = parent.querySelector(".image_diffusion_canvas");
     this.root.classList.add("studio");
     this.decoder = new Decoder();
     this.frame = 0;

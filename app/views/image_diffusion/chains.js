@@ -1,7 +1,7 @@
 // Many pictures in a grid, one of them chosen.
 
-import { element, sharpen } from "./live.js";
-import { stamp } from "./pictures.js";
+import { element, sharpen } from "../../canvas/live.js";
+import { stamp } from "../../canvas/pictures.js";
 
 export class Chains {
   constructor(title, choose) {

@@ -1,6 +1,6 @@
 // One chain as a film: every state, and below it what the denoiser believed there. Click a frame to go to it.
 
-import { element, sharpen } from "./live.js";
+import { element, sharpen } from "../../canvas/live.js";
 
 const SMALLEST = 30,
   LARGEST = 84;
