@@ -32,7 +32,7 @@ NAVIGATION = (
         "Score and Langevin", "image_diffusion/page.py", "From noise to image", ":material/blur_on:", "denoising"
     ),
     PageEntry(
-        "Generative adversarial networks", "gans.py", "Two nets in play", ":material/sports_martial_arts:", "gans"
+        "Generative adversarial networks", "gan/page.py", "Two nets in play", ":material/sports_martial_arts:", "gans"
     ),
     PageEntry("Generative adversarial networks", "dirac.py", "Circle or converge?", ":material/cyclone:", "gan-dirac"),
     PageEntry(

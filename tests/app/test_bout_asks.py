@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from app.live.asks import read_ask
-from app.live.asks.bout import BoutAsk
+from app.views.gan.asks import BoutAsk
 from engines.errors import SettingError
 from engines.gan import bout
 from engines.gan.bout import MOST_MOVES, Bout, play

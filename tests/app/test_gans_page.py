@@ -10,14 +10,14 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from app.canvas.gan_stage import Cure, GanPlace, alarms, read_cure, read_place, said
-from app.figures.gans import draw_game_losses, draw_modes_curve, draw_quality_curve, draw_sweep
 from app.house import House
 from app.page.lessons import experiments
 from app.page.train import UNCHANGED
-from app.panels.gan_odds import measured_odds, published_table
-from app.panels.gan_target import PERFECT_QUALITY, gan_target
-from app.panels.gans import NOTHING, changes_of, differences
+from app.views.gan.canvas import Cure, GanPlace, alarms, read_cure, read_place, said
+from app.views.gan.figures import draw_game_losses, draw_modes_curve, draw_quality_curve, draw_sweep
+from app.views.gan.numbers import NOTHING, changes_of, differences
+from app.views.gan.odds import measured_odds, published_table
+from app.views.gan.target import PERFECT_QUALITY, gan_target
 from engines.datasets import DATASETS
 from engines.gan.alarm import ALARMS
 from engines.gan.losses import LOSSES
@@ -38,7 +38,7 @@ KEPT = {"plan.steps": "4", "plan.batch_size": "32"} | {f"model.{name}": str(v) f
 @pytest.fixture
 def come(home: House) -> Open:
     """Opens the page by a link."""
-    return opener("views/gans.py")
+    return opener("views/gan/page.py")
 
 
 @pytest.fixture(scope="module")

@@ -67,7 +67,7 @@ def test_who_has_its_link_sees_it_and_goes_on_seeing_it(both: None, private: Run
 
 
 def test_training_makes_it_known(home: House) -> None:
-    page = opener("views/gans.py")({"target": "drawn"})
+    page = opener("views/gan/page.py")({"target": "drawn"})
     checked(page.button(key="gans/train").click().run())
     assert page.session_state["visit/known_runs"] == {home.workers.submitted[-1].digest}  # pyright: ignore
 

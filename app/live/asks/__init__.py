@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from app.live.asks.base import Ask
-from app.live.asks.bout import BoutAsk
 from app.live.asks.cycle import TranslateAsk
 from app.live.asks.gan_pictures import GameDecodeAsk, LatentsAsk, NearestAsk
 from app.live.asks.plane import DensityAsk, SamplesAsk
@@ -19,6 +18,7 @@ from app.live.asks.quiz import QuizAsk
 from app.views.distillation.asks import WavesAsk
 from app.views.fast_sampling.asks import WaysAsk
 from app.views.flows.asks import FlowLayersAsk, FlowLedgerAsk, FlowParticlesAsk
+from app.views.gan.asks import BoutAsk
 from app.views.image_diffusion.asks import BeliefAsk, PathAsk
 from app.views.latent_space.asks import AggregateAsk, DecodeAsk, EncodeAsk, PortraitAsk
 from app.views.plane_vae.asks import PosteriorAsk

@@ -25,8 +25,8 @@ LAYERS = ("real", "fakes", "arrows", "grid")
 USUAL_LAYERS = ("real", "fakes", "arrows")
 
 _mount = lane_component(
-    "canvas/gan_stage",
-    styles=("canvas/stage", "canvas/gan_stage"),
+    "views/gan/canvas",
+    styles=("canvas/stage", "views/gan/canvas"),
     states=("moment", "lane"),
     triggers=("ended", "cure"),
 )

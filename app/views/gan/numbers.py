@@ -8,13 +8,13 @@ from typing import cast
 
 import streamlit as st
 
-from app.canvas.gan_stage import Cure, Origin, said
 from app.house import house
 from app.page.keys import PageKeys, store_settings
 from app.page.runs import described_experiment, start_fork
 from app.source import source_of
 from app.theme import ROLES
 from app.views.flows.formula import script_of
+from app.views.gan.canvas import Cure, Origin, said
 from engines.gan.cures import tried_cures
 from engines.gan.losses import LOSSES
 from engines.gan.plane_gan import PlaneGan

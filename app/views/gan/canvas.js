@@ -1,18 +1,18 @@
 // The stage of a GAN in the plane: landscape and particles, mode monitor, alarm, two futures, and moves by hand.
 
-import { resample } from "./density.js";
-import { Bout } from "./gan_bout.js";
-import { Future } from "./gan_future.js";
-import { Members } from "./gan_members.js";
-import { countModes, fairModes, Monitor, TraceCard } from "./gan_monitor.js";
-import { CELLS, Motion, readGame } from "./gan_motion.js";
-import { hasBorder, Optimal, rangeOf, toneOf } from "./gan_optimal.js";
-import { GanPlane } from "./gan_plane.js";
-import { GamePlayer } from "./gan_player.js";
-import { AlarmCard, factsOf } from "./gan_words.js";
-import { element, ramp, wantsStillness } from "./live.js";
-import { mountStage } from "./mounting.js";
-import { blend, dot, Stage } from "./stage.js";
+import { resample } from "../../canvas/density.js";
+import { Bout } from "./moves.js";
+import { Future } from "./future.js";
+import { Members } from "./members.js";
+import { countModes, fairModes, Monitor, TraceCard } from "./monitor.js";
+import { CELLS, Motion, readGame } from "./motion.js";
+import { hasBorder, Optimal, rangeOf, toneOf } from "./optimal.js";
+import { GanPlane } from "./plane.js";
+import { GamePlayer } from "./player.js";
+import { AlarmCard, factsOf } from "./words.js";
+import { element, ramp, wantsStillness } from "../../canvas/live.js";
+import { mountStage } from "../../canvas/mounting.js";
+import { blend, dot, Stage } from "../../canvas/stage.js";
 
 const SMOOTHING = 80; // ms: how fast what is shown approaches what is true
 const VIEWS = {
@@ -31,7 +31,7 @@ const LAYERS = {
 
 /** Streamlit calls this at each change of data or theme. */
 export function mount(component) {
-  component.parentElement.querySelector(".gan_stage").classList.add("stage");
+  component.parentElement.querySelector(".gan_canvas").classList.add("stage");
   return mountStage(GanStage, component);
 }
 

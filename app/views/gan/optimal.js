@@ -1,6 +1,6 @@
 // From logits to colour, and the best of all discriminators: exact data density, the generator's estimated.
 
-import { CELLS } from "./gan_motion.js";
+import { CELLS } from "./motion.js";
 
 const N_ESTIMATED = 4096; // samples behind the generator's density
 const STRONG = 0.5; // of the role's colour at most: particles must stay visible over it

@@ -13,7 +13,7 @@ import streamlit as st
 from engines.gan.plane_spec import PLANE_GAN, PUBLISHED
 from engines.training import Experiment
 
-ODDS = Path(__file__).resolve().parents[2] / "assets" / "measured" / "gan_odds.json"
+ODDS = Path(__file__).resolve().parents[3] / "assets" / "measured" / "gan_odds.json"
 TEACHING = {"std": 0.1}  # the ring of the page's presets
 # Table 1 of VEEGAN (arXiv:1705.07761) and of PacGAN (arXiv:1712.04086): modes, share of high quality, reverse KL.
 PAPERS = {

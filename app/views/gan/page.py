@@ -9,14 +9,6 @@ from typing import cast
 
 import streamlit as st
 
-from app.canvas.gan_stage import (
-    GanPlace,
-    GanStageView,
-    draw_gan_stage,
-    place_of_link,
-    read_cure,
-    read_place,
-)
 from app.canvas.stage import Moment
 from app.page.keys import PageKeys, write_link
 from app.page.lessons import draw_experiments
@@ -26,10 +18,18 @@ from app.page.runs import ShownRun, link_parameters
 from app.page.targets import TargetView, draw_own_target, pick_target, target_view
 from app.page.train import draw_controls
 from app.page.visit import draw_problems, open_visit, restart_with
-from app.panels.gan_charts import draw_gan_charts
-from app.panels.gan_odds import draw_odds
-from app.panels.gan_target import gan_target
-from app.panels.gans import changes_of, draw_gan_code, draw_gan_formula, origin_of, start_cure
+from app.views.gan.canvas import (
+    GanPlace,
+    GanStageView,
+    draw_gan_stage,
+    place_of_link,
+    read_cure,
+    read_place,
+)
+from app.views.gan.charts import draw_gan_charts
+from app.views.gan.numbers import changes_of, draw_gan_code, draw_gan_formula, origin_of, start_cure
+from app.views.gan.odds import draw_odds
+from app.views.gan.target import gan_target
 from app.words import plain
 from engines.datasets import DATASETS
 from engines.errors import DataError

@@ -1,7 +1,7 @@
 // The mode monitor: bars of share per mode against the true shares, gauges with what true samples score, and the trace.
 
-import { element, ramp, sharpen } from "./live.js";
-import { powerText } from "./number_text.js";
+import { element, ramp, sharpen } from "../../canvas/live.js";
+import { powerText } from "../../canvas/number_text.js";
 
 const FAIR = 0.2; // of its true share: a mode below is all but lost
 export const PERFECT = 1 - Math.exp(-4.5); // share of a Gaussian of the plane within 3 standard deviations
