@@ -34,7 +34,9 @@ NAVIGATION = (
     PageEntry(
         "Generative adversarial networks", "gan/page.py", "Two nets in play", ":material/sports_martial_arts:", "gans"
     ),
-    PageEntry("Generative adversarial networks", "dirac.py", "Circle or converge?", ":material/cyclone:", "gan-dirac"),
+    PageEntry(
+        "Generative adversarial networks", "dirac_gan/page.py", "Circle or converge?", ":material/cyclone:", "gan-dirac"
+    ),
     PageEntry(
         "Generative adversarial networks",
         "gan_pictures.py",

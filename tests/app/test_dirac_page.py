@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from app.canvas.dirac import DiracPlace, DiracView, place_of_link, read_dirac_place, sliders
 from app.house import House
 from app.page.lessons import experiments
-from app.panels.dirac import jacobian_of, outlook_of
+from app.views.dirac_gan.canvas import DiracPlace, DiracView, place_of_link, read_dirac_place, sliders
+from app.views.dirac_gan.numbers import jacobian_of, outlook_of
 from engines.gan.dirac import CURES, DiracSettings
 from engines.gan.losses import LOSSES
 from engines.settings import setting_fields
@@ -23,7 +23,7 @@ CLIPPED = DiracSettings(loss="wasserstein", cure="clip", strength=0.5, dynamics=
 @pytest.fixture
 def come(home: House) -> Open:
     """Opens the page by a link."""
-    return opener("views/dirac.py")
+    return opener("views/dirac_gan/page.py")
 
 
 def tell(page: AppTest, **more: Any) -> AppTest:

@@ -20,7 +20,7 @@ AT = ("gan-dirac", "globalThis.genlabStage?.ways")
 AT_REST = "!genlabStage.isDirty && !genlabStage.isPlaying && !genlabStage.hasNewGrid"
 START, N_STEPS = (1.3, -0.7), 8
 PLAY = """async ([games, nodes, kinks, start, n]) => {
-  const { Game, outlook } = await import("/lane/js/canvas/dirac_game.js");
+  const { Game, outlook } = await import("/lane/js/views/dirac_gan/game.js");
   return games.map((settings) => {
     const game = new Game(settings, nodes), { values, kind, sentence } = outlook(game, kinks.includes(game.cure));
     return { way: [...game.trajectory(start, n)], values, kind, sentence };

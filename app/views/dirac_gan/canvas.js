@@ -1,14 +1,14 @@
 // The stage of the Dirac-GAN: phase portrait, distance over time, eigenvalues, the line, and all games as a grid.
 
-import { Controls } from "./dirac_controls.js";
-import { Game, outlook, TIME_STEP } from "./dirac_game.js";
-import { GameGrid } from "./dirac_grid.js";
-import { DistanceTrack, distance, EigenPlane, LinePicture } from "./dirac_parts.js";
-import { Portrait } from "./dirac_plane.js";
-import { element, themeColours, wantsStillness } from "./live.js";
-import { mountStage } from "./mounting.js";
-import { powerText } from "./number_text.js";
-import { button, icon } from "./player.js";
+import { Controls } from "./controls.js";
+import { Game, outlook, TIME_STEP } from "./game.js";
+import { GameGrid } from "./grid.js";
+import { DistanceTrack, distance, EigenPlane, LinePicture } from "./parts.js";
+import { Portrait } from "./plane.js";
+import { element, themeColours, wantsStillness } from "../../canvas/live.js";
+import { mountStage } from "../../canvas/mounting.js";
+import { powerText } from "../../canvas/number_text.js";
+import { button, icon } from "../../canvas/player.js";
 
 const STEPS = 500; // of a way
 const PACE = 70; // steps a second
@@ -21,7 +21,7 @@ export const mount = (component) => mountStage(DiracStage, component);
 
 class DiracStage {
   constructor(parent) {
-    this.root = parent.querySelector(".dirac");
+    this.root = parent.querySelector(".dirac_gan_canvas");
     this.root.classList.add("stage");
     this.kept = [];
     this.build();

@@ -26,7 +26,7 @@ USUAL = "usual"  # a game in which nothing is changed, as a word of a link
 FARTHEST = 2.2  # of a start, from the origin along each axis
 MOST_KEPT = 4
 
-_mount = lane_component("canvas/dirac", styles=("canvas/stage", "canvas/dirac"), triggers=())
+_mount = lane_component("views/dirac_gan/canvas", styles=("canvas/stage", "views/dirac_gan/canvas"), triggers=())
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 // The phase portrait: particles that drift along the field, ways of the game, the equilibrium, and the start to be dragged.
 
-import { arrowOf, followDrag, inside, placeUnder } from "./dragging.js";
-import { element, sharpen, wantsStillness } from "./live.js";
+import { arrowOf, followDrag, inside, placeUnder } from "../../canvas/dragging.js";
+import { element, sharpen, wantsStillness } from "../../canvas/live.js";
 
 export const SPAN = 2.2; // theta and psi from -SPAN to SPAN
 const WINDOW = [-SPAN, SPAN, -SPAN, SPAN];

@@ -1,6 +1,6 @@
 // Beside the portrait: what the two numbers mean on a line, the eigenvalues in their plane, and the distance over time.
 
-import { element, sharpen } from "./live.js";
+import { element, sharpen } from "../../canvas/live.js";
 
 const REACH = 2.4; // of the line's picture
 const FARTHEST = 10,

@@ -1,7 +1,7 @@
 // What can be turned about the game: loss, cure, how the players move, and sliders that act while they are dragged.
 
-import { element } from "./live.js";
-import { Choice } from "../views/score/controls.js";
+import { element } from "../../canvas/live.js";
+import { Choice } from "../score/controls.js";
 
 const TICKS = 1000; // of a logarithmic slider
 const STEPS_ONLY = ["h", "momentum", "n_critic"]; // what a flow has none of

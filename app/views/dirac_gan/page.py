@@ -6,12 +6,12 @@ import secrets
 
 import streamlit as st
 
-from app.canvas.dirac import DiracPlace, DiracView, draw_dirac, place_of_link, read_dirac_place
 from app.page.keys import PageKeys, keep_widgets, write_link
 from app.page.lessons import draw_experiments
 from app.page.properties import draw_properties
 from app.page.visit import draw_problems, restart_with
-from app.panels.dirac import draw_dirac_code, draw_dirac_formula, draw_dirac_table
+from app.views.dirac_gan.canvas import DiracPlace, DiracView, draw_dirac, place_of_link, read_dirac_place
+from app.views.dirac_gan.numbers import draw_dirac_code, draw_dirac_formula, draw_dirac_table
 
 KEYS = PageKeys("dirac")
 

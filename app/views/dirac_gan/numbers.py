@@ -7,9 +7,9 @@ from functools import lru_cache
 import streamlit as st
 import torch
 
-from app.canvas.dirac import DiracPlace
 from app.source import source_of
 from app.theme import ROLES
+from app.views.dirac_gan.canvas import DiracPlace
 from engines.gan.dirac import CURES, DiracSettings, losses_at, vector_field
 from engines.gan.dirac_steps import Outlook, outlook, step
 from engines.gan.losses import LOSSES
