@@ -39,7 +39,7 @@ NAVIGATION = (
     ),
     PageEntry(
         "Generative adversarial networks",
-        "gan_pictures.py",
+        "image_gan/page.py",
         "Pictures from a game",
         ":material/sports_kabaddi:",
         "gan-pictures",

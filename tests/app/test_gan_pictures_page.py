@@ -13,20 +13,20 @@ import numpy as np
 import pytest
 import torch
 
-from app.canvas.gan_pictures import (
+from app.house import House
+from app.live.asks import read_ask
+from app.page.lessons import experiments
+from app.page.properties import QUESTIONS, card
+from app.views.image_gan.asks import latent_moves
+from app.views.image_gan.canvas import (
     TABS,
     GamePlace,
     game_place_of_link,
     moved_latents,
     read_game_place,
 )
-from app.figures.gan_pictures import draw_classes, draw_players, draw_quality_of_game
-from app.house import House
-from app.live.asks import read_ask
-from app.live.asks.gan_pictures import latent_moves
-from app.page.lessons import experiments
-from app.page.properties import QUESTIONS, card
-from app.panels.gan_pictures import CURES, cured, kinds_of, quality_in_words, sides_of
+from app.views.image_gan.figures import draw_classes, draw_players, draw_quality_of_game
+from app.views.image_gan.numbers import CURES, cured, kinds_of, quality_in_words, sides_of
 from engines.datasets import DATASETS, datasets_of
 from engines.errors import SettingError
 from engines.gan.picture_game import SHOWN_SEED
@@ -46,7 +46,7 @@ LINK = {"plan.steps": "8", "plan.batch_size": "16"}
 @pytest.fixture
 def come(home: House) -> Open:
     """Opens the page by a link; digits are there at once."""
-    return opener("views/gan_pictures.py", usual={"target": "digits"})
+    return opener("views/image_gan/page.py", usual={"target": "digits"})
 
 
 def small_run(model: str, folder: Path) -> Run:

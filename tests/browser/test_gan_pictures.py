@@ -20,7 +20,7 @@ STEPS, BATCH = 12, 16
 QUIET = f"(genlabGame.canAsk && genlabGame.hand && genlabGame.near && {at_rest('genlabGame')})"
 HAND = "genlabGame.inHand.canvas.toDataURL()"
 ALARMS = """async (cases) => {
-  const { alarms } = await import("/lane/js/canvas/game_alarm.js");
+  const { alarms } = await import("/lane/js/views/image_gan/alarm.js");
   const classes = [..."0123456789"], shares = classes.map(() => 0.1);
   const even = { logit_seen: 0, logit_held_out: 0, logit_fake: -1, neighbour_ratio: 1, classes: shares };
   return cases.map(([part, share]) => alarms({ ...even, ...part }, { classes, shares, share }).map((e) => e.kind));

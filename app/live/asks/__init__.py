@@ -12,7 +12,6 @@ from typing import Any
 
 from app.live.asks.base import Ask
 from app.live.asks.cycle import TranslateAsk
-from app.live.asks.gan_pictures import GameDecodeAsk, LatentsAsk, NearestAsk
 from app.live.asks.plane import DensityAsk, SamplesAsk
 from app.live.asks.quiz import QuizAsk
 from app.views.distillation.asks import WavesAsk
@@ -20,6 +19,7 @@ from app.views.fast_sampling.asks import WaysAsk
 from app.views.flows.asks import FlowLayersAsk, FlowLedgerAsk, FlowParticlesAsk
 from app.views.gan.asks import BoutAsk
 from app.views.image_diffusion.asks import BeliefAsk, PathAsk
+from app.views.image_gan.asks import GameDecodeAsk, LatentsAsk, NearestAsk
 from app.views.latent_space.asks import AggregateAsk, DecodeAsk, EncodeAsk, PortraitAsk
 from app.views.plane_vae.asks import PosteriorAsk
 from app.views.score.asks import FieldAsk, OdeAsk, WalkAsk

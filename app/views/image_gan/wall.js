@@ -1,7 +1,7 @@
 // The wall: what fixed latents become at the step that is shown, and under each what the discriminator says of it.
 
-import { element, sharpen } from "./live.js";
-import { stamp, toBitmaps } from "./pictures.js";
+import { element, sharpen } from "../../canvas/live.js";
+import { stamp, toBitmaps } from "../../canvas/pictures.js";
 
 const BAR = 5; // pixels of the discriminator's bar
 

@@ -1,7 +1,7 @@
 // Styles: which resolution takes its style from A or from B, which hears noise, and how far styles lie from their mean.
 
-import { element, sharpen } from "./live.js";
-import { stamp } from "./pictures.js";
+import { element, sharpen } from "../../canvas/live.js";
+import { stamp } from "../../canvas/pictures.js";
 
 const WORDS = ["coarse: pose, shape, day or night", "middle: parts", "fine: edges", "finest: colours"];
 

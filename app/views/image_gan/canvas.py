@@ -10,13 +10,13 @@ from typing import Any
 
 from app.canvas.component import lane_component
 from app.canvas.told import told_moment
-from app.live.asks.gan_pictures import ALL_LEVELS, FARTHEST, MAX_TRUNCATION
 from app.theme import both_themes
+from app.views.image_gan.asks import ALL_LEVELS, FARTHEST, MAX_TRUNCATION
 from engines.training.snapshot import pack
 
 _mount = lane_component(
-    "canvas/gan_pictures",
-    styles=("canvas/stage", "views/latent_space/canvas", "canvas/gan_pictures"),
+    "views/image_gan/canvas",
+    styles=("canvas/stage", "views/latent_space/canvas", "views/image_gan/canvas"),
     triggers=("ended", "cure"),
 )
 TABS = ("latents", "plane", "between", "styles")

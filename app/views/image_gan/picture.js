@@ -1,7 +1,7 @@
 // The picture in hand: large, what the discriminator says of it, and the training pictures that are nearest to it.
 
-import { element, sharpen } from "./live.js";
-import { stamp, toBitmaps } from "./pictures.js";
+import { element, sharpen } from "../../canvas/live.js";
+import { stamp, toBitmaps } from "../../canvas/pictures.js";
 
 const TOP = 2; // right end of the gauge of newness, in distances of held-out pictures
 

@@ -7,7 +7,6 @@ from functools import partial
 
 import streamlit as st
 
-from app.canvas.gan_pictures import GamePlace, GameView, draw_game, game_place_of_link, read_game_place
 from app.page.keys import PageKeys, current_settings, keep_widgets, store_settings, write_link
 from app.page.lessons import draw_experiments
 from app.page.pictures import draw_own_set, examples_of, open_pictures, pick_pictures
@@ -21,7 +20,8 @@ from app.page.runs import (
 )
 from app.page.train import draw_controls
 from app.page.visit import draw_problems, restart_with
-from app.panels.gan_pictures import (
+from app.views.image_gan.canvas import GamePlace, GameView, draw_game, game_place_of_link, read_game_place
+from app.views.image_gan.numbers import (
     cured,
     draw_game_charts,
     draw_game_code,

@@ -1,15 +1,15 @@
 // The studio of a game about pictures: wall, picture in hand, tools, monitor, player.
 
-import { Monitor } from "./game_monitor.js";
-import { PictureInHand } from "./game_picture.js";
-import { Tools } from "./game_tools.js";
-import { Wall } from "./game_wall.js";
-import { Decoder, element } from "./live.js";
-import { mountStage } from "./mounting.js";
-import { toBitmaps } from "./pictures.js";
-import { RunBench } from "./run_bench.js";
-import { statusWords } from "./run_words.js";
-import { pathBetween } from "./strips.js";
+import { Monitor } from "./monitor.js";
+import { PictureInHand } from "./picture.js";
+import { Tools } from "./tools.js";
+import { Wall } from "./wall.js";
+import { Decoder, element } from "../../canvas/live.js";
+import { mountStage } from "../../canvas/mounting.js";
+import { toBitmaps } from "../../canvas/pictures.js";
+import { RunBench } from "../../canvas/run_bench.js";
+import { statusWords } from "../../canvas/run_words.js";
+import { pathBetween } from "../../canvas/strips.js";
 
 const REST = 140; // milliseconds without a change after which the costly questions are asked
 
@@ -19,7 +19,7 @@ export const mount = (component) => mountStage(GameStudio, component);
 class GameStudio extends RunBench {
   constructor(parent) {
     super();
-    this.root = parent.querySelector(".gan_pictures");
+    this.root = parent.querySelector(".image_gan_canvas");
     this.root.classList.add("studio");
     this.decoder = new Decoder();
     this.seed = 0;

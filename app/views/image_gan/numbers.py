@@ -13,12 +13,12 @@ import streamlit as st
 import torch
 
 from app.canvas.told import told
-from app.figures.gan_pictures import QUALITIES, draw_classes, draw_players, draw_quality_of_game
 from app.page.charts import show_drawing
 from app.source import source_of
 from app.theme import ROLES
 from app.views.flows.formula import script_of
 from app.views.image_diffusion.numbers import last_metrics
+from app.views.image_gan.figures import QUALITIES, draw_classes, draw_players, draw_quality_of_game
 from engines.datasets import DATASETS
 from engines.datasets.faces import FACTORS
 from engines.gan.losses import LOSSES
@@ -32,7 +32,7 @@ from engines.settings import Settings
 from engines.training import Experiment
 from engines.training.run import Run
 
-MEASURED = Path(__file__).resolve().parents[2] / "assets" / "measured" / "gan_pictures.json"
+MEASURED = Path(__file__).resolve().parents[3] / "assets" / "measured" / "gan_pictures.json"
 PENALTIES = {
     "r1": r"\tfrac{\gamma}{2}\,\mathbb{E}_{x}\,\lVert\nabla D(x)\rVert^2",
     "r1_r2": r"\tfrac{\gamma}{2}\,(\mathbb{E}\,\lVert\nabla D(x)\rVert^2 + \mathbb{E}\,\lVert\nabla D(G(z))\rVert^2)",
