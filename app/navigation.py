@@ -46,6 +46,10 @@ NAVIGATION = (
     ),
     PageEntry("Generative adversarial networks", "judge.py", "Can you tell?", ":material/gavel:", "judge"),
     PageEntry(
-        "Generative adversarial networks", "cycle.py", "Without a dictionary", ":material/sync_alt:", "gan-cycle"
+        "Generative adversarial networks",
+        "cyclegan/page.py",
+        "Without a dictionary",
+        ":material/sync_alt:",
+        "gan-cycle",
     ),
 )

@@ -9,13 +9,13 @@ import pytest
 import torch
 from streamlit.testing.v1 import AppTest
 
-from app.canvas.cycle import CyclePicturesView, CyclePlace, place_of_link, read_cycle_place
-from app.figures.cycle import draw_translation
 from app.house import House
 from app.live.asks import read_ask
-from app.live.asks.cycle import TranslateAsk
 from app.page.lessons import experiments
-from app.panels.cycle import beside_of, domains_of, presets_of
+from app.views.cyclegan.asks import TranslateAsk
+from app.views.cyclegan.canvas import CyclePicturesView, CyclePlace, place_of_link, read_cycle_place
+from app.views.cyclegan.figures import draw_translation
+from app.views.cyclegan.numbers import beside_of, domains_of, presets_of
 from engines.datasets import DATASETS
 from engines.errors import SettingError
 from engines.gan.cycle_pictures import PictureCycle, PictureCycleSettings
@@ -34,7 +34,7 @@ SMALL = {"width": 8, "n_hidden": 1}
 @pytest.fixture
 def come(home: House) -> Open:
     """Opens the page by a link."""
-    return opener("views/cycle.py")
+    return opener("views/cyclegan/page.py")
 
 
 @pytest.fixture(scope="session")

@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from app.live.asks.base import Ask
-from app.live.asks.cycle import TranslateAsk
 from app.live.asks.plane import DensityAsk, SamplesAsk
 from app.live.asks.quiz import QuizAsk
+from app.views.cyclegan.asks import TranslateAsk
 from app.views.distillation.asks import WavesAsk
 from app.views.fast_sampling.asks import WaysAsk
 from app.views.flows.asks import FlowLayersAsk, FlowLedgerAsk, FlowParticlesAsk

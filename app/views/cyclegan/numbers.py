@@ -10,13 +10,13 @@ from typing import Any, cast
 import numpy as np
 import streamlit as st
 
-from app.canvas.cycle import Domain
-from app.figures.cycle import draw_translation
 from app.house import house
 from app.page.charts import show_drawing
 from app.page.targets import target_view
 from app.source import source_of
 from app.theme import ROLES
+from app.views.cyclegan.canvas import Domain
+from app.views.cyclegan.figures import draw_translation
 from app.views.flows.formula import script_of
 from engines.datasets import DATASETS
 from engines.datasets.gaussian_mixture import GaussianMixture

@@ -1,11 +1,11 @@
 // The stage of CycleGAN in the plane: points that fly to another density and back, with the cycle and without.
 
-import { domainOf, FlightPanel, huesOf, wheelOf } from "./cycle_flight.js";
-import { MappingTime } from "./cycle_time.js";
-import { element, themeColours, wantsStillness, watchRun } from "./live.js";
-import { mountStage } from "./mounting.js";
-import { Choice } from "../views/score/controls.js";
-import { WatchedRun } from "./watched_run.js";
+import { domainOf, FlightPanel, huesOf, wheelOf } from "./flight.js";
+import { MappingTime } from "./time.js";
+import { element, themeColours, wantsStillness, watchRun } from "../../canvas/live.js";
+import { mountStage } from "../../canvas/mounting.js";
+import { Choice } from "../score/controls.js";
+import { WatchedRun } from "../../canvas/watched_run.js";
 
 const WAYS = { there: ["to_b", "samples", "back"], back: ["to_a", "to_a", "again"] }; // measures, points there, points back
 
@@ -14,7 +14,7 @@ export const mount = (component) => mountStage(PointsStage, component);
 
 class PointsStage {
   constructor(parent) {
-    this.root = parent.querySelector(".cycle_points");
+    this.root = parent.querySelector(".cyclegan_points");
     this.root.classList.add("stage", "cyclestage");
     this.way = "there";
     this.build();

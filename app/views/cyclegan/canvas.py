@@ -14,8 +14,8 @@ from app.canvas.told import told_moment
 from app.theme import both_themes
 from engines.training.snapshot import pack
 
-_mount_points = lane_component("canvas/cycle_points", styles=("canvas/stage", "canvas/cycle"))
-_mount_pictures = lane_component("canvas/cycle_pictures", styles=("canvas/stage", "canvas/cycle"))
+_mount_points = lane_component("views/cyclegan/points", styles=("canvas/stage", "views/cyclegan/canvas"))
+_mount_pictures = lane_component("views/cyclegan/pictures", styles=("canvas/stage", "views/cyclegan/canvas"))
 WAYS = ("there", "back")
 
 

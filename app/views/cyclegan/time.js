@@ -1,7 +1,7 @@
 // The slider through a mapping: from home (0) to the other domain (1) and back again (2), dragged or played.
 
-import { element, wantsStillness } from "./live.js";
-import { button, icon } from "./player.js";
+import { element, wantsStillness } from "../../canvas/live.js";
+import { button, icon } from "../../canvas/player.js";
 
 const SECONDS = 2.4; // from one end to the other
 const REST = 0.7; // seconds at each stop

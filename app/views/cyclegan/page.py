@@ -7,15 +7,6 @@ from functools import partial
 
 import streamlit as st
 
-from app.canvas.cycle import (
-    CyclePicturesView,
-    CyclePlace,
-    CyclePointsView,
-    draw_cycle_pictures,
-    draw_cycle_points,
-    place_of_link,
-    read_cycle_place,
-)
 from app.page.keys import PageKeys, keep_widgets, write_link
 from app.page.lessons import draw_experiments
 from app.page.pictures import draw_own_picture, own_picture
@@ -24,7 +15,16 @@ from app.page.runs import ShownRun, open_link, settings_texts, use_usual
 from app.page.targets import draw_own_target, pick_target
 from app.page.train import draw_controls
 from app.page.visit import draw_problems, restart_with
-from app.panels.cycle import (
+from app.views.cyclegan.canvas import (
+    CyclePicturesView,
+    CyclePlace,
+    CyclePointsView,
+    draw_cycle_pictures,
+    draw_cycle_points,
+    place_of_link,
+    read_cycle_place,
+)
+from app.views.cyclegan.numbers import (
     beside_of,
     domains_of,
     draw_cycle_charts,

@@ -1,10 +1,10 @@
 // The stage of CycleGAN on pictures: each picture, what it is turned into, its way back, and its true counterpart.
 
-import { MappingTime } from "./cycle_time.js";
-import { Decoder, element, sharpen, themeColours, wantsStillness } from "./live.js";
-import { mountStage } from "./mounting.js";
-import { difference, stamp, toBase64, toBitmap, toBitmaps } from "./pictures.js";
-import { WatchedRun } from "./watched_run.js";
+import { MappingTime } from "./time.js";
+import { Decoder, element, sharpen, themeColours, wantsStillness } from "../../canvas/live.js";
+import { mountStage } from "../../canvas/mounting.js";
+import { difference, stamp, toBase64, toBitmap, toBitmaps } from "../../canvas/pictures.js";
+import { WatchedRun } from "../../canvas/watched_run.js";
 
 const SHOWN = 4; // pictures of each domain
 
@@ -13,7 +13,7 @@ export const mount = (component) => mountStage(PicturesStage, component);
 
 class PicturesStage {
   constructor(parent) {
-    this.root = parent.querySelector(".cycle_pictures");
+    this.root = parent.querySelector(".cyclegan_pictures");
     this.root.classList.add("stage", "cyclestage");
     this.decoder = new Decoder();
     this.first = 0;
