@@ -44,7 +44,9 @@ NAVIGATION = (
         ":material/sports_kabaddi:",
         "gan-pictures",
     ),
-    PageEntry("Generative adversarial networks", "judge.py", "Can you tell?", ":material/gavel:", "judge"),
+    PageEntry(
+        "Generative adversarial networks", "human_discriminator/page.py", "Can you tell?", ":material/gavel:", "judge"
+    ),
     PageEntry(
         "Generative adversarial networks",
         "cyclegan/page.py",

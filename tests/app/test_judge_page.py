@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from app.canvas.quiz import QuizView, read_result
 from app.house import House
 from app.live.asks import read_ask
 from app.page.lessons import experiments
+from app.views.human_discriminator.canvas import QuizView, read_result
 from engines.build_checkpoints import SHIPPED
 from engines.datasets import DATASETS
 from engines.errors import SettingError
@@ -38,7 +38,7 @@ def come(home: House, game: Run) -> Open:
     def open_page(link: Mapping[str, str] | None = None, *, has_runs: bool = True) -> AppTest:
         if has_runs:
             home.shelves.own.add(game)
-        return opener("views/judge.py")(link)
+        return opener("views/human_discriminator/page.py")(link)
 
     return open_page
 

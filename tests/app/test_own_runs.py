@@ -44,7 +44,7 @@ def offered(page: AppTest) -> list[str]:
 
 
 def judge(link: dict[str, str] | None = None, knows: set[str] | None = None) -> AppTest:
-    page = opener("views/judge.py")(link)
+    page = opener("views/human_discriminator/page.py")(link)
     if knows is None:
         return page
     page.session_state["visit/known_runs"] = knows
@@ -74,11 +74,11 @@ def test_training_makes_it_known(home: House) -> None:
 
 def test_a_new_run_is_listed_at_once(home: House, public: Run, private: Run) -> None:
     """The list is kept ready, and made anew when the store changes."""
-    assert not opener("views/judge.py")().selectbox
+    assert not opener("views/human_discriminator/page.py")().selectbox
     home.shelves.own.add(public)
     assert offered(judge()) == [title_of(public)]
     home.shelves.own.remove(public.experiment.digest)
-    assert not opener("views/judge.py")().selectbox
+    assert not opener("views/human_discriminator/page.py")().selectbox
 
 
 def test_no_title_names_an_upload(home: House) -> None:

@@ -12,12 +12,12 @@ from typing import Any
 
 from app.live.asks.base import Ask
 from app.live.asks.plane import DensityAsk, SamplesAsk
-from app.live.asks.quiz import QuizAsk
 from app.views.cyclegan.asks import TranslateAsk
 from app.views.distillation.asks import WavesAsk
 from app.views.fast_sampling.asks import WaysAsk
 from app.views.flows.asks import FlowLayersAsk, FlowLedgerAsk, FlowParticlesAsk
 from app.views.gan.asks import BoutAsk
+from app.views.human_discriminator.asks import QuizAsk
 from app.views.image_diffusion.asks import BeliefAsk, PathAsk
 from app.views.image_gan.asks import GameDecodeAsk, LatentsAsk, NearestAsk
 from app.views.latent_space.asks import AggregateAsk, DecodeAsk, EncodeAsk, PortraitAsk

@@ -1,10 +1,10 @@
 // The table of the human discriminator: a question at a time, a clock, and the score of all judges.
 
-import { drawTicks } from "./density.js";
-import { Decoder, element, sharpen, themeColours } from "./live.js";
-import { mountStage } from "./mounting.js";
-import { errorOf, score, summary } from "./quiz_score.js";
-import { dot } from "./stage.js";
+import { drawTicks } from "../../canvas/density.js";
+import { Decoder, element, sharpen, themeColours } from "../../canvas/live.js";
+import { mountStage } from "../../canvas/mounting.js";
+import { errorOf, score, summary } from "./score.js";
+import { dot } from "../../canvas/stage.js";
 
 const JUDGES = [
   ["you", "You", "field"],
@@ -18,7 +18,7 @@ export const mount = (component) => mountStage(Quiz, component);
 
 class Quiz {
   constructor(parent) {
-    this.root = parent.querySelector(".quiz");
+    this.root = parent.querySelector(".human_discriminator_canvas");
     this.decoder = new Decoder(() =>
       this.say(
         "WebSockets of the live lane are blocked on the way here, so that no question can be asked: a proxy in between must let them through.",

@@ -6,13 +6,13 @@ from typing import Any
 
 import streamlit as st
 
-from app.canvas.quiz import QuizView, draw_quiz, read_result
-from app.live.asks.quiz import JUDGED
 from app.page.keys import PageKeys, keep_widgets, write_link
 from app.page.lessons import draw_experiments
 from app.page.own_runs import listed_runs, note_run
 from app.page.titles import titles_of
 from app.page.visit import draw_problems, restart_with
+from app.views.human_discriminator.asks import JUDGED
+from app.views.human_discriminator.canvas import QuizView, draw_quiz, read_result
 from engines.datasets import DATASETS
 from engines.gan.quiz import N_ESTIMATED
 from engines.training.run import Run

@@ -13,7 +13,12 @@ from engines.training.snapshot import pack
 
 SECONDS = 60
 
-_mount = lane_component("canvas/quiz", styles=("canvas/stage", "canvas/quiz"), states=("result",), triggers=())
+_mount = lane_component(
+    "views/human_discriminator/canvas",
+    styles=("canvas/stage", "views/human_discriminator/canvas"),
+    states=("result",),
+    triggers=(),
+)
 
 
 @dataclass(frozen=True)
