@@ -14,13 +14,13 @@ import numpy as np
 import torch
 
 from benchmarks.machine import ROOT
+from engines.blobs import pack, unpack, write_atomically
 from engines.datasets import DATASETS
 from engines.gan.alarm import ALARMS, Signs, Watch
 from engines.gan.measures import GameMeasures, Trace
 from engines.tensors import use_threads
 from engines.training import Trainer
-from engines.training.run import Run, write_atomically
-from engines.training.snapshot import pack, unpack
+from engines.training.run import Run
 
 CHECKPOINTS = ROOT / "checkpoints"
 Change = Callable[[dict[str, Any], dict[str, np.ndarray]], None]  # of a snapshot's numbers; the arrays only to look at

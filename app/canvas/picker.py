@@ -9,7 +9,7 @@ import numpy as np
 
 from app.canvas.component import lane_component
 from app.theme import both_themes
-from engines.training.snapshot import pack
+from engines.blobs import pack
 
 _mount = lane_component("canvas/picker", states=("target",), triggers=())
 

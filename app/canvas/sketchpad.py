@@ -9,7 +9,7 @@ import numpy as np
 from app.canvas.component import lane_component
 from app.canvas.told import told
 from app.theme import both_themes
-from engines.training.snapshot import pack
+from engines.blobs import pack
 
 MAX_STROKES, MAX_POINTS = 200, 4000
 _mount = lane_component("canvas/sketchpad", states=("strokes",), triggers=())

@@ -11,7 +11,7 @@ import numpy as np
 from app.canvas.component import lane_component
 from app.canvas.told import told, told_moment
 from app.theme import both_themes
-from engines.training.snapshot import pack
+from engines.blobs import pack
 
 _mount = lane_component("canvas/stage", states=("moment", "lane"))
 

@@ -22,7 +22,8 @@ from typing import Any
 
 import torch
 
-from app.live.asks.base import Arrays, Ask
+from app.live.ask import Ask
+from engines.blobs import Arrays
 from engines.errors import GenLabError, SettingError
 from engines.training.run import Run
 from engines.training.store import Shelves

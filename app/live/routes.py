@@ -28,12 +28,12 @@ from streamlit import config
 from streamlit.url_util import get_hostname
 from streamlit.web.server.starlette.starlette_websocket import is_host_allowed
 
+from app.asks import read_ask
 from app.house import house
-from app.live.asks import read_ask
 from app.live.decode import TROUBLE
 from app.live.hub import Watcher
+from engines.blobs import pack
 from engines.errors import GenLabError
-from engines.training.snapshot import pack
 
 LOGGER = logging.getLogger(__name__)
 MAX_MESSAGE = 40_000  # characters: 300 rows of latents, or a picture of 64 x 64 in colour

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from engines.blobs import pack, write_atomically
 from engines.cli.export import build_script
 from engines.cli.options import add_settings, read_settings
 from engines.cli.training import print_metrics
@@ -18,8 +19,7 @@ from engines.metrics.divergences import kl_from_data, plane_integral
 from engines.models import MODELS
 from engines.sampling import Draw, draw
 from engines.tensors import describe_device, make_rng, pick_device, to_numpy
-from engines.training.run import Run, write_atomically
-from engines.training.snapshot import pack
+from engines.training.run import Run
 from engines.training.sources import build_source
 
 FRESH_POINTS = 50_000

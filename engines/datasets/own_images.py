@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
+from engines.blobs import pack, unpack, write_atomically
 from engines.datasets.base import DatasetSpec, Examples
 from engines.datasets.picture import FORMATS
 from engines.datasets.shrinking import upright
@@ -290,9 +291,6 @@ def _small_square(picture: Image, size: int, colour: bool) -> np.ndarray:
 
 
 def _store(pictures: np.ndarray, note: str, folder: Path) -> str:
-    from engines.training.run import write_atomically  # here, as training imports the data sets
-    from engines.training.snapshot import pack
-
     content = pack({"pictures": pictures}, {"note": note})
     digest = hashlib.sha256(content).hexdigest()[:16]
     folder.mkdir(parents=True, exist_ok=True)
@@ -325,8 +323,6 @@ def load_own_images(settings: OwnImagesSettings) -> Examples:
 
 
 def _read(digest: str) -> tuple[torch.Tensor, str]:
-    from engines.training.snapshot import unpack
-
     if not digest:
         raise DataError(f"Expected pictures of yours, but none were uploaded yet: choose at least {MIN_PICTURES}.")
     if not _DIGEST.fullmatch(digest):  # it comes from a link, and becomes a file's name

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from engines.blobs import pack
 from engines.errors import RunFormatError, SettingError
 from engines.models import MODELS
 from engines.training.experiment import Experiment
-from engines.training.snapshot import pack
 from engines.training.store import Shelves
 
 

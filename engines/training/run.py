@@ -23,9 +23,10 @@ from typing import Any, Literal, Self, get_args
 
 import numpy as np
 
+from engines.blobs import pack, unpack, write_atomically
 from engines.errors import RunFormatError
 from engines.training.experiment import FORMAT_VERSION, Experiment
-from engines.training.snapshot import Snapshot, pack, unpack
+from engines.training.snapshot import Snapshot
 
 State = Literal["queued", "running", "paused", "finished", "stopped", "diverged", "failed"]
 ENDED: frozenset[State] = frozenset({"finished", "stopped", "diverged", "failed"})
@@ -278,13 +279,6 @@ def read_blobs(path: Path) -> Iterator[bytes]:
             if length > MAX_BLOB or len(blob := stream.read(length)) < length:
                 return
             yield blob
-
-
-def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file in one piece: readers see the old content or the new, never a part."""
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    part.write_bytes(content)
-    part.replace(path)
 
 
 def _versions() -> dict[str, str]:

@@ -6,10 +6,11 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+from engines.blobs import half_precision
 from engines.errors import TrainingDiverged
 from engines.tensors import describe_device
 from engines.training.run import Run, RunInfo, RunWriter
-from engines.training.snapshot import Snapshot, half_precision
+from engines.training.snapshot import Snapshot
 from engines.training.trainer import Trainer
 
 

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from engines.training.run import Run, write_atomically
+from engines.blobs import write_atomically
+from engines.training.run import Run
 from engines.training.snapshot import Snapshot
 
 

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from engines.batches import Measures
+from engines.blobs import as_picture
 from engines.datasets import DATASETS
 from engines.errors import RunFormatError, TrainingDiverged
 from engines.model_spec import Phase
@@ -25,7 +26,7 @@ from engines.models import MODELS, build_model
 from engines.tensors import make_rng, pick_device, release_memory, to_numpy
 from engines.training.adam import LeanAdam
 from engines.training.experiment import Experiment
-from engines.training.snapshot import Snapshot, as_picture
+from engines.training.snapshot import Snapshot
 from engines.training.sources import build_source
 
 N_SNAPSHOTS = 40

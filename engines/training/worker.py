@@ -19,10 +19,10 @@ from typing import Any
 import numpy as np
 from distributed import WorkerPlugin, get_worker
 
+from engines.blobs import as_picture, pack, unpack
 from engines.errors import TrainingDiverged
 from engines.tensors import describe_device, use_threads
 from engines.training.experiment import Experiment
-from engines.training.snapshot import as_picture, pack, unpack
 from engines.training.trainer import Trainer
 
 TOPIC = "genlab-runs"

@@ -22,11 +22,12 @@ from typing import Any
 
 import numpy as np
 
+from engines.blobs import unpack
 from engines.training import worker as inside
 from engines.training.experiment import Experiment
 from engines.training.origin import origin_weights
 from engines.training.run import RunWriter, State
-from engines.training.snapshot import Snapshot, unpack
+from engines.training.snapshot import Snapshot
 from engines.training.standing import RunEvent, Standing
 from engines.training.store import Shelves
 

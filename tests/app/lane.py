@@ -19,7 +19,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection
 
 from app.live.routes import build_routes
-from engines.training.snapshot import unpack
+from engines.blobs import unpack
 
 Sockets = Callable[..., ClientConnection]
 

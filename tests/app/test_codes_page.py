@@ -11,9 +11,8 @@ import numpy as np
 import pytest
 import torch
 
+from app.asks import read_ask
 from app.house import House
-from app.live.asks import read_ask
-from app.live.asks.atlas import mean_patches
 from app.page.lessons import experiments
 from app.views.vq_vae.canvas import CodePlace, check_codes, read_code_place
 from engines.datasets import DATASETS, datasets_of
@@ -23,6 +22,7 @@ from engines.tensors import make_rng
 from engines.training import Experiment, Trainer
 from engines.training.run import Run
 from engines.training.storing import train_and_store
+from engines.vae.atlas import mean_patches
 from engines.vae.vq_vae import VqVaeSettings
 from tests.app.pages import Open, another, checked, link_of, opener, sentences, turn, wanted
 

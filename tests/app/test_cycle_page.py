@@ -9,13 +9,14 @@ import pytest
 import torch
 from streamlit.testing.v1 import AppTest
 
+from app.asks import read_ask
 from app.house import House
-from app.live.asks import read_ask
 from app.page.lessons import experiments
 from app.views.cyclegan.asks import TranslateAsk
 from app.views.cyclegan.canvas import CyclePicturesView, CyclePlace, place_of_link, read_cycle_place
 from app.views.cyclegan.figures import draw_translation
 from app.views.cyclegan.numbers import beside_of, domains_of, presets_of
+from engines.blobs import unpack
 from engines.datasets import DATASETS
 from engines.errors import SettingError
 from engines.gan.cycle_pictures import PictureCycle, PictureCycleSettings
@@ -24,7 +25,6 @@ from engines.gan.cycle_tasks import TASKS
 from engines.settings import setting_fields
 from engines.training import Experiment, Trainer
 from engines.training.run import Run
-from engines.training.snapshot import unpack
 from engines.training.storing import train_and_store
 from tests.app.pages import Open, another, checked, link_of, opener, press, sentences, turn, wanted
 

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 import torch
 
+from app.asks import read_ask
 from app.house import House
-from app.live.asks import read_ask
 from app.page.lessons import experiments
 from app.views.image_diffusion.asks import MOST_CALLS, MOST_FRAMES
 from app.views.image_diffusion.canvas import DenoisingPlace, chains_of, place_of_link, read_denoising_place

@@ -11,10 +11,10 @@ from app.house import House
 from app.page.lessons import experiments
 from app.views.dirac_gan.canvas import DiracPlace, DiracView, place_of_link, read_dirac_place, sliders
 from app.views.dirac_gan.numbers import jacobian_of, outlook_of
+from engines.blobs import unpack
 from engines.gan.dirac import CURES, DiracSettings
 from engines.gan.losses import LOSSES
 from engines.settings import setting_fields
-from engines.training.snapshot import unpack
 from tests.app.pages import Open, checked, link_of, opener, press, sentences
 
 CLIPPED = DiracSettings(loss="wasserstein", cure="clip", strength=0.5, dynamics="alternating", h=0.1, momentum=-0.3)

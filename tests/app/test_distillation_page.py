@@ -9,14 +9,15 @@ import numpy as np
 import pytest
 import torch
 
+from app.asks import read_ask
 from app.house import House
-from app.live.asks import read_ask
 from app.page.lessons import experiments
 from app.page.properties import QUESTIONS, card
 from app.views.distillation.asks import WavesAsk
 from app.views.distillation.canvas import SoundView, read_sound_step
 from app.views.distillation.figures import draw_clocks, draw_kls, draw_pitches
 from app.views.distillation.numbers import handover_of, marks_of, nats, presets_of
+from engines.blobs import unpack
 from engines.datasets import DATASETS
 from engines.errors import SettingError
 from engines.flows.distillation_plane import DistillationSettings
@@ -24,7 +25,6 @@ from engines.flows.tone_distillation import ToneDistillation, ToneDistillationSe
 from engines.settings import setting_fields
 from engines.training import Experiment, Trainer
 from engines.training.run import Run
-from engines.training.snapshot import unpack
 from engines.training.storing import train_and_store
 from tests.app.pages import Open, another, checked, link_of, opener, press, sentences, turn, wanted
 

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 import torch
 
+from app.asks import read_ask
 from app.house import House
-from app.live.asks import read_ask
-from app.live.asks.plane import SamplesAsk
+from app.live.plane_asks import SamplesAsk
 from app.views.flows.asks import (
     FARTHEST,
     LINE_POINTS,

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 import torch
 
+from app.asks import read_ask
 from app.house import House
-from app.live.asks import read_ask
 from app.page.lessons import experiments
 from app.page.properties import QUESTIONS, card
 from app.views.image_gan.asks import latent_moves

@@ -10,16 +10,16 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from app.asks import read_ask
 from app.house import House
-from app.live.asks import read_ask
 from app.page.lessons import experiments
 from app.views.human_discriminator.canvas import QuizView, read_result
+from engines.blobs import unpack
 from engines.build_checkpoints import SHIPPED
 from engines.datasets import DATASETS
 from engines.errors import SettingError
 from engines.training import Experiment, Trainer
 from engines.training.run import Run
-from engines.training.snapshot import unpack
 from engines.training.storing import train_and_store
 from tests.app.pages import Open, checked, link_of, opener, sentences, turn
 

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 
 from app.house import House
 from app.live.hub import Hub, Watcher
+from engines.blobs import pack, unpack
 from engines.errors import RunFormatError
 from engines.training import Experiment, Trainer
 from engines.training.run import Run
-from engines.training.snapshot import pack, unpack
 from engines.training.workers import RunEvent, Standing
 
 

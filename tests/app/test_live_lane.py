@@ -17,14 +17,14 @@ from streamlit import config
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from app.house import House
-from app.live.asks.plane import SamplesAsk
+from app.live.plane_asks import SamplesAsk
 from app.live.routes import MAX_MESSAGE, MAX_PER_SECOND
+from engines.blobs import pack
 from engines.datasets import DATASETS
 from engines.errors import GenLabError
 from engines.flows.flow import Flow
 from engines.probes import cell_centres, fixed_noise
 from engines.training.run import Run
-from engines.training.snapshot import pack
 from engines.training.workers import Standing
 from tests.app.lane import Sockets, ask, closing_code, wait_until
 

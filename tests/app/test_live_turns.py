@@ -15,8 +15,8 @@ import pytest
 import torch
 
 from app.house import House
-from app.live.asks.plane import DensityAsk, SamplesAsk
 from app.live.decode import TROUBLE
+from app.live.plane_asks import DensityAsk, SamplesAsk
 from app.live.routes import MAX_OPEN
 from app.live.routes import _open as open_sockets
 from app.views.image_diffusion.asks import PathAsk

@@ -11,8 +11,8 @@ import pytest
 import torch
 from streamlit.testing.v1 import AppTest
 
+from app.asks import read_ask
 from app.house import House
-from app.live.asks import read_ask
 from app.page.lessons import experiments
 from app.views.sentence_vae.asks import N_LETTERS, NameCodeAsk, NameDrawAsk, NameMapAsk, SpellAsk
 from app.views.sentence_vae.canvas import NamePlace, place_of_link, read_name_place

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from app.live.asks import read_ask
+from app.asks import read_ask
 from app.views.score.asks import (
     CALL_WORK,
     COMPONENT_WORK,

@@ -20,6 +20,7 @@ from app.views.score.figures import (
 )
 from app.views.score.numbers import errors_by_density
 from app.views.score.target import score_target
+from engines.blobs import unpack
 from engines.datasets import DATASETS
 from engines.models import MODELS
 from engines.samplers.walks import WALKS, WalkSettings
@@ -27,7 +28,6 @@ from engines.score.score_field import ScoreFieldSettings
 from engines.settings import Settings, setting_fields
 from engines.training import Experiment, Plan, Trainer
 from engines.training.run import Run
-from engines.training.snapshot import unpack
 from engines.training.storing import train_and_store
 from tests.app.pages import Open, another, as_link, changed, checked, link_of, opener, press, sentences, turn, wanted
 

@@ -11,21 +11,21 @@ import pytest
 import torch
 from streamlit.testing.v1 import AppTest
 
+from app.asks import read_ask
 from app.canvas.points import checked_point
 from app.house import House
-from app.live.asks import read_ask
 from app.page.lessons import experiments
 from app.views.plane_vae.asks import PosteriorAsk, look_at
 from app.views.plane_vae.canvas import FARTHEST, PosteriorStageView, read_point, read_zoomed
 from app.views.plane_vae.figures import draw_gap
 from app.views.plane_vae.numbers import terms_at
+from engines.blobs import unpack
 from engines.datasets import DATASETS
 from engines.errors import SettingError
 from engines.models import MODELS
 from engines.settings import Settings, setting_fields
 from engines.training import Experiment, Plan, Trainer
 from engines.training.run import Run
-from engines.training.snapshot import unpack
 from engines.training.storing import train_and_store
 from engines.vae.plane_vae import REACH, PlaneVaeSettings
 from tests.app.pages import Open, another, as_link, changed, checked, link_of, opener, press, sentences, turn, wanted

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from app.live.asks import read_ask
+from app.asks import read_ask
 from app.views.fast_sampling.asks import MOST_STATES, N_POINTS, WAYS, WaysAsk, frame_of, noise_of, take_way
 from app.views.score.asks import target_of
 from engines.errors import SettingError

@@ -13,9 +13,9 @@ import pytest
 from playwright.sync_api import Browser, Page, WebSocketRoute
 
 from app.theme import ROLES
+from engines.blobs import pack
 from engines.datasets import DATASETS
 from engines.probes import cell_centres
-from engines.training.snapshot import pack
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 GRID = 128
@@ -38,7 +38,10 @@ TO_GRID = """async ([shape, values]) => {
   const { toGrid } = await import("/lane/js/canvas/density.js");
   return [...toGrid({ shape, values: Float32Array.from(values) })];
 }"""
-RAMP = """async ([from, to]) => { const { ramp } = await import("/lane/js/canvas/live.js"); return [...ramp(from, to)]; }"""
+RAMP = """async ([from, to]) => {
+  const { ramp } = await import("/lane/js/canvas/live.js");
+  return [...ramp(from, to)];
+}"""
 OVERTAKEN = """async (bytes) => {
   const { mountStage } = await import("/lane/js/canvas/mounting.js");
   const made = [], closed = [];

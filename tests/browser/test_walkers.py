@@ -14,6 +14,7 @@ from playwright.sync_api import Browser, Page
 import engines.samplers.diffusion
 import engines.samplers.langevin
 from app.views.score.asks import exact_field
+from engines.blobs import pack
 from engines.datasets import DATASETS
 from engines.metrics.modes import mode_shares
 from engines.metrics.two_samples import energy_distance
@@ -21,7 +22,6 @@ from engines.samplers import Range, last_state
 from engines.samplers.levels import geometric_levels, karras_levels
 from engines.samplers.walks import WALKS, WalkSettings, count_calls, walk
 from engines.tensors import make_rng
-from engines.training.snapshot import pack
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 N = 6

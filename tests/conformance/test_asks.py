@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from app.live.asks import ASKS, read_ask
-from app.live.asks.base import Ask
+from app.asks import ASKS, read_ask
+from app.live.ask import Ask
 from app.live.decode import TROUBLE, Decoder
 from app.views.fast_sampling.asks import WAYS
 from engines.errors import GenLabError

@@ -19,6 +19,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from engines.blobs import pack, unpack
 from engines.datasets import DATASETS
 from engines.errors import ShapeError
 from engines.model_spec import CAPABILITIES, Family, Model, ModelSpec
@@ -27,7 +28,6 @@ from engines.probes import build_probe
 from engines.settings import Settings, setting_fields
 from engines.tensors import make_rng, to_numpy
 from engines.training import Experiment, Trainer
-from engines.training.snapshot import pack, unpack
 from engines.training.trainer import load_weights
 from tests.conformance.models import (
     PLANE,

@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 import torch
 
+from engines.blobs import unpack
 from engines.cli.main import build_parser, main
 from engines.cli.training import read_experiment
 from engines.datasets import DATASETS, datasets_of
@@ -25,7 +26,6 @@ from engines.settings import setting_fields
 from engines.tensors import make_rng
 from engines.training import Experiment, Plan, Trainer
 from engines.training.run import Run
-from engines.training.snapshot import unpack
 from engines.training.storing import train_and_store
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -15,10 +15,10 @@ import pytest
 import torch
 from PIL import Image
 
+from engines.blobs import pack
 from engines.datasets import DATASETS, Examples, own_images
 from engines.datasets.own_images import OwnImagesSettings, PackedPictures, load_own_images, pack_pictures
 from engines.errors import DataError
-from engines.training.snapshot import pack
 
 File = tuple[str, bytes]
 

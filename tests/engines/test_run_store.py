@@ -16,10 +16,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from engines.blobs import read_numbers, write_atomically
 from engines.errors import RunFormatError
 from engines.training import Experiment, Snapshot, Trainer
-from engines.training.run import Run, RunInfo, RunWriter, State, read_blobs, write_atomically
-from engines.training.snapshot import read_numbers
+from engines.training.run import Run, RunInfo, RunWriter, State, read_blobs
 from engines.training.sources import PlaneSource
 from engines.training.store import RunStore, Shelves
 from engines.training.thinning import thin

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
+from engines.blobs import pack
 from engines.training import Experiment, Trainer
 from engines.training.run import Run
-from engines.training.snapshot import pack
 from engines.training.standing import RunEvent
 from engines.training.store import RunStore, Shelves
 from engines.training.storing import train_and_store

@@ -15,10 +15,10 @@ import numpy as np
 import psutil
 import pytest
 
+from engines.blobs import read_numbers
 from engines.errors import RunFormatError, SettingError, UnknownKeyError
 from engines.training import Experiment, Snapshot
 from engines.training.run import Run
-from engines.training.snapshot import read_numbers
 from engines.training.standing import RunEvent
 from engines.training.store import RunStore, Shelves
 from engines.training.trainer import snapshot_steps, train

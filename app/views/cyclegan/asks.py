@@ -12,7 +12,8 @@ from typing import Any, ClassVar, Self
 import numpy as np
 import torch
 
-from app.live.asks.base import Arrays, need, read_int, read_place
+from app.live.ask import need, read_int, read_place
+from engines.blobs import Arrays
 from engines.errors import SettingError
 from engines.gan.cycle_pictures import PictureCycle
 from engines.tensors import to_numpy

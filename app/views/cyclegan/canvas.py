@@ -12,7 +12,7 @@ import numpy as np
 from app.canvas.component import lane_component
 from app.canvas.told import told_moment
 from app.theme import both_themes
-from engines.training.snapshot import pack
+from engines.blobs import pack
 
 _mount_points = lane_component("views/cyclegan/points", styles=("canvas/stage", "views/cyclegan/canvas"))
 _mount_pictures = lane_component("views/cyclegan/pictures", styles=("canvas/stage", "views/cyclegan/canvas"))

@@ -10,11 +10,11 @@ from app.canvas.component import lane_component
 from app.canvas.points import checked_point, point_of_text
 from app.canvas.told import told_moment
 from app.theme import both_themes
+from engines.blobs import pack
 from engines.errors import SettingError
 from engines.gan.dirac import CURES, DiracSettings, quadrature
 from engines.gan.losses import LOSSES
 from engines.settings import setting_fields
-from engines.training.snapshot import pack
 
 SLIDERS = ("strength", "h", "ratio", "momentum", "n_critic")
 MOVES = {

@@ -8,12 +8,12 @@ from typing import Any, ClassVar, Self
 
 import torch
 
-from app.live.asks.base import MANY, Arrays, need, read_int, read_place
+from app.live.ask import MANY, need, read_int, read_place
+from engines.blobs import Arrays, as_picture
 from engines.flows.tone_distillation import ToneDistillation
 from engines.noise import normal_rows
 from engines.tensors import make_rng, to_numpy
 from engines.training.run import Run
-from engines.training.snapshot import as_picture
 
 MOST_WAVES = 24
 MOST_SEED = 1_000_000

@@ -11,7 +11,7 @@ from app.canvas.component import lane_component
 from app.canvas.stage import StageView
 from app.canvas.told import told_moment
 from app.theme import both_themes
-from engines.training.snapshot import pack
+from engines.blobs import pack
 
 Mark = tuple[int, str]
 

@@ -13,8 +13,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from app.live.asks.base import Arrays, read_int, read_place
+from app.live.ask import read_int, read_place
 from app.views.score.asks import band_of, target_of
+from engines.blobs import Arrays, as_picture
 from engines.datasets.gaussian_mixture import GaussianMixture
 from engines.errors import SettingError
 from engines.metrics.bands import energy_from_truth
@@ -24,7 +25,6 @@ from engines.samplers import SAMPLERS, State
 from engines.tensors import make_rng, to_numpy
 from engines.training.experiment import Experiment
 from engines.training.run import Run
-from engines.training.snapshot import as_picture
 
 N_POINTS = 1000  # of noise, the same for every way
 MOST_WORK = 151_000  # points times calls: above that fewer points are carried

@@ -12,7 +12,7 @@ from app.canvas.component import lane_component
 from app.canvas.told import told_moment
 from app.theme import both_themes
 from app.views.fast_sampling.asks import MOST_SEED, N_POINTS, OWN_CALLS, SHOWN, STOPS, WAYS
-from engines.training.snapshot import pack
+from engines.blobs import pack
 
 _mount = lane_component(
     "views/fast_sampling/canvas", styles=("canvas/stage", "views/fast_sampling/canvas"), states=("moment", "lane")

@@ -14,8 +14,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from app.live.asks.base import MANY, Arrays, need, read_place, read_rows
-from app.live.asks.plane import read_temperature
+from app.live.ask import MANY, need, read_place, read_rows
+from app.live.plane_asks import read_temperature
+from engines.blobs import Arrays, as_picture
 from engines.datasets import DATASETS, Density
 from engines.errors import SettingError
 from engines.flows.flow import Flow
@@ -23,7 +24,6 @@ from engines.probes import fixed_noise
 from engines.settings import Settings
 from engines.tensors import to_numpy
 from engines.training.run import Run
-from engines.training.snapshot import as_picture
 
 N_PARTICLES = 1000
 N_LINES, LINE_POINTS = 13, 41  # of the grid that is laid over the base, each way

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from app.canvas.component import lane_component
 from app.canvas.told import told
 from app.theme import both_themes
-from engines.training.snapshot import pack
+from engines.blobs import pack
 
 _mount = lane_component("views/flows/stack_canvas", states=(), triggers=("wish",))
 

@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
-from app.live.asks.base import Arrays, need, read_place
+from app.live.ask import need, read_place
+from engines.blobs import Arrays, as_picture
 from engines.gan.bout import check_moves, play
 from engines.gan.plane_gan import PlaneGan
 from engines.training.run import Run
-from engines.training.snapshot import as_picture
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,8 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from torch import Tensor
 
-from app.live.asks.base import Arrays, read_int, read_place
+from app.live.ask import read_int, read_place
+from engines.blobs import Arrays, as_picture
 from engines.datasets import DATASETS
 from engines.datasets.gaussian_mixture import GaussianMixture
 from engines.errors import SettingError
@@ -17,7 +18,6 @@ from engines.gan.quiz import Quiz, ceiling, picture_quiz, plane_border, plane_qu
 from engines.probes import build_probe
 from engines.tensors import to_numpy
 from engines.training.run import Run
-from engines.training.snapshot import as_picture
 
 MOST_SEEDS = 10_000
 JUDGED = ("plane_gan", "picture_gan", "style_gan")  # models whose generator a visitor can be asked about

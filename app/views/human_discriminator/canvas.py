@@ -9,7 +9,7 @@ from typing import Any
 from app.canvas.component import lane_component
 from app.canvas.told import told
 from app.theme import both_themes
-from engines.training.snapshot import pack
+from engines.blobs import pack
 
 SECONDS = 60
 

@@ -14,8 +14,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from app.live.asks.base import Arrays, need, read_int, read_place
+from app.live.ask import need, read_int, read_place
 from app.views.latent_space.asks import MAX_PIXELS
+from engines.blobs import Arrays
 from engines.datasets import DATASETS, Examples
 from engines.errors import SettingError
 from engines.metrics.neighbours import nearest

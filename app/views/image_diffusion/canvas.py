@@ -13,11 +13,11 @@ from app.canvas.component import lane_component
 from app.canvas.told import told_moment
 from app.theme import both_themes
 from app.views.image_diffusion.asks import MAX_GUIDANCE, MAX_SIGMA, MAX_TEMPERATURE, MOST_CALLS, SOURCES
+from engines.blobs import pack
 from engines.samplers import SAMPLERS
-from engines.training.snapshot import pack
 
 _mount = lane_component(
-    "views/image_diffusion/canvas", styles=("canvas/stage", "views/latent_space/canvas", "views/image_diffusion/canvas")
+    "views/image_diffusion/canvas", styles=("canvas/stage", "canvas/image_panels", "views/image_diffusion/canvas")
 )
 TASKS = ("noise", "picture", "fill")
 MOST_EXAMPLES = 24

@@ -13,7 +13,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from app.live.asks.base import MANY, Arrays, need, read_int, read_place, read_rows
+from app.live.ask import MANY, need, read_int, read_place, read_rows
+from engines.blobs import Arrays
 from engines.datasets import DATASETS, Examples
 from engines.errors import SettingError
 from engines.gan.picture_game import SHOWN_SEED, PictureGame, to_bytes

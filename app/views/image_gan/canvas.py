@@ -12,11 +12,11 @@ from app.canvas.component import lane_component
 from app.canvas.told import told_moment
 from app.theme import both_themes
 from app.views.image_gan.asks import ALL_LEVELS, FARTHEST, MAX_TRUNCATION
-from engines.training.snapshot import pack
+from engines.blobs import pack
 
 _mount = lane_component(
     "views/image_gan/canvas",
-    styles=("canvas/stage", "views/latent_space/canvas", "views/image_gan/canvas"),
+    styles=("canvas/stage", "canvas/image_panels", "views/image_gan/canvas"),
     triggers=("ended", "cure"),
 )
 TABS = ("latents", "plane", "between", "styles")

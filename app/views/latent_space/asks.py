@@ -13,14 +13,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from app.live.asks.base import MANY, Arrays, need, read_int, read_member, read_place, read_rows
+from app.live.ask import MANY, need, read_int, read_member, read_place, read_rows
+from engines.blobs import Arrays, as_picture
 from engines.datasets import DATASETS, Examples
 from engines.errors import SettingError
 from engines.metrics.disentanglement import factor_entropies, followed_factors, mutual_information
 from engines.metrics.latents import log_aggregate
 from engines.tensors import to_numpy
 from engines.training.run import Run
-from engines.training.snapshot import as_picture
 from engines.vae.vae import Vae
 
 MAX_LATENTS = 64

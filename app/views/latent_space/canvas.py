@@ -11,9 +11,11 @@ import numpy as np
 from app.canvas.component import lane_component
 from app.canvas.told import told_moment
 from app.theme import both_themes
-from engines.training.snapshot import pack
+from engines.blobs import pack
 
-_mount = lane_component("views/latent_space/canvas", styles=("canvas/stage", "views/latent_space/canvas"))
+_mount = lane_component(
+    "views/latent_space/canvas", styles=("canvas/stage", "canvas/image_panels", "views/latent_space/canvas")
+)
 TABS = ("sweep", "traversal", "rebuild", "path", "prior", "radius", "yours")
 
 

@@ -11,11 +11,11 @@ from weakref import WeakKeyDictionary
 import torch
 from torch import Tensor
 
-from app.live.asks.base import MANY, Arrays, need, read_place, read_rows
+from app.live.ask import MANY, need, read_place, read_rows
+from engines.blobs import Arrays, as_picture
 from engines.errors import SettingError
 from engines.tensors import make_rng, to_numpy
 from engines.training.run import Run
-from engines.training.snapshot import as_picture
 from engines.vae.latent_quadrature import CHECK, LatentNodes, latent_lattice, log_normal
 from engines.vae.plane_vae import REACH, PlaneVae
 from engines.vae.vae import Posterior

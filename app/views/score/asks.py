@@ -11,7 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from app.live.asks.base import MANY, Arrays, need, read_int, read_place, read_rows
+from app.live.ask import MANY, need, read_int, read_place, read_rows
+from engines.blobs import Arrays, as_picture
 from engines.datasets import DATASETS
 from engines.datasets.base import Window
 from engines.datasets.gaussian_mixture import GaussianMixture
@@ -27,7 +28,6 @@ from engines.score.score_field import SCORE_FIELD, ScoreField, ScoreFieldSetting
 from engines.tensors import make_rng, to_numpy
 from engines.training import Experiment
 from engines.training.run import Run
-from engines.training.snapshot import as_picture
 
 SIDE, N_LEVELS = 80, 16  # cells along each axis of a field, and noise levels
 WIDER = 3.0  # standard deviations of a level's noise by which its grid is wider than the window

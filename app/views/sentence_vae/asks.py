@@ -10,14 +10,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from app.live.asks.base import MANY, Arrays, need, read_int, read_member, read_place, read_rows
+from app.live.ask import MANY, need, read_int, read_member, read_place, read_rows
+from engines.blobs import Arrays, as_picture
 from engines.datasets import DATASETS
 from engines.datasets.names import encode_name, fold_name
 from engines.errors import SettingError
 from engines.noise import normal_rows
 from engines.tensors import make_rng, to_numpy
 from engines.training.run import Run
-from engines.training.snapshot import as_picture
 from engines.vae.name_vae import NameVae
 
 MAX_ROWS = 40

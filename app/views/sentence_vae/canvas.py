@@ -12,7 +12,7 @@ import numpy as np
 from app.canvas.component import lane_component
 from app.canvas.told import told_moment
 from app.theme import both_themes
-from engines.training.snapshot import pack
+from engines.blobs import pack
 
 _mount = lane_component("views/sentence_vae/canvas", styles=("canvas/stage", "views/sentence_vae/canvas"))
 MOST_LATENTS = 64

@@ -13,13 +13,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from app.live.asks.atlas import atlas, bytes_of
-from app.live.asks.base import MANY, Arrays, need, read_int, read_place
+from app.live.ask import MANY, need, read_int, read_place
 from app.views.latent_space.asks import MAX_PIXELS, check_size
+from engines.blobs import Arrays
 from engines.datasets import DATASETS
 from engines.errors import SettingError
 from engines.tensors import make_rng, to_numpy
 from engines.training.run import Run
+from engines.vae.atlas import atlas, bytes_of
 from engines.vae.vq_vae import VqVae
 
 MAX_ROWS = 64  # pairs of maps in one question

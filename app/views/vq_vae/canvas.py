@@ -9,11 +9,9 @@ import numpy as np
 from app.canvas.component import lane_component
 from app.canvas.told import told_moment
 from app.theme import both_themes
-from engines.training.snapshot import pack
+from engines.blobs import pack
 
-_mount = lane_component(
-    "views/vq_vae/canvas", styles=("canvas/stage", "views/latent_space/canvas", "views/vq_vae/canvas")
-)
+_mount = lane_component("views/vq_vae/canvas", styles=("canvas/stage", "canvas/image_panels", "views/vq_vae/canvas"))
 TABS = ("rebuilt", "drawn", "swap", "live", "yours")
 DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 MOST_EXAMPLES = 48

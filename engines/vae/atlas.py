@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
-from app.live.asks.base import Arrays
+from engines.blobs import Arrays
 from engines.tensors import to_numpy
 from engines.vae.quantizer import count_codes
 

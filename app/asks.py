@@ -10,8 +10,8 @@ import difflib
 from collections.abc import Mapping
 from typing import Any
 
-from app.live.asks.base import Ask
-from app.live.asks.plane import DensityAsk, SamplesAsk
+from app.live.ask import Ask
+from app.live.plane_asks import DensityAsk, SamplesAsk
 from app.views.cyclegan.asks import TranslateAsk
 from app.views.distillation.asks import WavesAsk
 from app.views.fast_sampling.asks import WaysAsk

@@ -9,14 +9,14 @@ from typing import Any, ClassVar, Protocol, Self, runtime_checkable
 import torch
 from torch import Tensor
 
-from app.live.asks.base import MANY, Arrays, need, read_int, read_place
+from app.live.ask import MANY, need, read_int, read_place
+from engines.blobs import Arrays, as_picture
 from engines.datasets import DATASETS
 from engines.datasets.base import Window
 from engines.errors import SettingError
 from engines.probes import build_probe, fixed_noise
 from engines.tensors import to_numpy
 from engines.training.run import Run
-from engines.training.snapshot import as_picture
 
 MAX_SAMPLES = 4000
 MAX_RESOLUTION = 200

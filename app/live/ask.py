@@ -6,12 +6,10 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Protocol, Self
 
-import numpy as np
-
+from engines.blobs import Arrays
 from engines.errors import SettingError
 from engines.training.run import Run
 
-Arrays = dict[str, np.ndarray]
 MANY = 200  # questions that one pass through a model may answer
 
 
