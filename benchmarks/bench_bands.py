@@ -10,8 +10,8 @@ from typing import Any
 
 from benchmarks.machine import machine
 from engines.datasets import DATASETS, datasets_of
-from engines.gan.cycle_plane import N_COMPARED as CYCLE_POINTS
-from engines.gan.measures import GameMeasures
+from engines.gan.cyclegan.plane import N_COMPARED as CYCLE_POINTS
+from engines.gan.plane.measures import GameMeasures
 from engines.metrics import bands
 from engines.score.measures import N_SAMPLES as SCORE_POINTS
 from engines.tensors import use_threads

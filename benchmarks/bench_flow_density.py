@@ -21,8 +21,8 @@ from torch import Tensor
 import benchmarks.bench_flows as peers
 from benchmarks.machine import keep
 from engines.datasets import DATASETS
-from engines.flows.couplings import AffineCoupling, SplineCoupling
 from engines.flows.flow import Flow
+from engines.flows.layers.couplings import AffineCoupling, SplineCoupling
 from engines.probes import cell_centres
 from engines.tensors import use_threads
 

@@ -15,10 +15,10 @@ import torch
 from torch import Tensor
 
 from benchmarks.machine import keep
-from engines.gan.alarm import Signs, Watch
-from engines.gan.measures import N_COMPARED, N_SAMPLES, GameMeasures, Trace
-from engines.gan.plane_settings import MOST_MODELS
-from engines.gan.plane_spec import PLANE_GAN
+from engines.gan.plane.alarm import Signs, Watch
+from engines.gan.plane.measures import N_COMPARED, N_SAMPLES, GameMeasures, Trace
+from engines.gan.plane.settings import MOST_MODELS
+from engines.gan.plane.spec import PLANE_GAN
 from engines.tensors import use_threads
 from engines.training import Experiment, Trainer
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.machine import keep, machine
-from engines.gan.plane_spec import PLANE_GAN, PUBLISHED
+from engines.gan.plane.spec import PLANE_GAN, PUBLISHED
 from engines.tensors import use_threads
 from engines.training import Experiment, Trainer
 

@@ -18,7 +18,7 @@ from typing import Any
 from benchmarks.machine import machine
 from engines.errors import TrainingDiverged
 from engines.gan.losses import LOSSES
-from engines.gan.plane_spec import COLLAPSE
+from engines.gan.plane.spec import COLLAPSE
 from engines.tensors import use_threads
 from engines.training import Experiment, Trainer
 

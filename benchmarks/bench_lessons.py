@@ -13,7 +13,7 @@ import torch
 
 from app.views.score.asks import WalkAsk, take_walk, target_of
 from benchmarks.machine import ROOT, keep
-from engines.gan.quiz import ceiling
+from engines.gan.human_quiz import ceiling
 from engines.metrics.modes import mode_shares
 from engines.samplers.walks import WalkSettings
 from engines.settings import setting_fields

@@ -10,8 +10,8 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from engines.gan.dirac import CURES, DiracSettings
-from engines.gan.dirac_steps import outlook, trajectory
+from engines.gan.dirac.game import CURES, DiracSettings
+from engines.gan.dirac.steps import outlook, trajectory
 from engines.gan.losses import LOSSES
 from engines.tensors import use_threads
 

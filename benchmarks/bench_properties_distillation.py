@@ -16,7 +16,7 @@ import torch
 from benchmarks.bench_properties_kl import distillation_row, said
 from benchmarks.machine import ROOT, keep, machine
 from engines.datasets.tones import CYCLES
-from engines.flows.tone_distillation import ToneDistillation
+from engines.flows.distillation.tones import ToneDistillation
 from engines.metrics.divergences import plane_integral
 from engines.tensors import make_rng, use_threads
 from engines.training import Experiment, Trainer, train
@@ -72,7 +72,7 @@ def sum_gap(run: Run) -> float:
     """By how much the parts of a density by sample fail to add up to it: the largest of 200 waves, nats."""
     model = run.model().double()
     assert isinstance(model, ToneDistillation)  # noqa: S101
-    from engines.flows.tone_layers import log_prob_by_sample
+    from engines.flows.layers.tone_layers import log_prob_by_sample
 
     with torch.no_grad():
         x, _ = model.own_samples(200, make_rng(0))

@@ -16,7 +16,7 @@ import torch
 from benchmarks.machine import ROOT, keep, machine
 from engines.build_checkpoints import SHIPPED
 from engines.datasets import DATASETS
-from engines.gan.picture_gan import COLLAPSED, PictureGanSettings
+from engines.gan.images.convolutional import COLLAPSED, PictureGanSettings
 from engines.metrics.classifier import measure_digits
 from engines.metrics.stacked_modes import N_STACKED, measure_stacked
 from engines.models import MODELS

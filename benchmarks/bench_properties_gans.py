@@ -8,8 +8,8 @@ from typing import Any
 from benchmarks.bench_plane_vae import seconds
 from benchmarks.machine import ROOT, keep, machine
 from engines.datasets import DATASETS
-from engines.gan.plane_settings import PlaneGanSettings
-from engines.gan.plane_spec import PLANE_GAN
+from engines.gan.plane.settings import PlaneGanSettings
+from engines.gan.plane.spec import PLANE_GAN
 from engines.tensors import make_rng, use_threads
 from engines.training import Experiment, Run, Trainer, train
 

@@ -21,8 +21,8 @@ from torch import Tensor
 from benchmarks.machine import ROOT, keep
 from engines.build_checkpoints import FLOWS, SHIPPED
 from engines.datasets import DATASETS
-from engines.flows.continuous import Continuous
-from engines.flows.distillation import Distillation
+from engines.flows.distillation.base import Distillation
+from engines.flows.layers.continuous import Continuous
 from engines.metrics.divergences import kl_from_data
 from engines.tensors import make_rng, use_threads
 from engines.training.run import Run

@@ -16,8 +16,8 @@ import torch
 from benchmarks.machine import ROOT
 from engines.blobs import pack, unpack, write_atomically
 from engines.datasets import DATASETS
-from engines.gan.alarm import ALARMS, Signs, Watch
-from engines.gan.measures import GameMeasures, Trace
+from engines.gan.plane.alarm import ALARMS, Signs, Watch
+from engines.gan.plane.measures import GameMeasures, Trace
 from engines.tensors import use_threads
 from engines.training import Trainer
 from engines.training.run import Run

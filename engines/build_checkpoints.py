@@ -14,9 +14,9 @@ from typing import Any
 
 from engines.flows.autoregressive_models import LARGE_PLAN
 from engines.flows.family import FlowSettings
-from engines.gan.cycle_pictures import GLASSES
-from engines.gan.picture_gan import COLLAPSED
-from engines.gan.plane_spec import COLLAPSE, CURES
+from engines.gan.cyclegan.images import GLASSES
+from engines.gan.images.convolutional import COLLAPSED
+from engines.gan.plane.spec import COLLAPSE, CURES
 from engines.models import MODELS
 from engines.tensors import use_threads
 from engines.training import Experiment, Trainer

@@ -30,8 +30,9 @@ IN_FUNCTIONS = {
 FORBIDDEN = {
     "engines": {"streamlit", "plotly", "app", "tests"},
     "app": {"tests"},
-    "app/figures": {"torch", "streamlit"},
 }
+# The same for files of that name in any folder: a figure gets numbers, and what it draws with is no framework.
+FORBIDDEN_IN = {name: {"torch", "streamlit"} for name in ("figures.py", "bound_figures.py", "curves.py")}
 # What no source may call or name: pickles are programs, and a path of one machine is none on another.
 NO_PICKLE = re.compile(r"\b(pickle|torch\.load|joblib\.load|np\.load|allow_pickle)\b")
 MACHINE_PATH = re.compile(r"""(?<![\w.])/(work|root|tmp|home)/|["']/(work|root|tmp|home)["']""")
@@ -92,6 +93,7 @@ def test_imports_keep_the_rules(path: Path) -> None:
         assert not each.module.startswith("."), f"{where}: write the whole name"
         for folder, names in FORBIDDEN.items():
             assert not (name.startswith(f"{folder}/") and each.package in names), f"{where}, which {folder} never may"
+        assert each.package not in FORBIDDEN_IN.get(path.name, ()), f"{where}, which no {path.name} may"
         if not name.startswith("engines/") or each.package in {"engines", *sys.stdlib_module_names}:
             continue
         outside = allowed(AT_LOAD, name) | (set() if each.is_at_load else allowed(IN_FUNCTIONS, name))

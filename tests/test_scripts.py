@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-CANVAS = Path(__file__).resolve().parent.parent / "app" / "canvas"
-SCRIPTS = {path.name: path.read_text(encoding="utf-8") for path in sorted(CANVAS.glob("*.js"))}
-IMPORT = re.compile(r'^import \{([^}]*)\} from "\./([\w.]+)";', re.MULTILINE)
+APP = Path(__file__).resolve().parent.parent / "app"
+SCRIPTS = {path.relative_to(APP).as_posix(): path.read_text(encoding="utf-8") for path in sorted(APP.rglob("*.js"))}
+IMPORT = re.compile(r'^import \{([^}]*)\} from "([./\w]+)";', re.MULTILINE)
 EXPORT = re.compile(r"^export (?:async )?(?:class|function\*?|const|let) (\w+)", re.MULTILINE)
 CLASS = re.compile(r"^(?:export )?class (\w+)(?: extends (\w+))? \{$(.*?)^\}$", re.MULTILINE | re.DOTALL)
 GETTER = re.compile(r"^  get (\w+)\(", re.MULTILINE)
@@ -97,5 +98,6 @@ def test_all_classes_are_seen() -> None:
 @pytest.mark.parametrize("name", SCRIPTS)
 def test_each_import_names_an_export(name: str) -> None:
     for names, other in IMPORT.findall(SCRIPTS[name]):
+        other = os.path.normpath(f"{os.path.dirname(name)}/{other}")  # noqa: PTH120 - a path of a URL
         wanted = {each.split(" as ")[0].strip() for each in names.split(",")} - {""}
         assert wanted <= set(EXPORT.findall(SCRIPTS[other])), f"{name} imports from {other} what it does not export"

@@ -1,4 +1,4 @@
-"""Experiments to try: one click sets the state; what to watch, and the cure. The texts are data in assets/."""
+"""Experiments to try: one click sets the state; what to watch, and the cure. The texts are data beside the page."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ import streamlit as st
 from app.page.facts import fill
 
 PER_ROW = 3
-LESSONS = Path(__file__).resolve().parents[2] / "assets" / "lessons"
+VIEWS = Path(__file__).resolve().parents[1] / "views"
 
 
 @lru_cache(maxsize=16)
 def experiments(page: str) -> tuple[dict[str, Any], ...]:
-    """The experiments of a page."""
-    with (LESSONS / f"{page}.toml").open("rb") as file:
+    """The experiments of the page in app/views/<page>/."""
+    with (VIEWS / page / "lessons.toml").open("rb") as file:
         return tuple(map(_filled, tomllib.load(file)["experiment"]))
 
 

@@ -2,10 +2,10 @@
 
 from engines.flows.autoregressive_models import AUTOREGRESSIVE_SPLINE, IAF, MAF
 from engines.flows.coupling_models import GLOW, NICE, REALNVP, SPLINE
-from engines.flows.distillation_plane import DISTILLATION
+from engines.flows.distillation.plane import DISTILLATION
+from engines.flows.distillation.tones import TONE_DISTILLATION
 from engines.flows.other_models import CONTINUOUS, PLANAR, RADIAL, RESIDUAL
 from engines.flows.stack import STACK
-from engines.flows.tone_distillation import TONE_DISTILLATION
 
 MODELS = (
     PLANAR,

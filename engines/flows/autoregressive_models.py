@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from engines.datasets.gaussian_mixture import GaussianMixture
-from engines.flows.autoregressive import MaskedAffine, MaskedSpline
 from engines.flows.family import (
     BOUND,
     SPLINE_STD,
@@ -18,7 +17,8 @@ from engines.flows.family import (
     width_setting,
 )
 from engines.flows.flow import Flow
-from engines.flows.layers import Bijection, Inverted
+from engines.flows.layers.autoregressive import MaskedAffine, MaskedSpline
+from engines.flows.layers.base import Bijection, Inverted
 from engines.plan import Plan
 from engines.settings import setting
 

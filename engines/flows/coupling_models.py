@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from engines.datasets.gaussian_mixture import GaussianMixture
-from engines.flows.couplings import AdditiveCoupling, AffineCoupling, Scaling, SplineCoupling
 from engines.flows.family import (
     BOUND,
     SPLINE_STD,
@@ -18,8 +17,9 @@ from engines.flows.family import (
     width_setting,
 )
 from engines.flows.flow import Flow
-from engines.flows.glow import ActivationNorm, InvertibleLinear
-from engines.flows.layers import Bijection
+from engines.flows.layers.base import Bijection
+from engines.flows.layers.couplings import AdditiveCoupling, AffineCoupling, Scaling, SplineCoupling
+from engines.flows.layers.glow import ActivationNorm, InvertibleLinear
 from engines.model_spec import Usual
 from engines.plan import Plan
 from engines.settings import setting

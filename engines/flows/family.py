@@ -9,7 +9,7 @@ from typing import Any
 from engines.datasets.gaussian_mixture import GaussianMixture
 from engines.flows.bases import build_base
 from engines.flows.flow import Flow
-from engines.flows.layers import Bijection, Standardize
+from engines.flows.layers.base import Bijection, Standardize
 from engines.model_spec import ModelSpec, Usual
 from engines.plan import Plan
 from engines.settings import Settings, setting

@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from engines.datasets.base import Density
 from engines.errors import ShapeError
 from engines.flows.bases import Gaussian, Mixture
-from engines.flows.couplings import Coupling, run_of_couplings
-from engines.flows.layers import Bijection
+from engines.flows.layers.base import Bijection
+from engines.flows.layers.couplings import Coupling, run_of_couplings
 from engines.model_spec import Phase
 from engines.nets.by_hand import is_glance
 from engines.probes import Probe

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from engines.datasets.gaussian_mixture import GaussianMixture
-from engines.flows.continuous import Continuous
 from engines.flows.family import FlowSettings, build_flow, flow_spec, hidden_setting, width_setting
 from engines.flows.flow import Flow
-from engines.flows.layers import Bijection
-from engines.flows.residual import Residual
-from engines.flows.simple import Planar, Radial
+from engines.flows.layers.base import Bijection
+from engines.flows.layers.continuous import Continuous
+from engines.flows.layers.residual import Residual
+from engines.flows.layers.simple import Planar, Radial
 from engines.plan import Plan
 from engines.settings import setting
 

@@ -9,9 +9,6 @@ from dataclasses import dataclass
 
 from engines.datasets.gaussian_mixture import GaussianMixture
 from engines.errors import SettingError
-from engines.flows.autoregressive import MaskedAffine, MaskedSpline
-from engines.flows.continuous import Continuous
-from engines.flows.couplings import AdditiveCoupling, AffineCoupling, Scaling, SplineCoupling
 from engines.flows.family import (
     BOUND,
     SPLINE_STD,
@@ -24,10 +21,13 @@ from engines.flows.family import (
     width_setting,
 )
 from engines.flows.flow import Flow
-from engines.flows.glow import ActivationNorm, InvertibleLinear
-from engines.flows.layers import Bijection, Inverted
-from engines.flows.residual import Residual
-from engines.flows.simple import Planar, Radial
+from engines.flows.layers.autoregressive import MaskedAffine, MaskedSpline
+from engines.flows.layers.base import Bijection, Inverted
+from engines.flows.layers.continuous import Continuous
+from engines.flows.layers.couplings import AdditiveCoupling, AffineCoupling, Scaling, SplineCoupling
+from engines.flows.layers.glow import ActivationNorm, InvertibleLinear
+from engines.flows.layers.residual import Residual
+from engines.flows.layers.simple import Planar, Radial
 from engines.settings import setting
 
 MOST_LAYERS = 48

@@ -12,9 +12,9 @@ import torch
 from app.asks import read_ask
 from app.views.gan.asks import BoutAsk
 from engines.errors import SettingError
-from engines.gan import bout
-from engines.gan.bout import MOST_MOVES, Bout, play
 from engines.training import Experiment, Trainer
+from engines.training import moves as bout
+from engines.training.moves import MOST_MOVES, Bout, play
 from engines.training.run import Run
 from engines.training.storing import train_and_store
 

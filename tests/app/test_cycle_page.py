@@ -19,9 +19,9 @@ from app.views.cyclegan.numbers import beside_of, domains_of, presets_of
 from engines.blobs import unpack
 from engines.datasets import DATASETS
 from engines.errors import SettingError
-from engines.gan.cycle_pictures import PictureCycle, PictureCycleSettings
-from engines.gan.cycle_plane import PlaneCycleSettings, shown_points
-from engines.gan.cycle_tasks import TASKS
+from engines.gan.cyclegan.images import PictureCycle, PictureCycleSettings
+from engines.gan.cyclegan.plane import PlaneCycleSettings, shown_points
+from engines.gan.cyclegan.tasks import TASKS
 from engines.settings import setting_fields
 from engines.training import Experiment, Trainer
 from engines.training.run import Run
@@ -42,7 +42,7 @@ def small_cycle(tmp_path_factory: pytest.TempPathFactory) -> Run:
     """A small translator of points after 20 steps."""
     experiment = Experiment.default("plane_cycle", "moons", steps=20, settings=SMALL)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("engines.gan.cycle_plane.N_COMPARED", 60)
+        patch.setattr("engines.gan.cyclegan.plane.N_COMPARED", 60)
         return train_and_store(Trainer(experiment, device="cpu"), tmp_path_factory.mktemp("cycle") / experiment.digest)
 
 
@@ -125,11 +125,11 @@ def test_nonsense_from_a_canvas_is_not_believed() -> None:
 
 
 def test_every_experiment_is_possible_and_set_up_by_a_click(come: Open) -> None:
-    for entry in experiments("cycle"):
+    for entry in experiments("cyclegan"):
         page = come(entry["link"])
         assert sentences(page) == []
         assert link_of(page) == entry["link"]
-    assert link_of(press(come(), "cycle/lesson/5")) == experiments("cycle")[5]["link"]
+    assert link_of(press(come(), "cycle/lesson/5")) == experiments("cyclegan")[5]["link"]
 
 
 # ---- what stands on the stage ----

@@ -143,7 +143,7 @@ def test_what_is_impossible_in_a_link_is_said(link: dict[str, str], said: str, c
 
 
 def test_every_lesson_opens(come: Open) -> None:
-    for lesson in experiments("denoising"):
+    for lesson in experiments("image_diffusion"):
         assert sentences(come(lesson["link"])) == [], lesson["title"]
 
 

@@ -12,7 +12,7 @@ from app.page.lessons import experiments
 from app.views.dirac_gan.canvas import DiracPlace, DiracView, place_of_link, read_dirac_place, sliders
 from app.views.dirac_gan.numbers import jacobian_of, outlook_of
 from engines.blobs import unpack
-from engines.gan.dirac import CURES, DiracSettings
+from engines.gan.dirac.game import CURES, DiracSettings
 from engines.gan.losses import LOSSES
 from engines.settings import setting_fields
 from tests.app.pages import Open, checked, link_of, opener, press, sentences
@@ -117,11 +117,11 @@ def test_the_formula_has_the_jacobian_of_the_paper(come: Open) -> None:
 
 def test_an_experiment_sets_the_page_up(come: Open) -> None:
     page = press(come(), "dirac/lesson/2")
-    assert link_of(page) == experiments("dirac")[2]["link"]
+    assert link_of(page) == experiments("dirac_gan")[2]["link"]
 
 
 def test_every_experiment_is_possible() -> None:
-    for entry in experiments("dirac"):
+    for entry in experiments("dirac_gan"):
         problems: list[str] = []
         assert place_of_link(entry["link"], problems).texts() == entry["link"]
         assert problems == []

@@ -20,8 +20,8 @@ from app.views.distillation.numbers import handover_of, marks_of, nats, presets_
 from engines.blobs import unpack
 from engines.datasets import DATASETS
 from engines.errors import SettingError
-from engines.flows.distillation_plane import DistillationSettings
-from engines.flows.tone_distillation import ToneDistillation, ToneDistillationSettings, build_tone_distillation
+from engines.flows.distillation.plane import DistillationSettings
+from engines.flows.distillation.tones import ToneDistillation, ToneDistillationSettings, build_tone_distillation
 from engines.settings import setting_fields
 from engines.training import Experiment, Trainer
 from engines.training.run import Run
@@ -50,9 +50,9 @@ def small_tones(tmp_path_factory: pytest.TempPathFactory) -> Run:
     """A small teacher and student of tones after 10 steps."""
     experiment = Experiment.default("tone_distillation", "tones", steps=10, settings=TONES)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("engines.flows.distillation.N_PAIRS", 50)
-        patch.setattr("engines.flows.tone_distillation.N_HEARD_AT_END", 100)
-        patch.setattr("engines.flows.tone_distillation.N_LIKELY_AT_END", 50)
+        patch.setattr("engines.flows.distillation.base.N_PAIRS", 50)
+        patch.setattr("engines.flows.distillation.tones.N_HEARD_AT_END", 100)
+        patch.setattr("engines.flows.distillation.tones.N_LIKELY_AT_END", 50)
         return train_and_store(Trainer(experiment, device="cpu"), tmp_path_factory.mktemp("tones") / experiment.digest)
 
 

@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 
 from app.page.facts import fill
-from app.page.lessons import LESSONS, experiments
+from app.page.lessons import VIEWS, experiments
 from engines.errors import DataError
 from engines.training import Run
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = sorted(path.stem for path in LESSONS.glob("*.toml"))
+PAGES = sorted(path.parent.name for path in VIEWS.glob("*/lessons.toml"))
 WORDS = ("title", "what", "watch", "cure")
 
 each_page = pytest.mark.parametrize("page", PAGES)
@@ -50,7 +50,7 @@ def test_every_named_number_is_there(page: str) -> None:
 @each_page
 def test_what_is_said_of_nats_seeds_and_shares_is_measured(page: str) -> None:
     """None of nats or seeds, and no share, that is neither read from a measurement nor set by the link or by theory."""
-    with (LESSONS / f"{page}.toml").open("rb") as file:
+    with (VIEWS / page / "lessons.toml").open("rb") as file:
         entries = tomllib.load(file)["experiment"]
     loose = [
         f"{entry['title']}: {found}"

@@ -29,8 +29,8 @@ from app.views.image_gan.figures import draw_classes, draw_players, draw_quality
 from app.views.image_gan.numbers import CURES, cured, kinds_of, quality_in_words, sides_of
 from engines.datasets import DATASETS, datasets_of
 from engines.errors import SettingError
-from engines.gan.picture_game import SHOWN_SEED
-from engines.gan.picture_gan import COLLAPSED, PictureGanSettings
+from engines.gan.images.base import SHOWN_SEED
+from engines.gan.images.convolutional import COLLAPSED, PictureGanSettings
 from engines.metrics.neighbours import nearest
 from engines.models import MODELS
 from engines.settings import setting_fields
@@ -147,7 +147,7 @@ def test_what_is_impossible_in_a_link_is_said(link: dict[str, str], said: str, c
 
 
 def test_every_lesson_opens(come: Open) -> None:
-    for lesson in experiments("gan_pictures"):
+    for lesson in experiments("image_gan"):
         assert sentences(come(lesson["link"])) == [], lesson["title"]
 
 

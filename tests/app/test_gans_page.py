@@ -19,10 +19,10 @@ from app.views.gan.numbers import NOTHING, changes_of, differences
 from app.views.gan.odds import measured_odds, published_table
 from app.views.gan.target import PERFECT_QUALITY, gan_target
 from engines.datasets import DATASETS
-from engines.gan.alarm import ALARMS
 from engines.gan.losses import LOSSES
-from engines.gan.plane_settings import PlaneGanSettings
-from engines.gan.plane_spec import CURES, PUBLISHED
+from engines.gan.plane.alarm import ALARMS
+from engines.gan.plane.settings import PlaneGanSettings
+from engines.gan.plane.spec import CURES, PUBLISHED
 from engines.models import MODELS
 from engines.settings import setting_fields
 from engines.training import Experiment, Plan, Trainer
@@ -141,7 +141,7 @@ def test_nonsense_from_the_stage_is_passed_over(state: object) -> None:
 
 
 def test_lessons_are_possible(come: Open, home: House) -> None:
-    entries = experiments("gans")
+    entries = experiments("gan")
     assert 6 <= len(entries) <= 10
     for entry in entries:
         page = come(entry["link"])

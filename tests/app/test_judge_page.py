@@ -83,7 +83,7 @@ def test_an_impossible_link_is_explained(come: Open, link: dict[str, str], sente
 
 def test_the_lessons_name_runs_that_ship() -> None:
     shipped = {each.name for each in SHIPPED}
-    for entry in experiments("judge"):
+    for entry in experiments("human_discriminator"):
         assert entry["link"]["run"] in shipped
 
 

@@ -179,9 +179,9 @@ def test_a_preset_sets_the_model(preset: str, visit: Open, home: House) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("index", range(len(experiments("names"))))
+@pytest.mark.parametrize("index", range(len(experiments("sentence_vae"))))
 def test_an_experiment_to_try_sets_the_page_up(index: int, visit: Open, home: House) -> None:
-    lesson = dict(experiments("names")[index]["link"])
+    lesson = dict(experiments("sentence_vae")[index]["link"])
     page = visit({"a": "accra", "plan.seed": "9", "model.width": "64"})
     press(page, f"names/lesson/{index}")
     assert sentences(page) == []

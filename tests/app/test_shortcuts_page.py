@@ -234,9 +234,9 @@ def test_what_was_measured_holds_the_claim() -> None:
     assert all(card("shortcuts")[question]["value"] for question in QUESTIONS)
 
 
-@pytest.mark.parametrize("index", range(len(experiments("shortcuts"))))
+@pytest.mark.parametrize("index", range(len(experiments("fast_sampling"))))
 def test_an_experiment_to_try_sets_the_page_up(index: int, come: Open, home: House) -> None:
-    lesson = dict(experiments("shortcuts")[index]["link"])
+    lesson = dict(experiments("fast_sampling")[index]["link"])
     trains = lesson.pop("train", None)
     page = press(come({"target": "heart", "seed": "9"}), f"shortcuts/lesson/{index}")
     assert sentences(page) == []

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from app.source import _read, source_of
-from engines.flows.couplings import AffineCoupling
-from engines.gan.plane_gan import PlaneGan
+from engines.flows.layers.couplings import AffineCoupling
+from engines.gan.plane.gan import PlaneGan
 from engines.vae.objective import Objective
 
 APP = Path(__file__).resolve().parents[2] / "app"

@@ -141,9 +141,9 @@ def users(name: str) -> set[str]:
 
 def test_figures_that_stand_still_are_the_only_plotly() -> None:
     """st.plotly_chart remounts at each change of data: a third of the frames stay blank."""
-    assert users("plotly_chart") == {"panels/charts.py"}
-    importers = {str(path.relative_to(APP)) for path in APP.rglob("*.py") if "plotly" in modules(path)}
-    assert all(name.startswith("figures/") or name == "lifespan.py" for name in importers)
+    assert users("plotly_chart") == {"page/charts.py"}
+    importers = {path.name for path in APP.rglob("*.py") if "plotly" in modules(path)}
+    assert importers <= {"figures.py", "bound_figures.py", "curves.py", "lifespan.py"}
 
 
 @pytest.mark.parametrize("name", ["line_chart", "area_chart", "scatter_chart", "altair_chart", "pyplot"])
@@ -153,7 +153,7 @@ def test_no_other_chart_is_drawn(name: str) -> None:
 
 def test_sliders_of_streamlit_are_for_settings_only() -> None:
     """st.slider is silent while it is dragged, so what moves a picture is a slider of ours."""
-    assert users("slider") == {"controls.py"}
+    assert users("slider") == {"page/controls.py"}
 
 
 def clocked(path: Path) -> set[str]:

@@ -122,7 +122,7 @@ def test_what_is_impossible_in_a_link_is_said(link: dict[str, str], said: str, c
 
 
 def test_every_lesson_opens(come: Open) -> None:
-    for lesson in experiments("vae"):
+    for lesson in experiments("latent_space"):
         assert sentences(come(lesson["link"])) == [], lesson["title"]
 
 

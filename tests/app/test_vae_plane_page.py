@@ -192,9 +192,9 @@ def test_the_code_on_the_page_builds_the_same_experiment(come: Open, home: House
     assert found["experiment"] == wanted(page, home)
 
 
-@pytest.mark.parametrize("index", range(len(experiments("vae_plane"))))
+@pytest.mark.parametrize("index", range(len(experiments("plane_vae"))))
 def test_an_experiment_to_try_sets_the_page_up(index: int, come: Open, home: House) -> None:
-    lesson = dict(experiments("vae_plane")[index]["link"])
+    lesson = dict(experiments("plane_vae")[index]["link"])
     page = come({"target": "heart", "plan.seed": "9", "x": "1,1"})
     press(page, f"vae_plane/lesson/{index}")
     assert sentences(page) == []

@@ -18,25 +18,25 @@ from tests.app.pages import opener, sentences
 APP = Path(__file__).resolve().parents[2] / "app"
 BOXES = {"warning", "error", "info", "success", "toast"}
 LINKS = {
-    "flows.py": {"target.![](http://host.invalid/x.png)": "1"},
-    "score.py": {"target": "![](//host.invalid)"},
-    "gans.py": {"model.![](http://host.invalid/x.png)": "1"},
-    "judge.py": {"run": "![](//h.invalid)", "seed": "www.host.invalid", "at": "<img src=//h.invalid>"},
+    "flows": {"target.![](http://host.invalid/x.png)": "1"},
+    "score": {"target": "![](//host.invalid)"},
+    "gan": {"model.![](http://host.invalid/x.png)": "1"},
+    "human_discriminator": {"run": "![](//h.invalid)", "seed": "www.host.invalid", "at": "<img src=//h.invalid>"},
 }
 
 
-@pytest.mark.parametrize("file", LINKS)
+@pytest.mark.parametrize("page", LINKS)
 @pytest.mark.parametrize("quoted", [None, "![](http://host.invalid/m.png)"])
-def test_no_link_puts_a_picture_or_a_link_into_our_sentences(file: str, quoted: str | None, home: House) -> None:
-    link = LINKS[file] if quoted is None else dict.fromkeys(["target", "model.base", "plan.steps", "at", "run"], quoted)
-    if file == "judge.py":
+def test_no_link_puts_a_picture_or_a_link_into_our_sentences(page: str, quoted: str | None, home: House) -> None:
+    link = LINKS[page] if quoted is None else dict.fromkeys(["target", "model.base", "plan.steps", "at", "run"], quoted)
+    if page == "human_discriminator":
         run = home.shelves.own.add(small_gan(home.shelves.own.root.parent))
         assert run
-    page = opener(f"views/{file}")(link)
-    raw = [box.value for box in (*page.warning, *page.error, *page.info)]
+    opened = opener(f"views/{page}/page.py")(link)
+    raw = [box.value for box in (*opened.warning, *opened.error, *opened.info)]
     assert raw and any("](" in text or "www" in text for text in map(shown, raw))  # it is quoted
     assert not [text for text in raw if live_markdown(text)]
-    assert sentences(page)
+    assert sentences(opened)
 
 
 def small_gan(folder: Path):  # noqa: ANN201

@@ -29,9 +29,9 @@ def stored_cycles(server: Server) -> None:
     runs = [Experiment.default("plane_cycle", "moons", steps=12, settings=POINTS | {"cycle": w}) for w in (10.0, 0.0)]
     runs.append(Experiment.default("picture_cycle", "faces", steps=3, settings=FACES))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("engines.gan.cycle_plane.N_COMPARED", 60)
-        patch.setattr("engines.gan.cycle_pictures.N_MEASURED", 4)
-        patch.setattr("engines.gan.cycle_pictures.N_MEASURED_AT_END", 8)
+        patch.setattr("engines.gan.cyclegan.plane.N_COMPARED", 60)
+        patch.setattr("engines.gan.cyclegan.images.N_MEASURED", 4)
+        patch.setattr("engines.gan.cyclegan.images.N_MEASURED_AT_END", 8)
         for experiment in runs:
             train_and_store(Trainer(experiment, device="cpu"), server.store.root / experiment.digest)
 

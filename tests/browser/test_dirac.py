@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from playwright.sync_api import Browser
 
-from engines.gan.dirac import CURES, DYNAMICS, DiracSettings, quadrature
-from engines.gan.dirac_steps import outlook, trajectory
+from engines.gan.dirac.game import CURES, DYNAMICS, DiracSettings, quadrature
+from engines.gan.dirac.steps import outlook, trajectory
 from engines.gan.losses import LOSSES
 from tests.browser.test_look import FRAMES, VIEWS, check_fit
 

@@ -34,8 +34,8 @@ def stored_students(server: Server) -> None:
     runs = [Experiment.default("distillation", "moons", steps=20, settings=SMALL)]
     runs.append(Experiment.default("tone_distillation", "tones", steps=12, settings=SMALL))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("engines.flows.tone_distillation.N_HEARD_AT_END", 100)
-        patch.setattr("engines.flows.tone_distillation.N_LIKELY_AT_END", 50)
+        patch.setattr("engines.flows.distillation.tones.N_HEARD_AT_END", 100)
+        patch.setattr("engines.flows.distillation.tones.N_LIKELY_AT_END", 50)
         for experiment in runs:
             train_and_store(Trainer(experiment, device="cpu"), server.store.root / experiment.digest)
 

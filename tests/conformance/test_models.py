@@ -114,7 +114,7 @@ def test_each_capability_is_there_or_explained(key: str) -> None:
 @each_pair
 def test_a_few_steps_move_every_parameter(key: str, dataset: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Three, or where phases take turns five: the last layer of a net that begins silent has to move first."""
-    monkeypatch.setattr("engines.flows.distillation.N_PAIRS", 64)
+    monkeypatch.setattr("engines.flows.distillation.base.N_PAIRS", 64)
     steps = 3 if all(phase.span == (0.0, 1.0) for phase in build(key, dataset).phases()) else 5
     trainer = Trainer(Experiment.default(key, dataset, steps=steps, batch_size=64), device="cpu")
     before = {name: value.detach().clone() for name, value in trainer.model.named_parameters()}

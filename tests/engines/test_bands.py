@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from engines.datasets import DATASETS
-from engines.gan.measures import N_COMPARED, GameMeasures
+from engines.gan.plane.measures import N_COMPARED, GameMeasures
 from engines.metrics import bands
 from engines.metrics.two_samples import sliced_wasserstein
 from engines.tensors import make_rng

@@ -10,9 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from engines.datasets import DATASETS
-from engines.flows.affine_run import Step, run_of_steps
-from engines.flows.couplings import AffineCoupling, run_of_couplings
 from engines.flows.flow import PIECE
+from engines.flows.layers.affine_run import Step, run_of_steps
+from engines.flows.layers.couplings import AffineCoupling, run_of_couplings
 from engines.models import MODELS, build_model
 from engines.nets.by_hand import perceptron, weights_of
 from engines.nets.mlp import build_mlp

@@ -9,11 +9,11 @@ from torch import Tensor
 from engines.datasets import DATASETS
 from engines.datasets.faces import render_faces
 from engines.errors import DataError, ShapeError
-from engines.gan.cycle_game import History
-from engines.gan.cycle_measures import folded_share, kept_modes, mode_table
-from engines.gan.cycle_pictures import PictureCycle, PictureCycleSettings, translation_measures
-from engines.gan.cycle_plane import N_SHOWN, PlaneCycle, PlaneCycleSettings, shown_points
-from engines.gan.cycle_tasks import TASKS, column_of, counterparts, rows_of
+from engines.gan.cyclegan.base import History
+from engines.gan.cyclegan.images import PictureCycle, PictureCycleSettings, translation_measures
+from engines.gan.cyclegan.measures import folded_share, kept_modes, mode_table
+from engines.gan.cyclegan.plane import N_SHOWN, PlaneCycle, PlaneCycleSettings, shown_points
+from engines.gan.cyclegan.tasks import TASKS, column_of, counterparts, rows_of
 from engines.nets.cycle_nets import PatchDiscriminator, ResidualTranslator, soft_clamp
 from engines.probes import build_probe
 from engines.tensors import make_rng

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import torch
 
-from engines.gan.dirac import CURES, DiracSettings, quadrature, vector_field
-from engines.gan.dirac_steps import TIME_STEP, flow_eigenvalues, map_eigenvalues, outlook, trajectory
+from engines.gan.dirac.game import CURES, DiracSettings, quadrature, vector_field
+from engines.gan.dirac.steps import TIME_STEP, flow_eigenvalues, map_eigenvalues, outlook, trajectory
 from engines.gan.losses import LOSSES
 
 # f'(0) of each game that has a rotation at its equilibrium: the slope of its losses by the logit, there.

@@ -14,17 +14,17 @@ from engines.cli.export import build_script
 from engines.datasets import DATASETS
 from engines.datasets.tones import CYCLES, LENGTH, RATE, ToneSettings, load_tones, tone_density
 from engines.errors import DataError, SettingError, ShapeError
-from engines.flows.autoregressive import MaskedAffine
-from engines.flows.distillation import Distillation, frozen
-from engines.flows.distillation_measures import clocks, count_passes
-from engines.flows.layers import Inverted
-from engines.flows.tone_distillation import (
+from engines.flows.distillation.base import Distillation, frozen
+from engines.flows.distillation.measures import clocks, count_passes
+from engines.flows.distillation.tones import (
     ToneDistillation,
     ToneDistillationSettings,
     build_tone_distillation,
     power,
 )
-from engines.flows.tone_layers import log_prob_by_sample
+from engines.flows.layers.autoregressive import MaskedAffine
+from engines.flows.layers.base import Inverted
+from engines.flows.layers.tone_layers import log_prob_by_sample
 from engines.nets.made import MaskedMlp
 from engines.probes import cell_centres
 from engines.tensors import make_rng
@@ -150,7 +150,7 @@ def test_own_densities_are_those_of_the_slow_way_back() -> None:
 def test_the_teacher_is_frozen_while_the_student_learns(
     key: str, dataset: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("engines.flows.distillation.N_PAIRS", 40)
+    monkeypatch.setattr("engines.flows.distillation.base.N_PAIRS", 40)
     trainer = Trainer(
         Experiment.default(key, dataset, steps=8, batch_size=32, settings={"student_from": 0.5}), device="cpu"
     )
@@ -200,7 +200,7 @@ def test_a_student_samples_in_one_pass_of_each_net(key: str, size: int, monkeypa
 
 
 def test_clocks_are_positive_and_count_the_passes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("engines.flows.distillation_measures.N_TIMED", 20)
+    monkeypatch.setattr("engines.flows.distillation.measures.N_TIMED", 20)
     model = build_perturbed("distillation")
     found = clocks(model, model.teacher)
     assert all(value > 0 for value in found.values())
@@ -368,8 +368,8 @@ def test_a_model_of_sound_is_no_script_of_one_file(tmp_path: Path) -> None:
     experiment = Experiment.default("tone_distillation", "tones", steps=1, batch_size=16, settings=SMALL)
     trainer = Trainer(experiment, device="cpu")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("engines.flows.tone_distillation.N_HEARD_AT_END", 20)
-        patch.setattr("engines.flows.tone_distillation.N_LIKELY_AT_END", 10)
+        patch.setattr("engines.flows.distillation.tones.N_HEARD_AT_END", 20)
+        patch.setattr("engines.flows.distillation.tones.N_LIKELY_AT_END", 10)
         run = train_and_store(trainer, tmp_path / "run")
     with pytest.raises(DataError, match="only models of points"):
         build_script(run)

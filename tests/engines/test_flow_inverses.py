@@ -13,10 +13,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from engines.flows.residual import Residual
-from engines.flows.roots import solve_increasing
-from engines.flows.simple import Planar, Radial
-from engines.flows.splines import n_spline_parameters, spline_to_data, spline_to_latent
+from engines.flows.layers.residual import Residual
+from engines.flows.layers.roots import solve_increasing
+from engines.flows.layers.simple import Planar, Radial
+from engines.flows.layers.splines import n_spline_parameters, spline_to_data, spline_to_latent
 from engines.tensors import make_rng
 from engines.training.run import Run
 

@@ -12,19 +12,19 @@ from torch import Tensor, nn
 
 from engines.datasets import DATASETS
 from engines.errors import SettingError, ShapeError
-from engines.flows.autoregressive import MaskedAffine, MaskedSpline
 from engines.flows.bases import Mixture
 from engines.flows.compiled import warm_up
-from engines.flows.continuous import Continuous
-from engines.flows.couplings import AdditiveCoupling, AffineCoupling, Scaling, SplineCoupling
-from engines.flows.glow import ActivationNorm, InvertibleLinear
-from engines.flows.layers import Bijection, Inverted
-from engines.flows.residual import Residual
-from engines.flows.roots import solve_increasing
-from engines.flows.simple import Planar, Radial
-from engines.flows.splines import LEAST_SLOPE, n_spline_parameters, spline_to_data, spline_to_latent
+from engines.flows.layers.autoregressive import MaskedAffine, MaskedSpline
+from engines.flows.layers.base import Bijection, Inverted
+from engines.flows.layers.continuous import Continuous
+from engines.flows.layers.couplings import AdditiveCoupling, AffineCoupling, Scaling, SplineCoupling
+from engines.flows.layers.glow import ActivationNorm, InvertibleLinear
+from engines.flows.layers.residual import Residual
+from engines.flows.layers.roots import solve_increasing
+from engines.flows.layers.simple import Planar, Radial
+from engines.flows.layers.splines import LEAST_SLOPE, n_spline_parameters, spline_to_data, spline_to_latent
+from engines.flows.layers.tone_layers import TimeAffine
 from engines.flows.stack import LAYERS, MOST_LAYERS, StackSettings, build_layer, parse_stack
-from engines.flows.tone_layers import TimeAffine
 from engines.models import MODELS, build_model
 from engines.tensors import make_rng
 from engines.training import Experiment, Trainer, train

@@ -17,7 +17,7 @@ from engines.datasets.gaussian_mixture import GaussianMixture
 from engines.flows.bases import Gaussian, Mixture
 from engines.flows.family import FlowSettings
 from engines.flows.flow import Flow
-from engines.flows.layers import Standardize
+from engines.flows.layers.base import Standardize
 from engines.models import MODELS, build_model
 from engines.probes import fixed_noise
 from engines.tensors import make_rng

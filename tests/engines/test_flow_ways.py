@@ -8,9 +8,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from engines.flows.continuous import Continuous
 from engines.flows.flow import Flow
-from engines.flows.layers import Bijection, Inverted
+from engines.flows.layers.base import Bijection, Inverted
+from engines.flows.layers.continuous import Continuous
 from engines.flows.stack import LAYERS, StackSettings, build_layer
 from engines.tensors import make_rng
 

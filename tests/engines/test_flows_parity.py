@@ -12,10 +12,10 @@ from torch import Tensor, nn
 from torch.distributions import AffineTransform, Independent, Normal, Transform
 
 from engines.datasets import DATASETS
-from engines.flows.couplings import AffineCoupling
 from engines.flows.family import BOUND
-from engines.flows.layers import CONDITIONER_LIMIT
-from engines.flows.splines import LEAST_SIZE, LEAST_SLOPE
+from engines.flows.layers.base import CONDITIONER_LIMIT
+from engines.flows.layers.couplings import AffineCoupling
+from engines.flows.layers.splines import LEAST_SIZE, LEAST_SLOPE
 from engines.models import MODELS, build_model
 from engines.tensors import make_rng
 

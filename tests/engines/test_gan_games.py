@@ -12,7 +12,8 @@ from torch import Tensor, nn
 from engines.datasets import DATASETS
 from engines.datasets.gaussian_mixture import GaussianMixture
 from engines.gan.losses import LOSSES
-from engines.gan.optimal import (
+from engines.gan.penalties import around, between, one_centred, squared_slopes, zero_centred
+from engines.gan.plane.optimal import (
     LOWEST,
     blur_of,
     estimate_log_density,
@@ -20,7 +21,6 @@ from engines.gan.optimal import (
     optimal_logits,
     relative_error,
 )
-from engines.gan.penalties import around, between, one_centred, squared_slopes, zero_centred
 from engines.probes import cell_centres
 from engines.tensors import make_rng
 

@@ -12,11 +12,11 @@ import torch
 from torch import Tensor
 
 from engines.datasets import DATASETS
-from engines.gan.alarm import AGREEING, ALARMS, PATIENCE, Signs, Watch, raise_alarm
-from engines.gan.cures import SWEEP, supported_cures
 from engines.gan.losses import LOSSES
-from engines.gan.measures import TRACE_ROWS, GameMeasures, Trace
-from engines.gan.plane_settings import PlaneGanSettings
+from engines.gan.plane.alarm import AGREEING, ALARMS, PATIENCE, Signs, Watch, raise_alarm
+from engines.gan.plane.cures import SWEEP, supported_cures
+from engines.gan.plane.measures import TRACE_ROWS, GameMeasures, Trace
+from engines.gan.plane.settings import PlaneGanSettings
 from engines.metrics.modes import count_modes, reverse_kl
 from engines.metrics.two_samples import median_distance, sliced_wasserstein, squared_mmd
 from engines.settings import setting_fields

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from engines.gan.alarm import ALARMS
-from engines.gan.plane_spec import PLANE_GAN
+from engines.gan.plane.alarm import ALARMS
+from engines.gan.plane.spec import PLANE_GAN
 from engines.tensors import make_rng
 from engines.training import Experiment, Trainer
 from engines.training.run import Run

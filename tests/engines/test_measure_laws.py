@@ -16,7 +16,7 @@ from scipy import stats
 from torch import Tensor
 
 from engines.errors import DataError, ShapeError
-from engines.gan.cycle_measures import folded_share, mode_table
+from engines.gan.cyclegan.measures import folded_share, mode_table
 from engines.metrics.disentanglement import dci, factor_entropies, factor_vae_score, mig, mutual_information, sap
 from engines.metrics.distances import SUBTRACTED, mean_between, mean_within, squared_distances
 from engines.metrics.frechet import frechet_distance

@@ -12,10 +12,10 @@ from torch import Tensor, nn
 
 from engines.datasets import DATASETS
 from engines.errors import ShapeError
+from engines.gan.images.base import constant
+from engines.gan.images.convolutional import COLLAPSED, PictureGan, PictureGanSettings
+from engines.gan.images.measures import class_shares, knows_faces, sky_shares
 from engines.gan.losses import LOSSES
-from engines.gan.picture_game import constant
-from engines.gan.picture_gan import COLLAPSED, PictureGan, PictureGanSettings
-from engines.gan.picture_measures import class_shares, knows_faces, sky_shares
 from engines.models import MODELS
 from engines.nets.picture_nets import BatchSpread, UnitLength, ladder_of, to_ladder
 from engines.tensors import make_rng

@@ -13,8 +13,8 @@ from engines.datasets import DATASETS
 from engines.errors import TrainingDiverged
 from engines.gan.losses import LOSSES
 from engines.gan.penalties import one_centred, zero_centred
-from engines.gan.plane_gan import MARK, SHOWN_PIECES, PlaneGan
-from engines.gan.plane_settings import PlaneGanSettings
+from engines.gan.plane.gan import MARK, SHOWN_PIECES, PlaneGan
+from engines.gan.plane.settings import PlaneGanSettings
 from engines.nets.adversaries import Discriminator, Generator, SpectralLinear, spread_of
 from engines.nets.stacked import StackedBatchNorm
 from engines.probes import build_probe

@@ -11,11 +11,11 @@ from scipy import stats
 
 from engines.datasets import DATASETS
 from engines.datasets.gaussian_mixture import GaussianMixture
+from engines.gan.human_quiz import best_logits, border_of, ceiling, picture_quiz, plane_quiz
 from engines.gan.losses import LOSSES
-from engines.gan.optimal import told_apart
-from engines.gan.plane_gan import PlaneGan
-from engines.gan.plane_settings import PlaneGanSettings
-from engines.gan.quiz import best_logits, border_of, ceiling, picture_quiz, plane_quiz
+from engines.gan.plane.gan import PlaneGan
+from engines.gan.plane.optimal import told_apart
+from engines.gan.plane.settings import PlaneGanSettings
 from engines.models import MODELS
 from engines.tensors import make_rng
 

@@ -12,7 +12,7 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
 from engines.datasets import DATASETS
-from engines.gan.style_gan import GROWN_BY, StyleGan, StyleGanSettings, grown_at, mix_styles
+from engines.gan.images.style import GROWN_BY, StyleGan, StyleGanSettings, grown_at, mix_styles
 from engines.nets.equalised import EqualConv, EqualLinear
 from engines.nets.style_nets import CONVOLUTIONS, StyledConvolution, StyleGenerator, doubled, halved
 from engines.tensors import make_rng

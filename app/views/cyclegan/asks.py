@@ -15,7 +15,7 @@ import torch
 from app.live.ask import need, read_int, read_place
 from engines.blobs import Arrays
 from engines.errors import SettingError
-from engines.gan.cycle_pictures import PictureCycle
+from engines.gan.cyclegan.images import PictureCycle
 from engines.tensors import to_numpy
 from engines.training.run import Run
 

@@ -1,9 +1,9 @@
 // One panel of two domains: the points of one fly to the other and back; their colour tells where they began.
 
-import { eased } from "./time.js";
 import { drawTicks, GRID, toGrid } from "../../canvas/density.js";
 import { element, ramp, sharpen } from "../../canvas/live.js";
 import { faintDensity, hueColours } from "../../canvas/way_panel.js";
+import { eased } from "./time.js";
 
 const HUES = 24;
 const LINES = 70; // points whose way is drawn

@@ -20,9 +20,9 @@ from app.views.cyclegan.figures import draw_translation
 from app.views.flows.formula import script_of
 from engines.datasets import DATASETS
 from engines.datasets.gaussian_mixture import GaussianMixture
-from engines.gan.cycle_game import CycleGame
-from engines.gan.cycle_plane import N_SHOWN, shown_points
-from engines.gan.cycle_tasks import TASKS
+from engines.gan.cyclegan.base import CycleGame
+from engines.gan.cyclegan.plane import N_SHOWN, shown_points
+from engines.gan.cyclegan.tasks import TASKS
 from engines.models import MODELS
 from engines.settings import Settings
 from engines.tensors import to_numpy
@@ -125,5 +125,5 @@ def draw_cycle_charts(run: Run | None, *, key: str) -> None:
 def draw_cycle_code(experiment: Experiment) -> None:
     """The lines that compute the same run, and the loss of the translators."""
     st.code(script_of(experiment), language="python")
-    st.caption("The loss of both translators, from engines/gan/cycle_game.py:")
+    st.caption("The loss of both translators, from engines/gan/cyclegan/base.py:")
     st.code(source_of(CycleGame.generator_loss), language="python")

@@ -35,7 +35,7 @@ from app.views.cyclegan.numbers import (
 from app.words import plain
 from engines.datasets import DATASETS
 from engines.errors import DataError
-from engines.gan.cycle_tasks import TASKS
+from engines.gan.cyclegan.tasks import TASKS
 
 KEYS = PageKeys("cycle")
 PARTS = {"points": "Points of the plane", "pictures": "Pictures of faces"}
@@ -179,7 +179,7 @@ def draw_below(part: str, shown: ShownRun) -> None:
         draw_cycle_formula(shown.experiment, shown.run)
     with right:
         draw_properties(MODELS_OF[part])
-    chosen = draw_experiments("cycle", KEYS.own("lesson"))
+    chosen = draw_experiments("cyclegan", KEYS.own("lesson"))
     draw_cycle_charts(shown.run, key=KEYS.own("charts"))
     with st.expander("The code that made this picture", icon=":material/code:"):
         draw_cycle_code(shown.experiment)

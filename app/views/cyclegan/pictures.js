@@ -1,10 +1,10 @@
 // The stage of CycleGAN on pictures: each picture, what it is turned into, its way back, and its true counterpart.
 
-import { MappingTime } from "./time.js";
 import { Decoder, element, sharpen, themeColours, wantsStillness } from "../../canvas/live.js";
 import { mountStage } from "../../canvas/mounting.js";
 import { difference, stamp, toBase64, toBitmap, toBitmaps } from "../../canvas/pictures.js";
 import { WatchedRun } from "../../canvas/watched_run.js";
+import { MappingTime } from "./time.js";
 
 const SHOWN = 4; // pictures of each domain
 

@@ -1,11 +1,11 @@
 // The stage of CycleGAN in the plane: points that fly to another density and back, with the cycle and without.
 
-import { domainOf, FlightPanel, huesOf, wheelOf } from "./flight.js";
-import { MappingTime } from "./time.js";
 import { element, themeColours, wantsStillness, watchRun } from "../../canvas/live.js";
 import { mountStage } from "../../canvas/mounting.js";
-import { Choice } from "../score/controls.js";
 import { WatchedRun } from "../../canvas/watched_run.js";
+import { Choice } from "../score/controls.js";
+import { domainOf, FlightPanel, huesOf, wheelOf } from "./flight.js";
+import { MappingTime } from "./time.js";
 
 const WAYS = { there: ["to_b", "samples", "back"], back: ["to_a", "to_a", "again"] }; // measures, points there, points back
 

@@ -1,14 +1,14 @@
 // The stage of the Dirac-GAN: phase portrait, distance over time, eigenvalues, the line, and all games as a grid.
 
+import { element, themeColours, wantsStillness } from "../../canvas/live.js";
+import { mountStage } from "../../canvas/mounting.js";
+import { powerText } from "../../canvas/number_text.js";
+import { button, icon } from "../../canvas/player.js";
 import { Controls } from "./controls.js";
 import { Game, outlook, TIME_STEP } from "./game.js";
 import { GameGrid } from "./grid.js";
 import { DistanceTrack, distance, EigenPlane, LinePicture } from "./parts.js";
 import { Portrait } from "./plane.js";
-import { element, themeColours, wantsStillness } from "../../canvas/live.js";
-import { mountStage } from "../../canvas/mounting.js";
-import { powerText } from "../../canvas/number_text.js";
-import { button, icon } from "../../canvas/player.js";
 
 const STEPS = 500; // of a way
 const PACE = 70; // steps a second

@@ -12,7 +12,7 @@ from app.canvas.told import told_moment
 from app.theme import both_themes
 from engines.blobs import pack
 from engines.errors import SettingError
-from engines.gan.dirac import CURES, DiracSettings, quadrature
+from engines.gan.dirac.game import CURES, DiracSettings, quadrature
 from engines.gan.losses import LOSSES
 from engines.settings import setting_fields
 

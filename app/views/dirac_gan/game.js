@@ -1,5 +1,5 @@
 // The smallest GAN in the browser: data at 0, a generator at theta, a discriminator psi x. The engine's own arithmetic
-// (engines/gan/dirac.py) in closed form; a test holds the two together.
+// (engines/gan/dirac/game.py) in closed form; a test holds the two together.
 
 export const TIME_STEP = 0.05; // of the flow
 const FAR = 1e3;
@@ -247,7 +247,7 @@ function durand(coefficients) {
   return roots;
 }
 
-// ---- what the eigenvalues say; the words are those of engines/gan/dirac_steps.py ----
+// ---- what the eigenvalues say; the words are those of engines/gan/dirac/steps.py ----
 
 /** {values, factor, kind, sentence}; isKink: there is no slope at the equilibrium. */
 export function outlook(game, isKink) {

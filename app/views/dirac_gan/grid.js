@@ -1,8 +1,8 @@
 // Every loss with every cure as a little portrait: what becomes of the same start. One click takes a game to the stage.
 
+import { element, sharpen } from "../../canvas/live.js";
 import { outlook } from "./game.js";
 import { SPAN } from "./plane.js";
-import { element, sharpen } from "../../canvas/live.js";
 
 const STEPS = 300; // of a little way
 const WORDS = { in: "in", out: "out", circles: "circles", halts: "halts", kink: "kink" };

@@ -10,8 +10,8 @@ import torch
 from app.source import source_of
 from app.theme import ROLES
 from app.views.dirac_gan.canvas import DiracPlace
-from engines.gan.dirac import CURES, DiracSettings, losses_at, vector_field
-from engines.gan.dirac_steps import Outlook, outlook, step
+from engines.gan.dirac.game import CURES, DiracSettings, losses_at, vector_field
+from engines.gan.dirac.steps import Outlook, outlook, step
 from engines.gan.losses import LOSSES
 
 SIGNS = {"in": "comes in", "out": "is thrown out", "circles": "circles", "halts": "halts", "kink": "has a kink"}
@@ -97,12 +97,12 @@ def draw_dirac_code(place: DiracPlace) -> None:
     changed = "".join(f"\n    {name}={getattr(place.game, name)!r}," for name in place.game.changed())
     settings = f"DiracSettings({changed}\n)" if changed else "DiracSettings()"
     st.code(
-        "from engines.gan.dirac import DiracSettings\n"
-        "from engines.gan.dirac_steps import outlook, trajectory\n\n"
+        "from engines.gan.dirac.game import DiracSettings\n"
+        "from engines.gan.dirac.steps import outlook, trajectory\n\n"
         f"game = {settings}\n"
         f"print(trajectory(game, {place.start}, n_steps=500))  # θ and ψ after each step\n"
         "print(outlook(game))\n",
         language="python",
     )
-    st.caption("The game, from engines/gan/dirac.py, and a step of it, from engines/gan/dirac_steps.py:")
+    st.caption("The game, from engines/gan/dirac/game.py, and a step of it, from engines/gan/dirac/steps.py:")
     st.code(f"{source_of(losses_at)}\n\n{source_of(step)}", language="python")

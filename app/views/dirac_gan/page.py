@@ -37,7 +37,7 @@ def draw_page() -> None:
         draw_dirac_formula(place.game)
     with right:
         draw_properties("dirac")
-    chosen = draw_experiments("dirac", KEYS.own("lesson"))
+    chosen = draw_experiments("dirac_gan", KEYS.own("lesson"))
     draw_dirac_table(place.game, key=KEYS.own("table"))
     with st.expander("The code that made this picture", icon=":material/code:"):
         draw_dirac_code(place)

@@ -10,7 +10,7 @@ import torch
 
 from app.live.ask import MANY, need, read_int, read_place
 from engines.blobs import Arrays, as_picture
-from engines.flows.tone_distillation import ToneDistillation
+from engines.flows.distillation.tones import ToneDistillation
 from engines.noise import normal_rows
 from engines.tensors import make_rng, to_numpy
 from engines.training.run import Run

@@ -14,8 +14,8 @@ from app.theme import ROLES
 from app.views.distillation.figures import draw_clocks, draw_kls, draw_pitches
 from app.views.flows.formula import script_of
 from engines.datasets.tones import PITCHES
-from engines.flows.distillation import PAIRS_SHARE, Distillation, pairs_until
-from engines.flows.tone_distillation import ToneDistillation
+from engines.flows.distillation.base import PAIRS_SHARE, Distillation, pairs_until
+from engines.flows.distillation.tones import ToneDistillation
 from engines.models import MODELS
 from engines.settings import Settings
 from engines.training import Experiment

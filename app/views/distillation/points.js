@@ -1,11 +1,11 @@
 // The stage of distillation in the plane: data, teacher, student, and where student and teacher differ.
 
 import { GRID, toGrid } from "../../canvas/density.js";
-import { HandoverPlayer, lossOf } from "./words.js";
 import { element, ramp, wantsStillness } from "../../canvas/live.js";
 import { mountStage } from "../../canvas/mounting.js";
 import { powerText } from "../../canvas/number_text.js";
 import { blend, card, dot, EMPTY, Stage } from "../../canvas/stage.js";
+import { HandoverPlayer, lossOf } from "./words.js";
 
 const SMOOTHING = 70; // ms, as on every stage
 

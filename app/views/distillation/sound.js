@@ -1,12 +1,12 @@
 // The stage of sound: real waves, the teacher's and the student's, to be looked at and heard; spectra, and where they differ.
 
-import { Loudspeaker, playedWords } from "./speaker.js";
-import { Bars, Lines, WaveStack } from "./waves.js";
-import { lossOf } from "./words.js";
 import { Decoder, element, themeColours } from "../../canvas/live.js";
 import { mountStage } from "../../canvas/mounting.js";
 import { powerText } from "../../canvas/number_text.js";
 import { WatchedRun } from "../../canvas/watched_run.js";
+import { Loudspeaker, playedWords } from "./speaker.js";
+import { Bars, Lines, WaveStack } from "./waves.js";
+import { lossOf } from "./words.js";
 
 const WHO = {
   data: { role: "data", title: "Real tones" },

@@ -137,7 +137,7 @@ def draw_below(target: str, models: dict[str, Trained], place: WaysPlace) -> Non
     with right:
         draw_properties("shortcuts")
     draw_shortcut_charts(target, models, key=KEYS.own("charts"))
-    chosen = draw_experiments("shortcuts", KEYS.own("lesson"))
+    chosen = draw_experiments("fast_sampling", KEYS.own("lesson"))
     with st.expander("The code that made this picture", icon=":material/code:"):
         draw_shortcut_code(models)
     if chosen:

@@ -1,10 +1,10 @@
 // Two flows on the same data, side by side on the same axes, under one player; the data stands between them.
 
-import { Race } from "./race.js";
-import { Rival } from "./rival.js";
 import { element, ramp, wantsStillness } from "../../canvas/live.js";
 import { mountStage } from "../../canvas/mounting.js";
 import { card, EMPTY, klText, Stage } from "../../canvas/stage.js";
+import { Race } from "./race.js";
+import { Rival } from "./rival.js";
 
 /** Streamlit calls this at each change of data or theme. */
 export function mount(component) {

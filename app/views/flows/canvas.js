@@ -1,12 +1,12 @@
 // The stage of a flow in the plane: data, model, difference, the ledger of a point, and the layers one by one.
 
 import { holdPoint, placeUnder } from "../../canvas/dragging.js";
-import { Layers } from "./layers.js";
-import { Ledger } from "./ledger.js";
-import { contour, drawContours, drawMarginals, drawPoint, levelsOf, marginals } from "./overlay.js";
 import { element } from "../../canvas/live.js";
 import { mountStage } from "../../canvas/mounting.js";
 import { EMPTY, Stage } from "../../canvas/stage.js";
+import { Layers } from "./layers.js";
+import { Ledger } from "./ledger.js";
+import { contour, drawContours, drawMarginals, drawPoint, levelsOf, marginals } from "./overlay.js";
 
 const FARTHEST = 1e6;
 const OVERLAYS = {

@@ -1,11 +1,11 @@
 // Layer by layer: base and data side by side, and between them the plane as it is bent under a scrubber.
 
-import { nats } from "../plane_vae/bound_line.js";
-import { binColours, drawFilm, Film, RING_NAMES } from "./film.js";
-import { signed } from "./ledger.js";
 import { element, sharpen, wantsStillness } from "../../canvas/live.js";
 import { powerText } from "../../canvas/number_text.js";
 import { icon } from "../../canvas/player.js";
+import { nats } from "../plane_vae/bound_line.js";
+import { binColours, drawFilm, Film, RING_NAMES } from "./film.js";
+import { signed } from "./ledger.js";
 
 const SMOOTHING = 90; // ms: how fast the film approaches that of another step
 const SECONDS_A_LAYER = 0.55,

@@ -1,8 +1,8 @@
 // The ledger of a point: log density of the base plus the log-determinant of each layer, as a waterfall.
 
-import { nats } from "../plane_vae/bound_line.js";
 import { element, sharpen } from "../../canvas/live.js";
 import { powerText } from "../../canvas/number_text.js";
+import { nats } from "../plane_vae/bound_line.js";
 
 const NARROWEST = 6; // pixels of a bar with its gap; more bars than fit are scrolled
 const NUMBER = 17; // pixels between the numbers at the foot

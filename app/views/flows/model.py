@@ -16,11 +16,11 @@ from app.page.keys import PageKeys, current_settings, store_settings
 from app.page.runs import use_usual
 from engines.datasets import DATASETS
 from engines.errors import GenLabError
-from engines.flows.autoregressive import Autoregressive
 from engines.flows.bases import Mixture
-from engines.flows.continuous import Continuous
 from engines.flows.flow import Flow
-from engines.flows.layers import Bijection, Inverted, Standardize
+from engines.flows.layers.autoregressive import Autoregressive
+from engines.flows.layers.base import Bijection, Inverted, Standardize
+from engines.flows.layers.continuous import Continuous
 from engines.models import MODELS
 from engines.settings import Settings, setting_fields
 

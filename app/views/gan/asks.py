@@ -8,8 +8,8 @@ from typing import Any, ClassVar, Self
 
 from app.live.ask import need, read_place
 from engines.blobs import Arrays, as_picture
-from engines.gan.bout import check_moves, play
-from engines.gan.plane_gan import PlaneGan
+from engines.gan.plane.gan import PlaneGan
+from engines.training.moves import check_moves, play
 from engines.training.run import Run
 
 

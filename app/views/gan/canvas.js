@@ -1,18 +1,18 @@
 // The stage of a GAN in the plane: landscape and particles, mode monitor, alarm, two futures, and moves by hand.
 
 import { resample } from "../../canvas/density.js";
-import { Bout } from "./moves.js";
+import { element, ramp, wantsStillness } from "../../canvas/live.js";
+import { mountStage } from "../../canvas/mounting.js";
+import { blend, dot, Stage } from "../../canvas/stage.js";
 import { Future } from "./future.js";
 import { Members } from "./members.js";
 import { countModes, fairModes, Monitor, TraceCard } from "./monitor.js";
 import { CELLS, Motion, readGame } from "./motion.js";
+import { Bout } from "./moves.js";
 import { hasBorder, Optimal, rangeOf, toneOf } from "./optimal.js";
 import { GanPlane } from "./plane.js";
 import { GamePlayer } from "./player.js";
 import { AlarmCard, factsOf } from "./words.js";
-import { element, ramp, wantsStillness } from "../../canvas/live.js";
-import { mountStage } from "../../canvas/mounting.js";
-import { blend, dot, Stage } from "../../canvas/stage.js";
 
 const SMOOTHING = 80; // ms: how fast what is shown approaches what is true
 const VIEWS = {

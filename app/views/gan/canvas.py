@@ -13,12 +13,12 @@ from app.canvas.component import lane_component
 from app.canvas.stage import StageView
 from app.canvas.told import told, told_moment
 from engines.errors import SettingError
-from engines.gan.alarm import ALARMS
-from engines.gan.bout import check_moves
-from engines.gan.cures import supported_cures
 from engines.gan.losses import LOSSES
-from engines.gan.plane_settings import PlaneGanSettings
+from engines.gan.plane.alarm import ALARMS
+from engines.gan.plane.cures import supported_cures
+from engines.gan.plane.settings import PlaneGanSettings
 from engines.settings import Value, setting_fields
+from engines.training.moves import check_moves
 
 VIEWS = ("learned", "optimal", "difference")
 LAYERS = ("real", "fakes", "arrows", "grid")

@@ -13,7 +13,7 @@ from app.page.charts import show_drawing
 from app.views.gan.figures import draw_game_losses, draw_modes_curve, draw_quality_curve, draw_sweep
 from app.views.gan.odds import published_table
 from app.views.gan.target import PERFECT_QUALITY
-from engines.gan.plane_spec import PUBLISHED
+from engines.gan.plane.spec import PUBLISHED
 from engines.training.run import Run
 
 SWEEP = Path(__file__).resolve().parents[3] / "assets" / "measured" / "gan_sweep.json"

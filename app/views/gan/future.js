@@ -1,9 +1,9 @@
 // The other future: the run that a fork came from, at the same number of steps.
 
+import { element, watchRun } from "../../canvas/live.js";
 import { countModes, fairModes } from "./monitor.js";
 import { Motion, readGame } from "./motion.js";
 import { GanPlane } from "./plane.js";
-import { element, watchRun } from "../../canvas/live.js";
 
 export class Future {
   constructor(stage) {

@@ -1,7 +1,7 @@
 // All games of a run of several, in small: landscape, points, and how many modes each has found.
 
-import { hasBorder, rangeOf, toneOf } from "./optimal.js";
 import { element, sharpen } from "../../canvas/live.js";
+import { hasBorder, rangeOf, toneOf } from "./optimal.js";
 
 const GAP = 8,
   LEAST = 84,

@@ -1,8 +1,8 @@
 // Moves by hand from a kept step, and one iteration in slow motion.
 
+import { element } from "../../canvas/live.js";
 import { readGame } from "./motion.js";
 import { Slow } from "./slow.js";
-import { element } from "../../canvas/live.js";
 
 const MOST_MOVES = 200;
 

@@ -15,10 +15,10 @@ from app.source import source_of
 from app.theme import ROLES
 from app.views.flows.formula import script_of
 from app.views.gan.canvas import Cure, Origin, said
-from engines.gan.cures import tried_cures
 from engines.gan.losses import LOSSES
-from engines.gan.plane_gan import PlaneGan
-from engines.gan.plane_settings import PlaneGanSettings
+from engines.gan.plane.cures import tried_cures
+from engines.gan.plane.gan import PlaneGan
+from engines.gan.plane.settings import PlaneGanSettings
 from engines.settings import Settings, Value
 from engines.training import Experiment
 from engines.training.run import Run
@@ -163,11 +163,11 @@ def _penalties(settings: PlaneGanSettings) -> str:
 def draw_gan_code(experiment: Experiment) -> None:
     """The lines that compute the same run, the parts of a step, and the optimum."""
     st.code(script_of(experiment), language="python")
-    st.caption("What each player minimises, from engines/gan/plane_gan.py and losses.py:")
+    st.caption("What each player minimises, from engines/gan/plane/gan.py and losses.py:")
     parts = (PlaneGan.discriminator_loss, PlaneGan.generator_loss)
     st.code("\n".join(source_of(part) for part in parts), language="python")
     st.caption(
         "The optimal discriminator is drawn from the exact density of the data and an estimate of the generator's from "
-        "4,096 samples (engines/gan/optimal.py), both blurred by the same narrow Gaussian: so the estimate has no "
-        "bias, only noise, and the picture is pale where fewer than about one sample would lie."
+        "4,096 samples (engines/gan/plane/optimal.py), both blurred by the same narrow Gaussian: so the estimate "
+        "has no bias, only noise, and the picture is pale where fewer than about one sample would lie."
     )

@@ -10,7 +10,7 @@ from typing import Any
 
 import streamlit as st
 
-from engines.gan.plane_spec import PLANE_GAN, PUBLISHED
+from engines.gan.plane.spec import PLANE_GAN, PUBLISHED
 from engines.training import Experiment
 
 ODDS = Path(__file__).resolve().parents[3] / "assets" / "measured" / "gan_odds.json"

@@ -33,7 +33,7 @@ from app.views.gan.target import gan_target
 from app.words import plain
 from engines.datasets import DATASETS
 from engines.errors import DataError
-from engines.gan.plane_settings import PlaneGanSettings
+from engines.gan.plane.settings import PlaneGanSettings
 from engines.models import MODELS
 
 KEYS = PageKeys("gans")
@@ -137,7 +137,7 @@ def draw_below(shown: ShownRun, moment: Moment | None) -> None:
         draw_gan_formula(shown.experiment, shown.run, step)
     with right:
         draw_properties(MODEL)
-    chosen = draw_experiments("gans", KEYS.own("lesson"))
+    chosen = draw_experiments("gan", KEYS.own("lesson"))
     draw_gan_charts(shown.run, key=KEYS.own("charts"))
     with st.expander("The code that made this picture", icon=":material/code:"):
         draw_gan_code(shown.experiment)

@@ -1,8 +1,8 @@
 // The plane of a game: landscape, border, latent grid, real and generated points, and the arrow that each fake feels.
 
 import { GRID, Panel } from "../../canvas/density.js";
-import { paintTones } from "./optimal.js";
 import { sharpen } from "../../canvas/live.js";
+import { paintTones } from "./optimal.js";
 
 const COARSE = 64; // cells along each axis on which the border is traced
 const ARROW = 0.052; // of the width: the longest arrow

@@ -1,7 +1,7 @@
 // The player of a game: its track shows the losses of both players.
 
-import { NOTHING, NOTHING_TEXT } from "./optimal.js";
 import { Player } from "../../canvas/player.js";
+import { NOTHING, NOTHING_TEXT } from "./optimal.js";
 
 export class GamePlayer extends Player {
   /** losses: pictures with `loss` of the discriminator and `generator`; both on one scale. */

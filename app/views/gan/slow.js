@@ -1,10 +1,10 @@
 // One iteration in slow motion: each part lights up in turn, with one sentence.
 
+import { element, wantsStillness } from "../../canvas/live.js";
+import { button, icon } from "../../canvas/player.js";
 import { ease, mix } from "./motion.js";
 import { hasBorder, toneOf } from "./optimal.js";
 import { drawArrows, place } from "./plane.js";
-import { element, wantsStillness } from "../../canvas/live.js";
-import { button, icon } from "../../canvas/player.js";
 
 const SECONDS = 2.4; // of each chapter
 const BOX = 0.19; // of the plane's width: the box of noise

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from app.views.score.asks import density_of
-from engines.gan.measures import MAP_SIDE, GameMeasures
-from engines.gan.optimal import blur_of
+from engines.gan.plane.measures import MAP_SIDE, GameMeasures
+from engines.gan.plane.optimal import blur_of
 from engines.metrics.modes import true_mode_shares
 from engines.probes import cell_centres
 from engines.tensors import to_numpy

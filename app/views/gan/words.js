@@ -1,7 +1,7 @@
 // What is said of a game: the alarm with its cures, and the facts of the discriminator.
 
-import { PERFECT } from "./monitor.js";
 import { element } from "../../canvas/live.js";
+import { PERFECT } from "./monitor.js";
 
 const signed = (v) => `${v < 0 ? "\u2212" : "+"}${Math.abs(v).toFixed(2)}`;
 

@@ -14,7 +14,7 @@ from engines.blobs import Arrays, as_picture
 from engines.datasets import DATASETS
 from engines.datasets.gaussian_mixture import GaussianMixture
 from engines.errors import SettingError
-from engines.gan.quiz import Quiz, ceiling, picture_quiz, plane_border, plane_quiz
+from engines.gan.human_quiz import Quiz, ceiling, picture_quiz, plane_border, plane_quiz
 from engines.probes import build_probe
 from engines.tensors import to_numpy
 from engines.training.run import Run

@@ -3,8 +3,8 @@
 import { drawTicks } from "../../canvas/density.js";
 import { Decoder, element, sharpen, themeColours } from "../../canvas/live.js";
 import { mountStage } from "../../canvas/mounting.js";
-import { errorOf, score, summary } from "./score.js";
 import { dot } from "../../canvas/stage.js";
+import { errorOf, score, summary } from "./score.js";
 
 const JUDGES = [
   ["you", "You", "field"],

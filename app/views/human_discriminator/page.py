@@ -14,7 +14,7 @@ from app.page.visit import draw_problems, restart_with
 from app.views.human_discriminator.asks import JUDGED
 from app.views.human_discriminator.canvas import QuizView, draw_quiz, read_result
 from engines.datasets import DATASETS
-from engines.gan.quiz import N_ESTIMATED
+from engines.gan.human_quiz import N_ESTIMATED
 from engines.training.run import Run
 
 KEYS = PageKeys("judge")
@@ -133,7 +133,7 @@ def draw_below(run: Run) -> None:
         "50 % of the time, within its error, where nothing can be told. "
         "Errors of scores are standard errors of a share."
     )
-    chosen = draw_experiments("judge", KEYS.own("lesson"))
+    chosen = draw_experiments("human_discriminator", KEYS.own("lesson"))
     with st.expander("The code that asked these questions", icon=":material/code:"):
         st.code(script_of(run), language="python")
     if chosen:
@@ -147,7 +147,7 @@ def script_of(run: Run) -> str:
     make = "plane_quiz(run.model(), data, seed=1)" if is_plane else "picture_quiz(run.model(), data.test, seed=1)"
     return (
         "from engines.datasets import DATASETS\n"
-        f"from engines.gan.quiz import {make.split('(')[0]}\n"
+        f"from engines.gan.human_quiz import {make.split('(')[0]}\n"
         "from engines.training.run import Run\n\n"
         f'run = Run.load("checkpoints/gan/{name}")  # or its folder in runs/\n'
         f"spec = DATASETS[{experiment.dataset!r}]\n"

@@ -1,5 +1,9 @@
 // The bench of denoising: many chains from noise to picture and back, what the denoiser believes, one chain as a film.
 
+import { Decoder, element, wantsStillness } from "../../canvas/live.js";
+import { mountStage } from "../../canvas/mounting.js";
+import { toBitmaps } from "../../canvas/pictures.js";
+import { RunBench } from "../../canvas/run_bench.js";
 import { Chains } from "./chains.js";
 import { Film } from "./film.js";
 import { Novelty } from "./novelty.js";
@@ -7,10 +11,6 @@ import { PictureCard } from "./picture.js";
 import { TimeBar } from "./time.js";
 import { Tools } from "./tools.js";
 import { groupsOf, Way } from "./way.js";
-import { Decoder, element, wantsStillness } from "../../canvas/live.js";
-import { mountStage } from "../../canvas/mounting.js";
-import { toBitmaps } from "../../canvas/pictures.js";
-import { RunBench } from "../../canvas/run_bench.js";
 
 /** Streamlit calls this at each change of data or theme; the bench itself lives as long as the page. */
 export const mount = (component) => mountStage(Bench, component);

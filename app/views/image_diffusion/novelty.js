@@ -1,7 +1,7 @@
 // Is it new? The nearest training picture of each end, and a gauge: how far ends are from what was seen.
 
-import { Chains } from "./chains.js";
 import { element } from "../../canvas/live.js";
+import { Chains } from "./chains.js";
 
 const TOP = 1.6; // right end of the gauge
 

@@ -148,7 +148,7 @@ def draw_below(shown: ShownRun, dataset: str) -> None:
         draw_denoising_formula(shown.run, dataset)
     with right:
         draw_properties(MODEL)
-    chosen = draw_experiments("denoising", KEYS.own("lesson"))
+    chosen = draw_experiments("image_diffusion", KEYS.own("lesson"))
     draw_denoising_charts(shown.run, dataset, key=KEYS.own("charts"))
     with st.expander("The code that made this picture", icon=":material/code:"):
         draw_denoising_code(shown.experiment)

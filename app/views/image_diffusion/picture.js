@@ -1,9 +1,9 @@
 // A real picture: put under noise by a dial, or painted over where it is to be drawn anew.
 
-import { slider } from "./tools.js";
 import { element, sharpen } from "../../canvas/live.js";
 import { PaintPad } from "../../canvas/paint_pad.js";
 import { stamp, toBase64, toBitmap, toBitmaps } from "../../canvas/pictures.js";
+import { slider } from "./tools.js";
 
 const STEPS = 240; // of the dial
 const TITLES = { picture: "A picture under noise", fill: "Paint over a part" };

@@ -17,8 +17,8 @@ from app.live.ask import MANY, need, read_int, read_place, read_rows
 from engines.blobs import Arrays
 from engines.datasets import DATASETS, Examples
 from engines.errors import SettingError
-from engines.gan.picture_game import SHOWN_SEED, PictureGame, to_bytes
-from engines.gan.style_gan import StyleGan
+from engines.gan.images.base import SHOWN_SEED, PictureGame, to_bytes
+from engines.gan.images.style import StyleGan
 from engines.metrics.classifier import digit_classifier, knows
 from engines.metrics.neighbours import nearest
 from engines.nets.style_nets import CONVOLUTIONS

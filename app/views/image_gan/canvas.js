@@ -1,15 +1,15 @@
 // The studio of a game about pictures: wall, picture in hand, tools, monitor, player.
 
-import { Monitor } from "./monitor.js";
-import { PictureInHand } from "./picture.js";
-import { Tools } from "./tools.js";
-import { Wall } from "./wall.js";
 import { Decoder, element } from "../../canvas/live.js";
 import { mountStage } from "../../canvas/mounting.js";
 import { toBitmaps } from "../../canvas/pictures.js";
 import { RunBench } from "../../canvas/run_bench.js";
 import { statusWords } from "../../canvas/run_words.js";
 import { pathBetween } from "../../canvas/strips.js";
+import { Monitor } from "./monitor.js";
+import { PictureInHand } from "./picture.js";
+import { Tools } from "./tools.js";
+import { Wall } from "./wall.js";
 
 const REST = 140; // milliseconds without a change after which the costly questions are asked
 

@@ -1,7 +1,7 @@
 // The monitor: which kinds are made, how well real pictures are covered, and an alarm with its cures.
 
-import { alarms, FIRST, healthy } from "./alarm.js";
 import { element, sharpen } from "../../canvas/live.js";
+import { alarms, FIRST, healthy } from "./alarm.js";
 
 const CURES = {
   minibatch_std: "let it see the batch",

@@ -21,10 +21,10 @@ from app.views.image_diffusion.numbers import last_metrics
 from app.views.image_gan.figures import QUALITIES, draw_classes, draw_players, draw_quality_of_game
 from engines.datasets import DATASETS
 from engines.datasets.faces import FACTORS
+from engines.gan.images.base import PictureGame
+from engines.gan.images.convolutional import PictureGanSettings
+from engines.gan.images.style import StyleGan
 from engines.gan.losses import LOSSES
-from engines.gan.picture_game import PictureGame
-from engines.gan.picture_gan import PictureGanSettings
-from engines.gan.style_gan import StyleGan
 from engines.metrics.classifier import N_CLASSES, digit_classifier, knows
 from engines.nets.picture_nets import ladder_of
 from engines.nets.style_nets import StyledConvolution
@@ -180,7 +180,7 @@ def draw_game_charts(run: Run | None, dataset: str, *, key: str) -> None:
 def draw_game_code(experiment: Experiment) -> None:
     """The lines that compute the same run, and what its players do."""
     st.code(script_of(experiment), language="python")
-    st.caption("A step of each player, from engines/gan/picture_game.py:")
+    st.caption("A step of each player, from engines/gan/images/base.py:")
     steps = (PictureGame._discriminator_loss, PictureGame._generator_loss)  # noqa: SLF001
     st.code("\n".join(source_of(step) for step in steps), language="python")
     if experiment.model == "style_gan":

@@ -32,8 +32,8 @@ from app.views.image_gan.numbers import (
 from app.words import plain
 from engines.datasets import Examples
 from engines.errors import DataError
-from engines.gan.picture_gan import COLLAPSED, PictureGanSettings
-from engines.gan.style_gan import StyleGanSettings
+from engines.gan.images.convolutional import COLLAPSED, PictureGanSettings
+from engines.gan.images.style import StyleGanSettings
 from engines.metrics.stacked_modes import knows_stacked
 from engines.models import MODELS
 from engines.settings import Settings
@@ -194,7 +194,7 @@ def draw_below(shown: ShownRun, dataset: str) -> None:
         draw_game_formula(shown.experiment, shown.run)
     with right:
         draw_properties(shown.experiment.model)
-    chosen = draw_experiments("gan_pictures", KEYS.own("lesson"))
+    chosen = draw_experiments("image_gan", KEYS.own("lesson"))
     draw_game_charts(shown.run, dataset, key=KEYS.own("charts"))
     with st.expander("The code that made this picture", icon=":material/code:"):
         draw_game_code(shown.experiment)

@@ -1,10 +1,10 @@
 // The third card: what can be done with the picture in hand. Latents, a plane of two, the way to another, styles.
 
 import { arrowOf, followDrag, inside, placeUnder } from "../../canvas/dragging.js";
-import { StylePanel } from "./styles.js";
 import { END, LatentList } from "../../canvas/latent_list.js";
 import { element, sharpen } from "../../canvas/live.js";
 import { stamp } from "../../canvas/pictures.js";
+import { StylePanel } from "./styles.js";
 
 export const TABS = { latents: "Latents", plane: "A plane of two", between: "Between two", styles: "Styles" };
 const WINDOW = [-END, END, -END, END];

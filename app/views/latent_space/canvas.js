@@ -1,15 +1,15 @@
 // The studio of a latent space: a plane to drag in, what is decoded there, what each latent carries, what a sweep trades.
 
-import { DecodedCard } from "./decoded_card.js";
 import { DEAD, LatentList } from "../../canvas/latent_list.js";
-import { LatentPlane, REACH, SIDE } from "./latent_plane.js";
 import { Decoder, element } from "../../canvas/live.js";
 import { mountStage } from "../../canvas/mounting.js";
 import { PaintPad } from "../../canvas/paint_pad.js";
 import { difference, toBase64, toBitmap, toBitmaps } from "../../canvas/pictures.js";
-import { namesOf, readPortrait, rowsOf } from "./portrait.js";
 import { RunBench } from "../../canvas/run_bench.js";
 import { Strips } from "../../canvas/strips.js";
+import { DecodedCard } from "./decoded_card.js";
+import { LatentPlane, REACH, SIDE } from "./latent_plane.js";
+import { namesOf, readPortrait, rowsOf } from "./portrait.js";
 import { Tradeoff } from "./tradeoff.js";
 
 const ENDS_DELAY = 120; // ms

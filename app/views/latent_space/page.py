@@ -198,7 +198,7 @@ def draw_below(shown: ShownRun, place: Place, examples: Examples) -> None:
         draw_bound_formula(shown.run, place.member, members_of(shown)[place.member].name, examples)
     with right:
         draw_properties("vae")
-    chosen = draw_experiments("vae", KEYS.own("lesson"))
+    chosen = draw_experiments("latent_space", KEYS.own("lesson"))
     draw_bound_charts(shown.run, place.member, members_of(shown)[place.member].name, key=KEYS.own("charts"))
     with st.expander("The code that made this picture", icon=":material/code:"):
         draw_model_code(shown.experiment)

@@ -1,11 +1,11 @@
 // The stage of a VAE in the plane: data, model, and the posterior of the point under the finger; under them, the bound.
 
-import { BoundLine, nats } from "./bound_line.js";
 import { holdPoint, inside, placeUnder } from "../../canvas/dragging.js";
-import { drawPosterior, drawPrior, placer, REACH, trace } from "./latent_map.js";
 import { element, sharpen } from "../../canvas/live.js";
 import { mountStage } from "../../canvas/mounting.js";
 import { blend, card, klText, Stage } from "../../canvas/stage.js";
+import { BoundLine, nats } from "./bound_line.js";
+import { drawPosterior, drawPrior, placer, REACH, trace } from "./latent_map.js";
 
 const NUMBERS = ["total", "error", "bound", "rate", "distortion", "few", "fewError", "many", "manyError"];
 const EMPTY_MAP = new Float32Array(128 * 128);

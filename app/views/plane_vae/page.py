@@ -133,7 +133,7 @@ def draw_below(shown: ShownRun, view: TargetView, x: Point, moment: Moment | Non
         draw_plane_formula(shown.run, x, moment.step if moment else None)
     with right:
         draw_properties(MODEL)
-    chosen = draw_experiments("vae_plane", KEYS.own("lesson"))
+    chosen = draw_experiments("plane_vae", KEYS.own("lesson"))
     draw_plane_charts(shown.run, view.entropy, key=KEYS.own("charts"))
     with st.expander("The code that made this picture", icon=":material/code:"):
         draw_plane_code(shown.experiment)

@@ -3,14 +3,14 @@
 import { GRID } from "../../canvas/density.js";
 import { element, ramp, wantsStillness } from "../../canvas/live.js";
 import { mountStage } from "../../canvas/mounting.js";
-import { NoiseDial, sigmaText } from "./noise_dial.js";
+import { dot } from "../../canvas/stage.js";
 import { ErrorCard, LikelihoodCard, PathCard, WeightsCard } from "./cards.js";
 import { Choice, WalkCard } from "./controls.js";
 import { FieldError, modeShares, pathEnergy } from "./facts.js";
 import { Field, LogDensity } from "./field.js";
+import { NoiseDial, sigmaText } from "./noise_dial.js";
 import { Plane } from "./paint.js";
 import { Walk } from "./walk.js";
-import { dot } from "../../canvas/stage.js";
 import { REPLAY, WalkStage } from "./walk_stage.js";
 import { isHeld } from "./walkers.js";
 

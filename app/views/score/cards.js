@@ -1,10 +1,10 @@
 // The cards beside the plane: error against the exact score, weight of each mode, a chosen particle's way, log p by the ODE.
 
-import { nats } from "../plane_vae/bound_line.js";
 import { GRID, Panel } from "../../canvas/density.js";
 import { element, sharpen } from "../../canvas/live.js";
-import { sigmaText } from "./noise_dial.js";
+import { nats } from "../plane_vae/bound_line.js";
 import { cellCentres } from "./field.js";
+import { sigmaText } from "./noise_dial.js";
 
 const MAP_TOP = 1; // sigma |difference| of the strongest colour
 export const MOST_ODE_ERROR = 0.05; // nats: a likelihood that half the steps change by more is not shown

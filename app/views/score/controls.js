@@ -1,8 +1,8 @@
 // The walk's card: which walk, where it starts, its player over the noise levels, and sliders that act while dragged.
 
 import { element, sharpen } from "../../canvas/live.js";
-import { sigmaText } from "./noise_dial.js";
 import { button, icon } from "../../canvas/player.js";
+import { sigmaText } from "./noise_dial.js";
 import { isHeld } from "./walkers.js";
 
 const STARTS = {

@@ -2,11 +2,11 @@
 
 import { afterKeys, nudged, placeUnder } from "../../canvas/dragging.js";
 import { wantsStillness } from "../../canvas/live.js";
-import { sigmaText } from "./noise_dial.js";
+import { blend, Stage } from "../../canvas/stage.js";
 import { energyDistance } from "./facts.js";
 import { Field } from "./field.js";
+import { sigmaText } from "./noise_dial.js";
 import { startPoints } from "./walk.js";
-import { blend, Stage } from "../../canvas/stage.js";
 import { isHeld } from "./walkers.js";
 
 const PICK = 16; // pixels around a click in which a particle is chosen

@@ -2,11 +2,11 @@
 
 import { Decoder, element, wantsStillness } from "../../canvas/live.js";
 import { mountStage } from "../../canvas/mounting.js";
+import { RunBench } from "../../canvas/run_bench.js";
 import { CodeCard, NearList, Plates, RebuiltList, StepsList } from "./lists.js";
 import { NameMap } from "./map.js";
 import { between, dot, norm, principal, rowsOf } from "./paths.js";
 import { BigWord, spelling, titled } from "./word.js";
-import { RunBench } from "../../canvas/run_bench.js";
 
 const STEPS = 9;
 const SHOWN = 12; // names of the prior, and names rebuilt

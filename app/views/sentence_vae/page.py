@@ -109,7 +109,7 @@ def draw_below(shown: ShownRun, name: str) -> None:
         draw_name_formula(shown.run, name)
     with right:
         draw_properties(MODEL)
-    chosen = draw_experiments("names", KEYS.own("lesson"))
+    chosen = draw_experiments("sentence_vae", KEYS.own("lesson"))
     draw_bound_charts(shown.run, 0, MODELS[MODEL].title, key=KEYS.own("charts"))
     with st.expander("The code that made this picture", icon=":material/code:"):
         draw_name_code(shown.experiment)

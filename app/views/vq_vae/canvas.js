@@ -1,15 +1,15 @@
 // The workbench of discrete codes: a picture, its two maps of codes, what else could stand in a cell, and how codes are used.
 
-import { CodeMap } from "./map.js";
-import { CodePalette } from "./palette.js";
-import { CodePicture, readAtlas, same } from "./picture.js";
-import { CodeRows } from "./rows.js";
-import { CodeUsage } from "./usage.js";
 import { Decoder, element } from "../../canvas/live.js";
 import { mountStage } from "../../canvas/mounting.js";
 import { PaintPad } from "../../canvas/paint_pad.js";
 import { difference, toBase64, toBitmap, toBitmaps } from "../../canvas/pictures.js";
 import { RunBench } from "../../canvas/run_bench.js";
+import { CodeMap } from "./map.js";
+import { CodePalette } from "./palette.js";
+import { CodePicture, readAtlas, same } from "./picture.js";
+import { CodeRows } from "./rows.js";
+import { CodeUsage } from "./usage.js";
 
 const LEVELS = ["coarse", "fine"];
 const toText = (maps) =>

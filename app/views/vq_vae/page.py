@@ -195,7 +195,7 @@ def draw_below(shown: ShownRun, examples: Examples) -> None:
         draw_code_formula(shown.run, shown.experiment, examples)
     with right:
         draw_properties(MODEL)
-    chosen = draw_experiments("codes", KEYS.own("lesson"))
+    chosen = draw_experiments("vq_vae", KEYS.own("lesson"))
     draw_bound_charts(shown.run, 0, MODELS[MODEL].title, key=KEYS.own("charts"))
     with st.expander("The code that made this picture", icon=":material/code:"):
         draw_codes_code(shown.experiment)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from engines.flows.layers import Bijection
+from engines.flows.layers.base import Bijection
 
 _LEAST_STD = 1e-4
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from engines.datasets.gaussian_mixture import GaussianMixture
-from engines.gan.plane_gan import PlaneGan
-from engines.gan.plane_settings import PlaneGanSettings
+from engines.gan.plane.gan import PlaneGan
+from engines.gan.plane.settings import PlaneGanSettings
 from engines.model_spec import ModelSpec, Usual
 from engines.plan import Plan
 

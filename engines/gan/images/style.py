@@ -13,7 +13,7 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
 from engines.batches import Measures, Part
-from engines.gan.picture_game import SHOWN_SEED, PictureGame, to_bytes
+from engines.gan.images.base import SHOWN_SEED, PictureGame, to_bytes
 from engines.nets.averaged import Averaged
 from engines.nets.picture_nets import to_ladder
 from engines.nets.style_nets import CONVOLUTIONS, StyleDiscriminator, StyleGenerator, doubled, halved

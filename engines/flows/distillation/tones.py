@@ -13,13 +13,13 @@ from torch import Tensor
 from engines.batches import Part
 from engines.datasets.base import Examples
 from engines.errors import DataError
-from engines.flows.distillation import Distillation, speak_up
-from engines.flows.distillation_measures import clocks, mean_and_error
-from engines.flows.distillation_plane import pair_weight_setting, student_from_setting
+from engines.flows.distillation.base import Distillation, speak_up
+from engines.flows.distillation.measures import clocks, mean_and_error
+from engines.flows.distillation.plane import pair_weight_setting, student_from_setting
 from engines.flows.family import ABSENT, hidden_setting, width_setting
 from engines.flows.flow import Flow
-from engines.flows.layers import Bijection, Inverted, Standardize
-from engines.flows.tone_layers import TimeAffine, log_prob_by_sample, own_log_prob_by_sample
+from engines.flows.layers.base import Bijection, Inverted, Standardize
+from engines.flows.layers.tone_layers import TimeAffine, log_prob_by_sample, own_log_prob_by_sample
 from engines.model_spec import ModelSpec
 from engines.plan import Plan
 from engines.settings import Settings, setting

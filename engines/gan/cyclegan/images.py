@@ -12,8 +12,8 @@ from torch import Tensor
 from engines.batches import Measures, Part
 from engines.datasets.base import Examples
 from engines.errors import ShapeError
-from engines.gan.cycle_game import CycleGame
-from engines.gan.cycle_tasks import TASKS, column_of, counterparts, rows_of
+from engines.gan.cyclegan.base import CycleGame
+from engines.gan.cyclegan.tasks import TASKS, column_of, counterparts, rows_of
 from engines.gan.losses import LOSSES
 from engines.model_spec import ModelSpec
 from engines.nets.cycle_nets import PatchDiscriminator, ResidualTranslator

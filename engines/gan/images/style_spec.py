@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from engines.datasets.base import Examples
-from engines.gan.picture_gan import ABSENT
-from engines.gan.style_gan import StyleGan, StyleGanSettings
+from engines.gan.images.convolutional import ABSENT
+from engines.gan.images.style import StyleGan, StyleGanSettings
 from engines.model_spec import ModelSpec, Usual
 from engines.plan import Plan
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from engines.flows.couplings import SPREAD
-from engines.flows.layers import CONDITIONER_LIMIT, Bijection
-from engines.flows.splines import n_spline_parameters, spline_to_data, spline_to_latent
+from engines.flows.layers.base import CONDITIONER_LIMIT, Bijection
+from engines.flows.layers.couplings import SPREAD
+from engines.flows.layers.splines import n_spline_parameters, spline_to_data, spline_to_latent
 from engines.nets.made import MaskedMlp
 
 

@@ -11,8 +11,8 @@ import math
 import torch
 from torch import Tensor, nn
 
-from engines.flows.layers import Bijection
-from engines.flows.roots import solve_increasing
+from engines.flows.layers.base import Bijection
+from engines.flows.layers.roots import solve_increasing
 
 LEAST = -0.999  # of w·u and of β / α: nearer to -1, rounding could fold the plane
 _ONE = math.log(math.e - 1)  # softplus of it is 1

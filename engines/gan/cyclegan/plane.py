@@ -12,8 +12,8 @@ from torch import Tensor
 
 from engines.datasets.gaussian_mixture import GaussianMixture
 from engines.datasets.toy2d import TOY_2D
-from engines.gan.cycle_game import CycleGame
-from engines.gan.cycle_measures import folded_share, kept_modes, mode_table
+from engines.gan.cyclegan.base import CycleGame
+from engines.gan.cyclegan.measures import folded_share, kept_modes, mode_table
 from engines.gan.losses import LOSSES
 from engines.metrics.bands import energy_band, energy_from_truth
 from engines.model_spec import ModelSpec, Usual

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from engines.errors import SettingError
-from engines.gan.plane_gan import PlaneGan
+from engines.gan.plane.gan import PlaneGan
 from engines.tensors import to_numpy
 from engines.training.experiment import Experiment
 from engines.training.run import Run

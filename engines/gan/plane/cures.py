@@ -13,7 +13,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-SWEEP = Path(__file__).resolve().parents[2] / "assets" / "measured" / "gan_sweep.json"
+SWEEP = Path(__file__).resolve().parents[3] / "assets" / "measured" / "gan_sweep.json"
 N_MODES = 8  # of the sweep's ring
 MOST_FAILURES = 1  # seeds of eight that may miss a mode
 GOOD = 0.3  # share of the samples near a mode, from which on a cure counts against scattered ones

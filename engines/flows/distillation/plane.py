@@ -6,11 +6,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from engines.datasets.gaussian_mixture import GaussianMixture
-from engines.flows.autoregressive import MaskedAffine
-from engines.flows.distillation import Distillation, speak_up
+from engines.flows.distillation.base import Distillation, speak_up
 from engines.flows.family import ABSENT, hidden_setting, scale_cap_setting, width_setting
 from engines.flows.flow import Flow
-from engines.flows.layers import Bijection, Inverted, Standardize
+from engines.flows.layers.autoregressive import MaskedAffine
+from engines.flows.layers.base import Bijection, Inverted, Standardize
 from engines.model_spec import ModelSpec
 from engines.plan import Plan
 from engines.settings import Settings, setting

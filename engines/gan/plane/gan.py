@@ -14,10 +14,10 @@ from torch.func import functional_call
 
 from engines.datasets.gaussian_mixture import GaussianMixture
 from engines.gan.losses import LOSSES
-from engines.gan.measures import N_SAMPLES, GameMeasures, Trace
-from engines.gan.optimal import estimate_log_density
 from engines.gan.penalties import around, between, one_centred, zero_centred
-from engines.gan.plane_settings import PlaneGanSettings
+from engines.gan.plane.measures import N_SAMPLES, GameMeasures, Trace
+from engines.gan.plane.optimal import estimate_log_density
+from engines.gan.plane.settings import PlaneGanSettings
 from engines.model_spec import Phase
 from engines.nets.adversaries import Discriminator, Generator
 from engines.nets.averaged import Averaged

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from engines.datasets.gaussian_mixture import GaussianMixture
-from engines.gan.alarm import ALARMS, Signs, Watch
-from engines.gan.optimal import told_apart
+from engines.gan.plane.alarm import ALARMS, Signs, Watch
+from engines.gan.plane.optimal import told_apart
 from engines.metrics.bands import Band, band_of, reference_points
 from engines.metrics.distances import squared_distances
 from engines.metrics.modes import count_modes, mode_shares, reverse_kl, true_mode_shares

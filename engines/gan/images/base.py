@@ -12,9 +12,9 @@ from torch import Tensor, nn
 
 from engines.batches import Measures, Part
 from engines.errors import ShapeError
+from engines.gan.images.measures import Game, measure_game
 from engines.gan.losses import LOSSES, AdversarialLoss
 from engines.gan.penalties import around, between, one_centred, zero_centred
-from engines.gan.picture_measures import Game, measure_game
 from engines.model_spec import Phase
 from engines.nets.averaged import Averaged
 from engines.nets.picture_nets import BatchSpread

@@ -7,10 +7,10 @@ from typing import cast
 
 from torch import Tensor
 
-from engines.flows.autoregressive import MaskedAffine
 from engines.flows.bases import Gaussian
 from engines.flows.flow import Flow
-from engines.flows.layers import Inverted, Standardize
+from engines.flows.layers.autoregressive import MaskedAffine
+from engines.flows.layers.base import Inverted, Standardize
 
 
 class TimeAffine(MaskedAffine):

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import linear
 
-from engines.flows.layers import CONDITIONER_LIMIT, Bijection
+from engines.flows.layers.base import CONDITIONER_LIMIT, Bijection
 from engines.tensors import check_points
 
 MOST_STEPS = 4000  # some six are usual; a contraction of 0.99 alone would need as many to get to double precision

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from engines.flows.layers import CONDITIONER_LIMIT, Bijection
+from engines.flows.layers.base import CONDITIONER_LIMIT, Bijection
 
 
 class Continuous(Bijection):

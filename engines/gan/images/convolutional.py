@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from engines.datasets.base import Examples
+from engines.gan.images.base import PENALTIES, PictureGame
 from engines.gan.losses import LOSSES
-from engines.gan.picture_game import PENALTIES, PictureGame
 from engines.model_spec import ModelSpec, Usual
 from engines.nets.averaged import Averaged
 from engines.nets.picture_nets import (

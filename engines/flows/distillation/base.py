@@ -16,9 +16,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from engines.flows.distillation_measures import clocks, mean_and_error
+from engines.flows.distillation.measures import clocks, mean_and_error
 from engines.flows.flow import Flow
-from engines.flows.layers import Bijection, Standardize
+from engines.flows.layers.base import Bijection, Standardize
 from engines.metrics.divergences import kl_from_data
 from engines.model_spec import Phase
 from engines.nets.made import MaskedLinear, MaskedMlp

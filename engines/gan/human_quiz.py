@@ -13,7 +13,7 @@ from torch import Tensor
 
 from engines.datasets.gaussian_mixture import GaussianMixture
 from engines.gan.losses import LOSSES, AdversarialLoss
-from engines.gan.optimal import BestJudge, told_apart
+from engines.gan.plane.optimal import BestJudge, told_apart
 from engines.noise import choice_rows, uniform_rows
 from engines.tensors import make_rng
 
@@ -113,7 +113,7 @@ def border_of(rules: AdversarialLoss, pack: int, real: Tensor, fake: Tensor) -> 
 
 
 def best_logits(model: Any, density: GaussianMixture, x: Tensor) -> Tensor:
-    """log p/q at points, data and generator both blurred as in `engines.gan.optimal`, shape (N,).
+    """log p/q at points, data and generator both blurred as in `engines.gan.plane.optimal`, shape (N,).
 
     Args:
         model: A GAN of the plane.

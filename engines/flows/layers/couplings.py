@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 from torch.nn.functional import hardtanh
 
-from engines.flows.affine_run import Step, glance_at_steps, run_of_steps
-from engines.flows.layers import CONDITIONER_LIMIT, Bijection
-from engines.flows.splines import n_spline_parameters, spline_to_data, spline_to_latent
+from engines.flows.layers.affine_run import Step, glance_at_steps, run_of_steps
+from engines.flows.layers.base import CONDITIONER_LIMIT, Bijection
+from engines.flows.layers.splines import n_spline_parameters, spline_to_data, spline_to_latent
 from engines.nets.by_hand import is_glance, is_worth_it, perceptron, weights_of
 from engines.nets.mlp import build_mlp
 

@@ -12,7 +12,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from engines.gan.dirac import CURES, DiracSettings, vector_field
+from engines.gan.dirac.game import CURES, DiracSettings, vector_field
 
 TIME_STEP = 0.05  # of the flow, by Runge and Kutta's method of order 4
 FAR = 1e3  # nobody comes back from there, and nothing is drawn

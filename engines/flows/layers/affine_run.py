@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.autograd import Function
 from torch.nn.functional import hardtanh
 
-from engines.flows.layers import CONDITIONER_LIMIT
+from engines.flows.layers.base import CONDITIONER_LIMIT
 from engines.nets.by_hand import glance_by_rows, slopes, slopes_by_autograd, walk
 
 LIMITS = (-CONDITIONER_LIMIT, CONDITIONER_LIMIT)
