@@ -50,7 +50,7 @@ function fromHalf(halves) {
 
 // ---- sockets ----
 
-const laneUrl = (path) => new URL(`../${path}`, import.meta.url).href.replace(/^http/, "ws");
+const laneUrl = (path) => new URL(`../../${path}`, import.meta.url).href.replace(/^http/, "ws");
 
 /** A socket that comes back by itself: after 0.5 s, then 1 s, ... at most 8 s; codes from 4400 are final. */
 class Lane {

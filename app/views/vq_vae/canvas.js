@@ -227,7 +227,7 @@ class Bench extends RunBench {
   openExample(i, text = "") {
     if (!this.atlas) return;
     const maps = [this.atlas.tops[i], this.atlas.bottoms[i]],
-      codes = text?.match(/../g).map((two) => parseInt(two, 36));
+      codes = text ? text.match(/../g).map((two) => parseInt(two, 36)) : null;
     this.example = i;
     this.openCodes(maps, this.atlas.originals[i], this.atlas.rates[i]);
     if (codes) this.change([codes.slice(0, maps[0].length), codes.slice(maps[0].length)]);
