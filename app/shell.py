@@ -13,7 +13,7 @@ import streamlit as st  # noqa: E402
 
 from app.house import house  # noqa: E402
 from app.navigation import NAVIGATION  # noqa: E402
-from app.page.visit import follow_to_top  # noqa: E402
+from app.page.visit import arrive, follow_to_top, keep_address  # noqa: E402
 from app.words import plain  # noqa: E402
 
 # A file of ours: Streamlit's own icons for the browser tab come from the internet.
@@ -28,5 +28,7 @@ for index, entry in enumerate(NAVIGATION):
 page = st.navigation(pages)
 if trouble := house().shelves.own.trouble:
     st.warning(plain(trouble), icon=":material/storage:")
+keep_address()
+arrive(page.url_path)
 page.run()
 follow_to_top()

@@ -14,6 +14,9 @@ import streamlit as st
 
 from engines.settings import Settings, setting_fields
 
+SETUPS = "setups"  # how often a page was set up anew in this session
+LINKS = "visit/links"  # in the session: the last address of each page, by its keys' name
+
 
 @dataclass(frozen=True)
 class PageKeys:
@@ -28,6 +31,15 @@ class PageKeys:
     def own(self, name: str) -> str:
         """Key of something that is no widget."""
         return f"{self.page}/{name}"
+
+    def canvas(self, name: str) -> str:
+        """Key of a canvas; another one each time that the page is set up anew, so that it begins as by a link."""
+        count = st.session_state.get(self.own(SETUPS), 0)
+        return self.own(f"{name}/{count}" if count else name)
+
+    def told(self, name: str) -> Any:
+        """What a canvas has told, None if nothing; read it with `app.canvas.told`."""
+        return st.session_state.get(self.canvas(name))
 
 
 def keep_widgets(keys: PageKeys) -> None:
@@ -72,7 +84,8 @@ def texts_of(prefix: str, query: Mapping[str, str]) -> dict[str, str]:
     return {name[len(start) :]: value for name, value in query.items() if name.startswith(start)}
 
 
-def write_link(parameters: Mapping[str, str]) -> None:
-    """Make the address bar say exactly this."""
+def write_link(keys: PageKeys, parameters: Mapping[str, str]) -> None:
+    """Make the address bar say exactly this, and remember it: who comes back to the page finds it so."""
+    st.session_state.setdefault(LINKS, {})[keys.page] = dict(parameters)
     if dict(st.query_params) != dict(parameters):
         st.query_params.from_dict(dict(parameters))

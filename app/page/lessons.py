@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,8 @@ from typing import Any
 import streamlit as st
 
 from app.page.facts import fill
+from app.page.keys import PageKeys
+from app.page.visit import SetUp, set_up
 
 PER_ROW = 3
 VIEWS = Path(__file__).resolve().parents[1] / "views"
@@ -27,21 +30,32 @@ def _filled(entry: dict[str, Any]) -> dict[str, Any]:
     return {name: fill(value) if isinstance(value, str) else value for name, value in entry.items()}
 
 
-def draw_experiments(page: str, key: str) -> dict[str, str] | None:
-    """Draw the experiments; returns the link of the one that was just chosen."""
+def draw_experiments(page: str, keys: PageKeys, start: Callable[[dict[str, str]], object] | None = None) -> None:
+    """Draw the experiments of a page; a press on one sets the page up.
+
+    Args:
+        page: Folder of the page.
+        keys: Its session keys.
+        start: Is told the link of the one that was pressed, once the page is set up.
+    """
     st.subheader("Experiments to try", anchor=False)
-    chosen = None
     entries = experiments(page)
-    for start in range(0, len(entries), PER_ROW):
-        for column, index in zip(st.columns(PER_ROW), range(start, min(start + PER_ROW, len(entries))), strict=False):
+    for first in range(0, len(entries), PER_ROW):
+        for column, index in zip(st.columns(PER_ROW), range(first, min(first + PER_ROW, len(entries))), strict=False):
             with column, st.container(border=True, height="stretch"):
-                if _draw_one(entries[index], f"{key}/{index}"):
-                    chosen = dict(entries[index]["link"])
-    return chosen
+                _draw_one(entries[index], keys, keys.own(f"lesson/{index}"), start)
 
 
-def _draw_one(entry: dict[str, Any], key: str) -> bool:
-    """One experiment; whether it was chosen now."""
+def _draw_one(
+    entry: dict[str, Any], keys: PageKeys, key: str, start: Callable[[dict[str, str]], object] | None
+) -> None:
     st.markdown(f"**{entry['title']}**  \n{entry['what']}")
     st.caption(f"**Watch:** {entry['watch']}  \n**Cure:** {entry['cure']}")
-    return st.button("Set it up", key=key, icon=":material/science:")
+    st.button("Set it up", key=key, icon=":material/science:", on_click=_press, args=(entry, keys, start))
+
+
+def _press(entry: dict[str, Any], keys: PageKeys, start: Callable[[dict[str, str]], object] | None) -> None:
+    link = dict(entry["link"])
+    set_up(keys, SetUp(entry["title"], entry["watch"], {name: text for name, text in link.items() if name != "train"}))
+    if start is not None:
+        start(link)

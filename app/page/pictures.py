@@ -34,14 +34,15 @@ class OwnPicture:
     name: str
 
 
-def open_pictures(keys: PageKeys, query: Mapping[str, str], *, model: str, target: str) -> tuple[str, list[str]]:
+def open_pictures(keys: PageKeys, query: Mapping[str, str], problems: list[str], *, model: str, target: str) -> str:
     """As `open_link`; what is no set of pictures gives way to the default one, with what is usual there."""
-    dataset, problems = open_link(keys, query, model=model, target=target)
+    dataset, wrong = open_link(keys, query, model=model, target=target)
+    problems += wrong
     if DATASETS[dataset].kind == "image":
-        return dataset, problems
+        return dataset
     problems.append(f"{DATASETS[dataset].title} is no set of pictures. The default, {target}, is shown.")
     use_usual(keys, model, target)
-    return target, problems
+    return target
 
 
 def pick_pictures(keys: PageKeys, current: str, *, without: tuple[str, ...] = ()) -> str:
@@ -49,10 +50,10 @@ def pick_pictures(keys: PageKeys, current: str, *, without: tuple[str, ...] = ()
     keys_of = [key for key in datasets_of("image") if key not in without]
     specs = [DATASETS[key] for key in keys_of]
     tiles = [Tile(spec.key, spec.title, spec.idea, spec.group) for spec in specs]
-    state = st.session_state.get(keys.own("picker"))
+    state = keys.told("picker")
     chosen = state.get("target") if state is not None else current
     chosen = chosen if chosen in keys_of else current
-    draw_picker(tiles, {key: thumbnail(key) for key in keys_of}, chosen, key=keys.own("picker"))
+    draw_picker(tiles, {key: thumbnail(key) for key in keys_of}, chosen, key=keys.canvas("picker"))
     return chosen
 
 
@@ -101,23 +102,33 @@ def draw_own_set(keys: PageKeys, dataset: str) -> None:
 
 
 def draw_own_picture(keys: PageKeys) -> None:
-    """The upload of one picture that is to be encoded."""
+    """The upload of one picture that is to be encoded; it stays while other pages are visited."""
     st.file_uploader(
         "A picture of yours: it is cut square, made as small as this model's pictures, and encoded",
         type=FORMATS,
         max_upload_size=10,
         key=keys.own("upload"),
+        on_change=_keep_picture,
+        args=(keys,),
     )
+    if st.session_state.get(keys.own("own_picture")) and st.session_state.get(keys.own("upload")) is None:
+        st.caption("Your picture from before is still here.")
+        st.button("Take it away", key=keys.own("no_picture"), on_click=_keep_picture, args=(keys,))
     st.caption("Or paint one: the tab Yours under the stage.")
+
+
+def _keep_picture(keys: PageKeys) -> None:
+    file = st.session_state.get(keys.own("upload"))
+    st.session_state[keys.own("own_picture")] = None if file is None else file.getvalue()
 
 
 def own_picture(keys: PageKeys, event_shape: tuple[int, ...]) -> OwnPicture | None:
     """The uploaded picture at this size; a bad file is told and changes nothing."""
-    file = st.session_state.get(keys.own("upload"))
-    if file is None:
+    data: bytes | None = st.session_state.get(keys.own("own_picture"))
+    if data is None:
         return None
     try:
-        pixels = read_square(file.getvalue(), size=event_shape[1], colour=event_shape[0] == 3)
+        pixels = read_square(data, size=event_shape[1], colour=event_shape[0] == 3)
     except DataError as error:
         st.error(plain(f"{error} What was shown stays."), icon=":material/broken_image:")
         return None

@@ -40,7 +40,7 @@ def common_view(keys: PageKeys, dataset: str, view: TargetView, shown: ShownRun,
 def current_moment(keys: PageKeys, shown: ShownRun) -> Moment | None:
     """Where the stage says that the visitor is; before it has spoken, where the link says."""
     attempt = st.session_state.get(keys.own("attempt"), 0)
-    told = read_moment(st.session_state.get(keys.own("stage")), shown.digest, attempt)
+    told = read_moment(keys.told("stage"), shown.digest, attempt)
     return told or st.session_state.get(keys.own("moment"))
 
 

@@ -73,14 +73,18 @@ def described_experiment(keys: PageKeys, model: str, target: str) -> Experiment:
 
 
 def link_parameters(keys: PageKeys, model: str, target: str, shown: ShownRun, moment: Moment | None) -> dict[str, str]:
-    """What the address bar should say."""
-    link = {"target": target} | settings_texts(keys, model, target)
-    if shown.experiment.origin and shown.digest:
-        link["run"] = shown.digest
+    """What the address bar should say of the run and of the moment on its stage."""
+    link = run_parameters(keys, model, target, shown)
     if moment is not None:
         link |= {} if moment.step is None else {"at": str(moment.step)}
         link |= {} if moment.temperature == 1 else {"temperature": f"{moment.temperature:g}"}
     return link
+
+
+def run_parameters(keys: PageKeys, model: str, target: str, shown: ShownRun) -> dict[str, str]:
+    """What the address bar should say of the run: its settings, and its name if it is a fork."""
+    fork = {"run": shown.digest} if shown.experiment.origin and shown.digest else {}
+    return {"target": target} | settings_texts(keys, model, target) | fork
 
 
 def settings_texts(keys: PageKeys, model: str, target: str) -> dict[str, str]:

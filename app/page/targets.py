@@ -74,10 +74,10 @@ def pick_target(keys: PageKeys, current: str) -> str:
     """Draw the picker; returns the target to show."""
     targets = [DATASETS[key] for key in datasets_of("plane")]
     tiles = [Tile(spec.key, spec.title, spec.idea, spec.group) for spec in targets]
-    state = st.session_state.get(keys.own("picker"))
+    state = keys.told("picker")
     chosen = state.get("target") if state is not None else current
     chosen = chosen if chosen in thumbnails() else current
-    draw_picker(tiles, thumbnails(), chosen, key=keys.own("picker"))
+    draw_picker(tiles, thumbnails(), chosen, key=keys.canvas("picker"))
     return chosen
 
 
@@ -101,7 +101,7 @@ def draw_target_settings(keys: PageKeys, target: str) -> Settings:
 def _draw_pad(keys: PageKeys) -> None:
     """The drawing goes into the hidden setting `strokes`, and so into the link."""
     held = keys.widget("target.drawn", "strokes")
-    strokes = read_strokes(st.session_state.get(keys.own("pad")))
+    strokes = read_strokes(keys.told("pad"))
     if strokes is not None:
         try:
             st.session_state[held] = encode_strokes(strokes)
@@ -115,7 +115,7 @@ def _draw_pad(keys: PageKeys) -> None:
     width = current_settings(keys, "target.drawn", DATASETS["drawn"].settings).to_dict()["width"]
     left, right = st.columns([1, 3], gap="medium")
     with left:
-        draw_sketchpad(shown, float(width) / 3, key=keys.own("pad"))
+        draw_sketchpad(shown, float(width) / 3, key=keys.canvas("pad"))
     with right:
         st.markdown("**Draw with mouse, pen or finger.** Each stroke becomes part of the density when you let go.")
         st.caption(

@@ -1,57 +1,162 @@
-"""The frame of a visit to a page: it opens from a link, says what in it was impossible, and may start over."""
+"""The frame of a visit to a page: it opens from a link, is left and found again as it was, and may be set up anew."""
 
 from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 import streamlit as st
 
 from app.canvas.stage import Moment
-from app.page.keys import PageKeys, keep_widgets
+from app.page.keys import LINKS, SETUPS, PageKeys, keep_widgets
 from app.page.runs import open_link
 from app.words import plain
 
 MAX_TEMPERATURE = 1.5
-TO_TOP = "visit/to_top"  # in the session: the page was set up anew by a button far below
+KEPT = (SETUPS, "attempt", "pressed", "own_picture", "upload_set_note")  # what no link holds, and setting up leaves
+PAGE = "visit/page"  # in the session: path of the page that was drawn last
+NAMES = "visit/names"  # in the session: path of a page -> its keys' name
+TO_TOP = "visit/to_top"  # in the session: how often a button far below has set a page up
+SCROLLED = "visit/scrolled"  # in the session: the same, when the page was scrolled to its top last
+WATCH = "watch"  # of a page: the experiment that has set it up
 SCROLL = """
-const isStill = matchMedia("(prefers-reduced-motion: reduce)").matches;
-document.querySelector("[data-testid=stMain]")?.scrollTo({ top: 0, behavior: isStill ? "auto" : "smooth" });
+(() => { // %d
+  const isStill = matchMedia("(prefers-reduced-motion: reduce)").matches;
+  document.querySelector("[data-testid=stMain]")?.scrollTo({ top: 0, behavior: isStill ? "auto" : "smooth" });
+})();
+"""
+# Streamlit makes a step of the browser's history of each change of an address; here only another page is one.
+ADDRESS = """
+if (!history.genlabPush) {
+  history.genlabPush = history.pushState;
+  history.pushState = function (state, title, url) {
+    const isHere = url != null && new URL(url, location.href).pathname === location.pathname;
+    return (isHere ? history.replaceState : history.genlabPush).call(history, state, title, url);
+  };
+}
 """
 
 
-def open_visit(keys: PageKeys, *, model: str, target: str) -> None:
-    """At the first run of a visit, set everything from the link; later, keep what the visitor set."""
+@dataclass(frozen=True)
+class SetUp:
+    """What sets a page up: a title, what to watch there, and the link."""
+
+    title: str
+    watch: str
+    link: Mapping[str, str]
+
+
+# ---- coming and going ----
+
+
+def arrive(path: str) -> None:
+    """Called by the frame before a page is drawn: one that is come back to opens by the last address that it had.
+
+    An address with parameters, as of a link or of the browser's Back, counts more.
+    """
+    last, st.session_state[PAGE] = st.session_state.get(PAGE), path
+    name = st.session_state.get(NAMES, {}).get(path)
+    if last in (None, path) or name is None:
+        return
+    keys = PageKeys(name)
+    clear(keys)
+    if not st.query_params:
+        st.query_params.from_dict(st.session_state[LINKS].get(name, {}))
+
+
+def clear(keys: PageKeys) -> None:
+    """Forget how the page is set, but for what no link can hold."""
+    kept = {keys.own(name) for name in KEPT}
+    for name in list(st.session_state):
+        if str(name).startswith((f"{keys.page}.", f"{keys.page}/")) and name not in kept:
+            del st.session_state[name]
+
+
+def is_first_run(keys: PageKeys) -> bool:
+    """Whether the page is to be set from the link; later, what the visitor set is kept."""
     keep_widgets(keys)
-    if keys.own("target") in st.session_state:
+    st.session_state.setdefault(NAMES, {})[st.session_state.get(PAGE, "")] = keys.page
+    return keys.own("target") not in st.session_state
+
+
+def open_page(keys: PageKeys, read: Callable[[dict[str, str], list[str]], str]) -> None:
+    """At the first run of a visit, set everything from the link.
+
+    Args:
+        keys: Session keys of the page.
+        read: Sets what the page has from the link's parameters, adds a sentence for each impossible one, and returns
+            the target.
+    """
+    if not is_first_run(keys):
         return
-    wanted, problems = open_link(keys, st.query_params.to_dict(), model=model, target=target)
-    moment = Moment(read_step(st.query_params.get("at", ""), problems), _temperature(problems))
-    st.session_state[keys.own("moment")] = moment
+    problems: list[str] = []
+    target = read(st.query_params.to_dict(), problems)
     st.session_state[keys.own("problems")] = problems
-    st.session_state[keys.own("target")] = wanted
+    st.session_state[keys.own("target")] = target
 
 
-def draw_problems(keys: PageKeys) -> None:
-    """Sentences on what in the link was impossible, and on what went wrong with a button; they stay until read."""
-    sentences = st.session_state.get(keys.own("problems"), [])
-    if not sentences:
-        return
-    left, right = st.columns([8, 1], vertical_alignment="center")
-    left.warning("\n\n".join(map(plain, sentences)), icon=":material/info:")
-    right.button("Got it", key=keys.own("got_it"), on_click=st.session_state.pop, args=(keys.own("problems"),))
+def read_visit(keys: PageKeys, query: Mapping[str, str], problems: list[str], *, model: str, target: str) -> str:
+    """What a page of one model in the plane reads of a link: experiment, step and temperature; returns the target."""
+    wanted, wrong = open_link(keys, query, model=model, target=target)
+    problems += wrong
+    st.session_state[keys.own("moment")] = Moment(
+        read_step(query.get("at", ""), problems), _temperature(query.get("temperature", "1"), problems)
+    )
+    return wanted
 
 
-def restart_with(keys: PageKeys, link: dict[str, str]) -> None:
-    """Set the page up as a link says, as if it had been opened by it."""
-    for name in [n for n in st.session_state if str(n).startswith((f"{keys.page}.", f"{keys.page}/"))]:
-        del st.session_state[name]
-    st.query_params.from_dict(link)
-    st.session_state[TO_TOP] = True
-    st.rerun()
+# ---- set up anew ----
+
+
+def set_up(keys: PageKeys, wanted: SetUp) -> None:
+    """Set the page up as a link says, as if it had been opened by it. Meant as a button's callback."""
+    clear(keys)
+    st.session_state[keys.own(SETUPS)] = st.session_state.get(keys.own(SETUPS), 0) + 1
+    st.session_state[keys.own(WATCH)] = wanted
+    st.session_state[TO_TOP] = st.session_state.get(TO_TOP, 0) + 1
+    st.query_params.from_dict(dict(wanted.link))
 
 
 def follow_to_top() -> None:
     """After an experiment was set up far below: let the visitor see what it set up. Call it when the page stands."""
-    if st.session_state.pop(TO_TOP, False):
-        st.html(f"<script>{SCROLL}</script>", unsafe_allow_javascript=True)
+    count = st.session_state.get(TO_TOP, 0)
+    if count > st.session_state.get(SCROLLED, 0):
+        st.session_state[SCROLLED] = count
+        st.html(f"<script>{SCROLL % count}</script>", unsafe_allow_javascript=True)  # a new text, so that it runs again
+
+
+def keep_address() -> None:
+    """Let what changes on a page change its address in place, so that the browser's Back leads to the page before."""
+    st.html(f"<script>{ADDRESS}</script>", unsafe_allow_javascript=True)
+
+
+# ---- what is said over the stage ----
+
+
+def draw_problems(keys: PageKeys) -> None:
+    """Sentences on what in the link was impossible or went wrong with a button, and what to watch in an experiment."""
+    sentences = st.session_state.get(keys.own("problems"), [])
+    if sentences:
+        _draw_note(keys, "problems", st.warning, "\n\n".join(map(plain, sentences)), ":material/info:")
+    watched: SetUp | None = st.session_state.get(keys.own(WATCH))
+    if watched is not None:
+        words = f"**{watched.title}.** Watch: {watched.watch}"
+        _draw_note(keys, WATCH, st.info, words, ":material/science:")
+
+
+def _draw_note(keys: PageKeys, name: str, draw: Callable[..., object], words: str, icon: str) -> None:
+    """A note that stays until it is read."""
+    left, right = st.columns([8, 1], vertical_alignment="center")
+    with left:
+        draw(words, icon=icon)
+    right.button("Got it", key=keys.own(f"got_{name}"), on_click=_forget, args=(keys.own(name),))
+
+
+def _forget(key: str) -> None:
+    st.session_state.pop(key, None)
+
+
+# ---- reading a link ----
 
 
 def read_step(text: str, problems: list[str], *, otherwise: str = "The run plays from its start.") -> int | None:
@@ -62,8 +167,7 @@ def read_step(text: str, problems: list[str], *, otherwise: str = "The run plays
     return None
 
 
-def _temperature(problems: list[str]) -> float:
-    text = st.query_params.get("temperature", "1")
+def _temperature(text: str, problems: list[str]) -> float:
     try:
         value = float(text)
     except ValueError:

@@ -11,7 +11,9 @@ from streamlit.testing.v1 import AppTest
 from app.house import House
 from app.words import shown
 from engines.settings import SettingField, Settings, Value, setting_fields
-from engines.training import Experiment
+from engines.training import Experiment, Trainer
+from engines.training.run import Run
+from engines.training.storing import train_and_store
 
 APP = Path(__file__).resolve().parents[2] / "app"
 Open = Callable[..., AppTest]
@@ -55,6 +57,14 @@ def turn(page: AppTest, key: str, value: Value) -> AppTest:
     return checked(page.run())
 
 
+def code_of(page: AppTest) -> list[str]:
+    """What stands in the expander of the code once it is opened; before that, nothing is drawn there."""
+    assert not page.code
+    name = next(str(each.key).partition("/")[0] for each in page.button if "/lesson/" in str(each.key))
+    page.session_state[f"{name}/code"] = True
+    return [block.value for block in checked(page.run()).code]
+
+
 def press(page: AppTest, key: str) -> AppTest:
     return checked(page.button(key=key).click().run())
 
@@ -91,3 +101,9 @@ def changed(cls: type[Settings]) -> Settings:
 
 def as_link(group: str, settings: Settings) -> dict[str, str]:
     return {f"{group}.{name}": text for name, text in settings.changed().items()}
+
+
+def small_gan(folder: Path) -> Run:
+    """A run that the page of the human discriminator can judge."""
+    experiment = Experiment.default("plane_gan", "ring", steps=2, settings={"width": 16})
+    return train_and_store(Trainer(experiment, device="cpu"), folder / "gan")

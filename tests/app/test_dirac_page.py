@@ -15,7 +15,7 @@ from engines.blobs import unpack
 from engines.gan.dirac.game import CURES, DiracSettings
 from engines.gan.losses import LOSSES
 from engines.settings import setting_fields
-from tests.app.pages import Open, checked, link_of, opener, press, sentences
+from tests.app.pages import Open, checked, code_of, link_of, opener, press, sentences
 
 CLIPPED = DiracSettings(loss="wasserstein", cure="clip", strength=0.5, dynamics="alternating", h=0.1, momentum=-0.3)
 
@@ -51,7 +51,7 @@ def test_what_is_set_on_the_stage_goes_into_link_formula_and_code(come: Open) ->
     assert link["start"] == "0.5,-1.25"
     assert link["kept"] == "cure:r1;cure:r1"
     assert outlook_of(CLIPPED).sentence in shown(page)
-    assert "strength=0.5" in page.code[0].value
+    assert "strength=0.5" in code_of(page)[0]
     again = come(link)
     assert again.session_state["dirac/place"] == DiracPlace(CLIPPED, (0.5, -1.25), (DiracSettings(cure="r1"),) * 2)
     assert link_of(again) == link

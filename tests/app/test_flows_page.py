@@ -33,6 +33,7 @@ from tests.app.pages import (
     changed,
     checked,
     choose,
+    code_of,
     link_of,
     press,
     sentences,
@@ -143,7 +144,7 @@ def test_each_flow_can_be_chosen(flow: str, visit: Open, home: House) -> None:
 def test_the_code_shows_the_layers_of_the_chosen_flow(flow: str, visit: Open) -> None:
     page = visit({"flow": flow})
     kinds = facts_of(flow, MODELS[flow].settings()).kinds
-    assert [f"class {kind.__name__}" in code.value for kind, code in zip(kinds, page.code[1:], strict=True)] == [
+    assert [f"class {kind.__name__}" in code for kind, code in zip(kinds, code_of(page)[1:], strict=True)] == [
         True for _ in kinds
     ]
 
@@ -344,7 +345,7 @@ def test_charts_are_drawn_when_they_are_opened(visit: Open, stored: Run) -> None
 
 def test_the_code_on_the_page_builds_the_same_experiment(visit: Open, home: House) -> None:
     page = visit({"target": "ring", "plan.seed": "5", "model.n_couplings": "4", "target.rotation": "30.0"})
-    lines = page.code[0].value.split("for snapshot")[0]
+    lines = code_of(page)[0].split("for snapshot")[0]
     found: dict[str, Any] = {}
     exec(lines, found)  # noqa: S102
     assert found["experiment"] == wanted(page, home)

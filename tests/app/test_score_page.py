@@ -29,7 +29,20 @@ from engines.settings import Settings, setting_fields
 from engines.training import Experiment, Plan, Trainer
 from engines.training.run import Run
 from engines.training.storing import train_and_store
-from tests.app.pages import Open, another, as_link, changed, checked, link_of, opener, press, sentences, turn, wanted
+from tests.app.pages import (
+    Open,
+    another,
+    as_link,
+    changed,
+    checked,
+    code_of,
+    link_of,
+    opener,
+    press,
+    sentences,
+    turn,
+    wanted,
+)
 
 SMALL = {"width": 8, "n_hidden": 1}
 KEPT = {"plan.steps": "40", "model.width": "8", "model.n_hidden": "1"}
@@ -164,7 +177,7 @@ def test_the_formula_and_the_code_are_those_of_the_walk(kind: str, come: Open) -
     page = come({"walk.kind": kind} if kind != "annealed" else {})
     names = {"hold": "def langevin", "metropolis": "def metropolis_langevin", "annealed": "def annealed_langevin"}
     names |= {"predictor_corrector": "def predictor_corrector", "heun": "def heun"}
-    assert names.get(kind, "def ddim") in page.code[1].value
+    assert names.get(kind, "def ddim") in code_of(page)[1]
     assert ("factor of two" in " ".join(c.value for c in page.caption)) == (kind in ("hold", "annealed", "metropolis"))
 
 
@@ -195,9 +208,10 @@ def test_the_error_is_put_against_the_density(stored_field: Run) -> None:
 def test_the_code_on_the_page_builds_the_same_experiment(come: Open, home: House) -> None:
     page = come({"target": "moons", "plan.seed": "5", "model.objective": "sliced"})
     found: dict[str, Any] = {}
-    exec(page.code[0].value.split("for snapshot")[0], found)  # noqa: S102
+    code = code_of(page)
+    exec(code[0].split("for snapshot")[0], found)  # noqa: S102
     assert found["experiment"] == wanted(page, home)
-    assert "def sliced" in page.code[1].value
+    assert "def sliced" in code[1]
 
 
 @pytest.mark.parametrize("index", range(len(experiments("score"))))

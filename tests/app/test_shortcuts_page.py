@@ -22,7 +22,7 @@ from engines.models import MODELS
 from engines.training import Experiment
 from engines.training.run import Run
 from engines.training.standing import Standing
-from tests.app.pages import Open, checked, link_of, opener, press, sentences, turn
+from tests.app.pages import Open, checked, code_of, link_of, opener, press, sentences, turn
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -247,6 +247,6 @@ def test_an_experiment_to_try_sets_the_page_up(index: int, come: Open, home: Hou
 def test_the_code_on_the_page_builds_the_same_experiments(come: Open) -> None:
     found: dict[str, Any] = {}
     page = come({"flow_matching.pairing": "nearest"})
-    exec(page.code[1].value.split("for snapshot")[0], found)  # noqa: S102
+    exec(code_of(page)[1].split("for snapshot")[0], found)  # noqa: S102
     assert found["experiment"] == Experiment.default("flow_matching", "ring", settings={"pairing": "nearest"})
     assert set(MODELS_OF_WAYS) <= set(MODELS)

@@ -28,7 +28,20 @@ from engines.training import Experiment, Plan, Trainer
 from engines.training.run import Run
 from engines.training.storing import train_and_store
 from engines.vae.plane_vae import REACH, PlaneVaeSettings
-from tests.app.pages import Open, another, as_link, changed, checked, link_of, opener, press, sentences, turn, wanted
+from tests.app.pages import (
+    Open,
+    another,
+    as_link,
+    changed,
+    checked,
+    code_of,
+    link_of,
+    opener,
+    press,
+    sentences,
+    turn,
+    wanted,
+)
 
 SMALL = {"width": 8, "n_hidden": 1}
 KEPT = {"plan.steps": "40", "model.width": "8", "model.n_hidden": "1"}
@@ -188,7 +201,7 @@ def test_the_gap_chart_says_what_it_shows() -> None:
 def test_the_code_on_the_page_builds_the_same_experiment(come: Open, home: House) -> None:
     page = come({"target": "ring", "plan.seed": "5", "model.beta": "4.0"})
     found: dict[str, Any] = {}
-    exec(page.code[0].value.split("for snapshot")[0], found)  # noqa: S102
+    exec(code_of(page)[0].split("for snapshot")[0], found)  # noqa: S102
     assert found["experiment"] == wanted(page, home)
 
 

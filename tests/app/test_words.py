@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from app.house import House
 from app.words import plain, shown
-from tests.app.pages import opener, sentences
+from tests.app.pages import opener, sentences, small_gan
 
 APP = Path(__file__).resolve().parents[2] / "app"
 BOXES = {"warning", "error", "info", "success", "toast"}
@@ -37,14 +37,6 @@ def test_no_link_puts_a_picture_or_a_link_into_our_sentences(page: str, quoted: 
     assert raw and any("](" in text or "www" in text for text in map(shown, raw))  # it is quoted
     assert not [text for text in raw if live_markdown(text)]
     assert sentences(opened)
-
-
-def small_gan(folder: Path):  # noqa: ANN201
-    from engines.training import Experiment, Trainer
-    from engines.training.storing import train_and_store
-
-    experiment = Experiment.default("plane_gan", "ring", steps=2, settings={"width": 16})
-    return train_and_store(Trainer(experiment, device="cpu"), folder / "gan")
 
 
 def live_markdown(text: str) -> list[str]:

@@ -7,14 +7,14 @@ from functools import partial
 
 import streamlit as st
 
-from app.page.keys import PageKeys, keep_widgets, write_link
-from app.page.lessons import draw_experiments
+from app.page.keys import PageKeys, write_link
 from app.page.pictures import draw_own_picture, own_picture
 from app.page.properties import draw_properties
-from app.page.runs import ShownRun, open_link, settings_texts, use_usual
+from app.page.runs import ShownRun, open_link, run_parameters, use_usual
+from app.page.story import tell_below
 from app.page.targets import draw_own_target, pick_target
 from app.page.train import draw_controls
-from app.page.visit import draw_problems, restart_with
+from app.page.visit import draw_problems, open_page
 from app.views.cyclegan.canvas import (
     CyclePicturesView,
     CyclePlace,
@@ -45,7 +45,7 @@ FIRST = {"points": "moons", "pictures": "faces"}
 
 def draw_page() -> None:
     """The page from top to bottom."""
-    open_here()
+    open_page(KEYS, read_link)
     st.title("How do you translate without a dictionary?", anchor=False)
     st.caption(
         "Two heaps of examples, and nobody says which belongs to which. Two translators learn to turn each kind into "
@@ -62,8 +62,7 @@ def draw_page() -> None:
         turn = ("Your picture", ":material/add_photo_alternate:", partial(draw_own_picture, KEYS))
     shown = draw_controls(KEYS, model, target, presets_of(model, target), turn=turn)
     place = current_place(part, shown)
-    st.session_state[KEYS.own("last")] = place
-    write_link(link_of(part, target, place))
+    write_link(KEYS, link_of(part, target, shown, place))
     try:
         draw_stage(part, shown)
     except DataError as error:
@@ -72,26 +71,21 @@ def draw_page() -> None:
     draw_below(part, shown)
 
 
-def open_here() -> None:
-    """At the first run of a visit, set everything from the link; after another page, from what was set last."""
-    keep_widgets(KEYS)
-    if KEYS.own("target") in st.session_state:
-        if not any(KEYS.own(part) in st.session_state for part in PARTS):
-            start_at(st.session_state.get(KEYS.own("last"), CyclePlace()))
-        return
-    query = st.query_params.to_dict()
+def read_link(query: dict[str, str], problems: list[str]) -> str:
+    """Set everything from a link; returns domain A."""
     part = query.get("part", "points")
-    problems = [] if part in PARTS else [f"Expected part=points or part=pictures, got {part[:20]!r}. Points are shown."]
-    part = part if part in PARTS else "points"
+    if part not in PARTS:
+        problems.append(f"Expected part=points or part=pictures, got {part[:20]!r}. Points are shown.")
+        part = "points"
     target, wrong = open_link(KEYS, query, model=MODELS_OF[part], target=FIRST[part])
+    start_at(place_of_link(query, problems))
+    problems += wrong
     if (DATASETS[target].kind == "plane") != (part == "points") or (part == "pictures" and target != "faces"):
-        wrong.append(f"{DATASETS[target].title} does not fit here. The default, {FIRST[part]}, is shown.")
+        problems.append(f"{DATASETS[target].title} does not fit here. The default, {FIRST[part]}, is shown.")
         target = FIRST[part]
         use_usual(KEYS, MODELS_OF[part], target)
-    start_at(place_of_link(query, problems))
-    st.session_state[KEYS.own("problems")] = problems + wrong
     st.session_state[KEYS.own("part")] = part
-    st.session_state[KEYS.own("target")] = target
+    return target
 
 
 def start_at(place: CyclePlace) -> None:
@@ -137,14 +131,16 @@ def change_target(part: str, target: str) -> None:
 def current_place(part: str, shown: ShownRun) -> CyclePlace:
     """Where the stage says that the visitor is; before it has spoken, where the link says."""
     attempt, visit = st.session_state.get(KEYS.own("attempt"), 0), st.session_state[KEYS.own("visit")]
-    told = read_cycle_place(st.session_state.get(KEYS.own(part)), visit, shown.digest, attempt)
+    told = read_cycle_place(KEYS.told(part), visit, shown.digest, attempt)
     return told or st.session_state[KEYS.own("place")]
 
 
-def link_of(part: str, target: str, place: CyclePlace) -> dict[str, str]:
+def link_of(part: str, target: str, shown: ShownRun, place: CyclePlace) -> dict[str, str]:
     """What the address bar should say."""
-    link = {"part": part} if part != "points" else {"target": target}
-    return link | settings_texts(KEYS, MODELS_OF[part], target) | place.texts()
+    link = run_parameters(KEYS, MODELS_OF[part], target, shown)
+    if part != "points":  # of pictures there is one set
+        link = {name: text for name, text in link.items() if name != "target"} | {"part": part}
+    return link | place.texts()
 
 
 def draw_stage(part: str, shown: ShownRun) -> None:
@@ -162,29 +158,25 @@ def draw_stage(part: str, shown: ShownRun) -> None:
         own = float(experiment.settings["cycle"])
         domains = domains_of(experiment)
         view = CyclePointsView(**common, domains=domains, weight=own, beside=beside, beside_weight=weight)
-        draw_cycle_points(view, key=KEYS.own(part))
+        draw_cycle_points(view, key=KEYS.canvas(part))
         return
     task = TASKS[str(experiment.settings["task"])]
     picture = own_picture(KEYS, (3, 32, 32))
     pixels, name = (None, "") if picture is None else (picture.pixels, picture.name)
     view = CyclePicturesView(**common, words=task.words, idea=task.idea, own=pixels, own_id=name)
-    draw_cycle_pictures(view, key=KEYS.own(part))
+    draw_cycle_pictures(view, key=KEYS.canvas(part))
 
 
 def draw_below(part: str, shown: ShownRun) -> None:
     """Under the stage: numbers, properties, experiments, charts, code."""
-    left, right = st.columns([1.15, 1])
-    with left:
-        st.subheader("In numbers", anchor=False)
-        draw_cycle_formula(shown.experiment, shown.run)
-    with right:
-        draw_properties(MODELS_OF[part])
-    chosen = draw_experiments("cyclegan", KEYS.own("lesson"))
-    draw_cycle_charts(shown.run, key=KEYS.own("charts"))
-    with st.expander("The code that made this picture", icon=":material/code:"):
-        draw_cycle_code(shown.experiment)
-    if chosen:
-        restart_with(KEYS, chosen)
+    tell_below(
+        "cyclegan",
+        KEYS,
+        numbers=lambda: draw_cycle_formula(shown.experiment, shown.run),
+        card=lambda: draw_properties(MODELS_OF[part]),
+        charts=lambda: draw_cycle_charts(shown.run, key=KEYS.own("charts")),
+        code=lambda: draw_cycle_code(shown.experiment),
+    )
 
 
 draw_page()

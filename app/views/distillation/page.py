@@ -10,14 +10,14 @@ import numpy as np
 import streamlit as st
 
 from app.canvas.stage import Moment, read_moment
-from app.page.keys import PageKeys, keep_widgets, write_link
-from app.page.lessons import draw_experiments
+from app.page.keys import PageKeys, write_link
 from app.page.plane_stage import common_view, draw_plane_stage
 from app.page.properties import draw_properties
 from app.page.runs import ShownRun, link_parameters, open_link, use_usual
+from app.page.story import tell_below
 from app.page.targets import draw_own_target, pick_target, target_view
 from app.page.train import draw_controls
-from app.page.visit import draw_problems, read_step, restart_with
+from app.page.visit import draw_problems, open_page, read_step
 from app.views.distillation.canvas import (
     DistillationStageView,
     SoundView,
@@ -49,7 +49,7 @@ N_WAVES = 6
 
 def draw_page() -> None:
     """The page from top to bottom."""
-    open_here()
+    open_page(KEYS, read_link)
     st.title("Can a slow teacher make a fast student?", anchor=False)
     st.caption(
         "An autoregressive flow makes a sample one number after the other, each waiting for those before it. Turned "
@@ -66,7 +66,9 @@ def draw_page() -> None:
     shown = draw_controls(KEYS, model, target, presets_of(model, target))
     moment = current_moment(part, shown)
     link = link_parameters(KEYS, model, target, shown, moment)
-    write_link(link if part == "points" else {n: text for n, text in link.items() if n != "target"} | {"part": part})
+    write_link(
+        KEYS, link if part == "points" else {n: text for n, text in link.items() if n != "target"} | {"part": part}
+    )
     try:
         draw_stage(part, target, shown)
     except DataError as error:
@@ -75,26 +77,23 @@ def draw_page() -> None:
     draw_below(part, target, shown)
 
 
-def open_here() -> None:
-    """At the first run of a visit, set everything from the link."""
-    keep_widgets(KEYS)
-    if KEYS.own("target") in st.session_state:
-        return
-    query = st.query_params.to_dict()
+def read_link(query: dict[str, str], problems: list[str]) -> str:
+    """Set everything from a link; returns the target."""
     part = query.get("part", "points")
-    problems = [] if part in PARTS else [f"Expected part=points or part=sound, got {part[:20]!r}. Points are shown."]
-    part = part if part in PARTS else "points"
+    if part not in PARTS:
+        problems.append(f"Expected part=points or part=sound, got {part[:20]!r}. Points are shown.")
+        part = "points"
     target, wrong = open_link(KEYS, query, model=MODELS_OF[part], target=FIRST[part])
+    step = read_step(query.get("at", ""), problems, otherwise="The end of the run is shown.")
+    problems += wrong
     if (DATASETS[target].kind == "plane") != (part == "points") or DATASETS[target].kind not in ("plane", "wave"):
-        wrong.append(f"{DATASETS[target].title} does not fit here. The default, {FIRST[part]}, is shown.")
+        problems.append(f"{DATASETS[target].title} does not fit here. The default, {FIRST[part]}, is shown.")
         target = FIRST[part]
         use_usual(KEYS, MODELS_OF[part], target)
-    step = read_step(query.get("at", ""), problems, otherwise="The end of the run is shown.")
     st.session_state[KEYS.own("moment")] = Moment(step, 1.0)
-    st.session_state[KEYS.own("problems")] = problems + wrong
     st.session_state[KEYS.own("part")] = part
-    st.session_state[KEYS.own("target")] = target
     st.session_state[KEYS.own("visit")] = secrets.token_hex(4)
+    return target
 
 
 def choose_part() -> str:
@@ -133,7 +132,7 @@ def change_target(part: str, target: str) -> None:
 
 def current_moment(part: str, shown: ShownRun) -> Moment | None:
     """Where the stage says that the visitor is; before it has spoken, where the link says."""
-    attempt, state = st.session_state.get(KEYS.own("attempt"), 0), st.session_state.get(KEYS.own(part))
+    attempt, state = st.session_state.get(KEYS.own("attempt"), 0), KEYS.told(part)
     held: Moment | None = st.session_state.get(KEYS.own("moment"))
     if part == "points":
         return read_moment(state, shown.digest, attempt) or held
@@ -145,9 +144,9 @@ def current_moment(part: str, shown: ShownRun) -> Moment | None:
 def draw_stage(part: str, target: str, shown: ShownRun) -> None:
     """The canvas of the part; where a proxy blocks WebSockets, pictures of the plane come with the page's own data."""
     if part == "sound":
-        draw_sound_stage(sound_view(shown), key=KEYS.own(part))
+        draw_sound_stage(sound_view(shown), key=KEYS.canvas(part))
         return
-    draw_plane_stage(points_view(target, shown), shown, draw_distillation_stage, key=KEYS.own(part))
+    draw_plane_stage(points_view(target, shown), shown, draw_distillation_stage, key=KEYS.canvas(part))
 
 
 def points_view(target: str, shown: ShownRun) -> DistillationStageView:
@@ -186,19 +185,19 @@ def tones_shown(settings: ToneSettings) -> tuple[np.ndarray, float, float]:
 
 def draw_below(part: str, target: str, shown: ShownRun) -> None:
     """Under the stage: numbers, properties, experiments, charts, code."""
-    left, right = st.columns([1.15, 1])
-    with left:
-        st.subheader("In numbers", anchor=False)
+
+    def draw_numbers() -> None:
         draw_distillation_formula(shown.experiment, shown.run)
         draw_clock_table(shown.run)
-    with right:
-        draw_properties(MODELS_OF[part])
-    chosen = draw_experiments("distillation", KEYS.own("lesson"))
-    draw_distillation_charts(shown.run, key=KEYS.own("charts"))
-    with st.expander("The code that made this picture", icon=":material/code:"):
-        draw_distillation_code(shown.experiment)
-    if chosen:
-        restart_with(KEYS, chosen)
+
+    tell_below(
+        "distillation",
+        KEYS,
+        numbers=draw_numbers,
+        card=lambda: draw_properties(MODELS_OF[part]),
+        charts=lambda: draw_distillation_charts(shown.run, key=KEYS.own("charts")),
+        code=lambda: draw_distillation_code(shown.experiment),
+    )
 
 
 draw_page()

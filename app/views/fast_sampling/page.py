@@ -8,11 +8,11 @@ from dataclasses import replace
 import streamlit as st
 
 from app.canvas.stage import is_lane_blocked
-from app.page.keys import PageKeys, keep_widgets, write_link
-from app.page.lessons import draw_experiments
+from app.page.keys import PageKeys, write_link
 from app.page.properties import draw_properties
+from app.page.story import tell_below
 from app.page.targets import TargetView, draw_own_target, pick_target, target_view
-from app.page.visit import draw_problems, restart_with
+from app.page.visit import draw_problems, open_page
 from app.views.fast_sampling.asks import frame_of, noise_of
 from app.views.fast_sampling.canvas import ShortcutsView, WaysPlace, draw_shortcuts, place_of_link, read_place_of
 from app.views.fast_sampling.models import (
@@ -33,12 +33,11 @@ from engines.tensors import to_numpy
 
 KEYS = PageKeys("shortcuts")
 FIRST = "ring"
-TO_TRAIN = "train_on_opening"  # session key of a model that a chosen experiment wants trained
 
 
 def draw_page() -> None:
     """The page from top to bottom."""
-    open_here()
+    open_page(KEYS, read_link)
     st.title("How few looks at the network are enough?", anchor=False)
     st.caption(
         "Langevin dynamics asks its network 301 times for every sample. Ways that were straightened, and a student "
@@ -49,7 +48,7 @@ def draw_page() -> None:
     draw_problems(KEYS)
     draw_own_target(KEYS, target)
     models, place = draw_model_controls(KEYS, target), current_place()
-    write_link(models_link(KEYS, target) | place.texts())
+    write_link(KEYS, models_link(KEYS, target) | place.texts())
     about = models["score_field"].experiment.dataset_settings
     try:
         view = target_view(target, DATASETS[target].settings.from_dict(about))
@@ -57,26 +56,20 @@ def draw_page() -> None:
         st.error(plain(error), icon=":material/draw:")
         return
     stage = stage_view(target, view, models)
-    if is_lane_blocked(st.session_state.get(KEYS.own("stage"))):
+    if is_lane_blocked(KEYS.told("stage")):
         draw_without_lane(stage, target, models)
     else:
-        draw_shortcuts(stage, key=KEYS.own("stage"))
+        draw_shortcuts(stage, key=KEYS.canvas("stage"))
     draw_below(target, models, place)
 
 
-def open_here() -> None:
-    """At the first run of a visit, set everything from the link, the stage too."""
-    keep_widgets(KEYS)
-    if KEYS.own("target") in st.session_state:
-        return
-    query = st.query_params.to_dict()
-    target, problems = open_models(KEYS, query, target=FIRST)
-    st.session_state[KEYS.own("place")] = place_of_link(query, problems)
+def read_link(query: dict[str, str], problems: list[str]) -> str:
+    """Set everything from a link, the stage too; returns the target."""
+    target, wrong = open_models(KEYS, query, target=FIRST)
+    st.session_state[KEYS.own("place")] = place_of_link(query, wrong)
     st.session_state[KEYS.own("visit")] = secrets.token_hex(4)
-    st.session_state[KEYS.own("problems")] = problems
-    st.session_state[KEYS.own("target")] = target
-    if model := st.session_state.pop(TO_TRAIN, None):
-        train_one(KEYS, model, target)
+    problems += wrong
+    return target
 
 
 def choose_target() -> str:
@@ -92,7 +85,7 @@ def choose_target() -> str:
 
 def current_place() -> WaysPlace:
     """Where the stage says that the visitor is; before it has spoken, where the link says."""
-    told = read_place_of(st.session_state.get(KEYS.own("stage")), st.session_state[KEYS.own("visit")])
+    told = read_place_of(KEYS.told("stage"), st.session_state[KEYS.own("visit")])
     return told or st.session_state[KEYS.own("place")]
 
 
@@ -121,28 +114,31 @@ def draw_without_lane(stage: ShortcutsView, target: str, models: dict[str, Train
         if any(found.is_live and has_ended(found) for found in models.values()):
             st.rerun()
         place = current_place()  # what the stage tells reruns this fragment alone
-        write_link(models_link(KEYS, target) | place.texts())
+        write_link(KEYS, models_link(KEYS, target) | place.texts())
         told = replace(stage, place=place, answers=answer_here(models, place), is_blocked=True)
-        draw_shortcuts(told, key=KEYS.own("stage"))
+        draw_shortcuts(told, key=KEYS.canvas("stage"))
 
     st.fragment(draw, run_every=1.0 if any(found.is_live for found in models.values()) else None)()
 
 
 def draw_below(target: str, models: dict[str, Trained], place: WaysPlace) -> None:
     """Under the stage: numbers, properties, charts, experiments, code."""
-    left, right = st.columns([1.15, 1])
-    with left:
-        st.subheader("In numbers", anchor=False)
-        draw_shortcut_formula(models, place)
-    with right:
-        draw_properties("shortcuts")
-    draw_shortcut_charts(target, models, key=KEYS.own("charts"))
-    chosen = draw_experiments("fast_sampling", KEYS.own("lesson"))
-    with st.expander("The code that made this picture", icon=":material/code:"):
-        draw_shortcut_code(models)
-    if chosen:
-        st.session_state[TO_TRAIN] = chosen.pop("train", None)
-        restart_with(KEYS, chosen)
+    tell_below(
+        "fast_sampling",
+        KEYS,
+        numbers=lambda: draw_shortcut_formula(models, place),
+        card=lambda: draw_properties("shortcuts"),
+        charts=lambda: draw_shortcut_charts(target, models, key=KEYS.own("charts")),
+        code=lambda: draw_shortcut_code(models),
+        start=train_wanted,
+    )
+
+
+def train_wanted(link: dict[str, str]) -> None:
+    """Train the model that a chosen experiment wants trained while the visitor looks."""
+    if model := link.get("train"):
+        open_page(KEYS, read_link)
+        train_one(KEYS, model, st.session_state[KEYS.own("target")])
 
 
 draw_page()

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import Any
 
 import streamlit as st
 
 from app.canvas.stage import Moment, read_moment
 from app.page.charts import draw_losses
-from app.page.keys import PageKeys, keep_widgets, write_link
+from app.page.keys import PageKeys, write_link
 from app.page.lessons import draw_experiments
 from app.page.plane_stage import common_view
 from app.page.runs import ShownRun, start_training
+from app.page.story import draw_code
 from app.page.targets import TargetView, pick_target, target_view
-from app.page.visit import draw_problems, read_step, restart_with
+from app.page.visit import draw_problems, open_page, read_step
 from app.views.flow_compare.gallery import draw_flow_gallery
 from app.views.flow_compare.pair import FlowPairView, draw_flow_pair
 from app.views.flow_compare.sides import TARGETS, choices, flow_costs, gallery, read_choice, run_of
@@ -37,7 +39,8 @@ SEED = next(field for field in setting_fields(Plan) if field.name == "seed")
 
 def draw_page() -> None:
     """The page from top to bottom."""
-    open_here()
+    open_page(KEYS, read_link)
+    take_up(KEYS.told("gallery"))
     st.title("Which flow bends better, and what does it pay?", anchor=False)
     st.caption(
         "Two flows learn the same density from the same seed and are shown on the same axes. Their KL from the data is "
@@ -47,37 +50,20 @@ def draw_page() -> None:
     draw_problems(KEYS)
     shown = draw_sides(target)
     attempt = st.session_state.get(KEYS.own("attempt"), 0)
-    moment = read_moment(st.session_state.get(KEYS.own("stage")), shown[0].digest, attempt)
+    moment = read_moment(KEYS.told("stage"), shown[0].digest, attempt)
     moment = moment or st.session_state.get(KEYS.own("moment"))
-    write_link(link_of(target, moment))
+    write_link(KEYS, link_of(target, moment))
     view = target_view(target, DATASETS[target].settings())
-    draw_flow_pair(stage_view(target, view, shown, attempt), key=KEYS.own("stage"))
+    draw_flow_pair(stage_view(target, view, shown, attempt), key=KEYS.canvas("stage"))
     draw_table(shown)
     draw_gallery(target)
-    chosen = draw_experiments("flow_compare", KEYS.own("lesson"))
+    draw_experiments("flow_compare", KEYS)
     draw_losses([run.run for run in shown], names_now(), view.entropy[0], key=KEYS.own("charts"))
-    with st.expander("The code that made these pictures", icon=":material/code:"):
-        for side in shown:
-            st.code(script_of(side.experiment), language="python")
-    if chosen:
-        restart_with(KEYS, chosen)
+    draw_code(KEYS, lambda: [st.code(script_of(side.experiment), language="python") for side in shown])
 
 
-def open_here() -> None:
-    """At the first run of a visit, set everything from the link; take up a choice made in the gallery."""
-    keep_widgets(KEYS)
-    if KEYS.own("target") not in st.session_state:
-        open_link()
-    told = st.session_state.get(KEYS.own("gallery"))
-    choice = told.get("choice") if told is not None else None
-    if isinstance(choice, dict) and choice != st.session_state.get(KEYS.own("taken")):
-        st.session_state[KEYS.own("taken")] = choice
-        take_up(choice)
-
-
-def open_link() -> None:
-    """Targets, sides, seed and step of the address; a sentence for each that is impossible."""
-    query, problems = st.query_params.to_dict(), []
+def read_link(query: dict[str, str], problems: list[str]) -> str:
+    """Targets, sides, seed and step of an address; returns the target."""
     target = query.get("target", USUAL["target"])
     if target not in DATASETS or DATASETS[target].kind != "plane":
         problems.append(f"There is no target {target[:30]!r} in the plane. The default, {USUAL['target']}, is shown.")
@@ -91,19 +77,22 @@ def open_link() -> None:
         seed = 0
     st.session_state[KEYS.widget("plan", "seed")] = seed
     st.session_state[KEYS.own("moment")] = Moment(read_step(query.get("at", ""), problems), 1.0)
-    st.session_state[KEYS.own("problems")] = problems
-    st.session_state[KEYS.own("target")] = target
+    return target
 
 
-def take_up(choice: dict[str, object]) -> None:
-    """Put a run of the gallery on its side."""
+def take_up(told: Any) -> None:
+    """Put a run that was chosen in the gallery on its side."""
+    choice = told.get("choice") if told is not None else None
+    if not isinstance(choice, dict) or choice == st.session_state.get(KEYS.own("taken")):
+        return
+    st.session_state[KEYS.own("taken")] = choice
     model, target, side = choice.get("model"), choice.get("target"), choice.get("side")
     if model in choices() and target in TARGETS and side in (0, 1):
         st.session_state[KEYS.widget("side", SIDES[int(str(side))])] = model
         st.session_state[KEYS.widget("plan", "seed")] = 0
         if target != st.session_state[KEYS.own("target")]:
             st.session_state[KEYS.own("target")] = target
-            st.session_state.pop(KEYS.own("picker"), None)
+            st.session_state.pop(KEYS.canvas("picker"), None)
         st.session_state[KEYS.own("moment")] = None
 
 
@@ -212,7 +201,7 @@ def draw_gallery(target: str) -> None:
     titles = {key: MODELS[key].title for key in dict.fromkeys(cell.model for cell in cells)}
     titles |= {key: DATASETS[key].title for key in TARGETS}
     sides = [(st.session_state[KEYS.widget("side", side)], target) for side in SIDES]
-    draw_flow_gallery(cells, pictures, titles, TARGETS, sides, key=KEYS.own("gallery"))
+    draw_flow_gallery(cells, pictures, titles, TARGETS, sides, key=KEYS.canvas("gallery"))
 
 
 draw_page()

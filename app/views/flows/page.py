@@ -13,12 +13,12 @@ from app.canvas.stage import Moment, is_lane_blocked, read_moment
 from app.house import house
 from app.page.charts import draw_charts
 from app.page.keys import PageKeys, write_link
-from app.page.lessons import draw_experiments
 from app.page.properties import CARDS, draw_properties
 from app.page.runs import ShownRun, link_parameters, use_usual
+from app.page.story import tell_below
 from app.page.targets import TargetView, draw_own_target, pick_target, target_view
 from app.page.train import draw_controls
-from app.page.visit import draw_problems, open_visit, restart_with
+from app.page.visit import draw_problems, open_page, read_visit
 from app.views.flows.canvas import FlowPlace, FlowStageView, Point, draw_flow_stage, place_of_link, read_place
 from app.views.flows.formula import draw_code, draw_formula
 from app.views.flows.model import DEFAULT, draw_flow_choice, facts_of, flow_of_link, follow_target, presets_of
@@ -34,7 +34,7 @@ FIRST = "moons"
 
 def draw_page() -> None:
     """The page from top to bottom."""
-    open_here()
+    open_page(KEYS, read_link)
     heading = st.container()
     target = choose_target()
     flow = st.session_state[KEYS.own("flow")]
@@ -48,38 +48,32 @@ def draw_page() -> None:
         draw_stack_builder(KEYS)
     moment, place = current_moment(shown), current_place(target)
     flow_part = {} if flow == DEFAULT else {"flow": flow}
-    write_link(flow_part | link_parameters(KEYS, flow, target, shown, moment) | place.texts())
+    write_link(KEYS, flow_part | link_parameters(KEYS, flow, target, shown, moment) | place.texts())
     try:
         view = target_view(target, DATASETS[target].settings.from_dict(shown.experiment.dataset_settings))
     except DataError as error:
         st.error(plain(error), icon=":material/draw:")
         return
     stage = stage_view(target, view, shown, place)
-    if is_lane_blocked(st.session_state.get(KEYS.own("stage"))):
+    if is_lane_blocked(KEYS.told("stage")):
         draw_without_lane(stage, shown)
     else:
-        draw_flow_stage(stage, key=KEYS.own("stage"))
+        draw_flow_stage(stage, key=KEYS.canvas("stage"))
     draw_below(shown, view, place.x or stage.first_x, moment)
 
 
-def open_here() -> None:
-    """At the first run of a visit, set everything from the link: the flow and what is set on the stage too."""
-    if KEYS.own("target") in st.session_state:
-        open_visit(KEYS, model=st.session_state[KEYS.own("flow")], target=FIRST)
-        return
-    problems: list[str] = []
+def read_link(query: dict[str, str], problems: list[str]) -> str:
+    """Set everything from a link: the flow and what is set on the stage too; returns the target."""
     flow = flow_of_link(problems)
-    place = place_of_link(st.query_params.to_dict(), problems)
-    open_visit(KEYS, model=flow, target=FIRST)
-    target = DATASETS[st.session_state[KEYS.own("target")]]
-    if target.kind != "plane":
-        problems.append(f"{target.title} does not fit here: it lies in no plane. The default, {FIRST}, is shown.")
-        st.session_state[KEYS.own("target")] = FIRST
-        use_usual(KEYS, flow, FIRST)
-    st.session_state[KEYS.own("problems")] += problems
     st.session_state[KEYS.own("flow")] = flow
-    st.session_state[KEYS.own("place")] = place
+    st.session_state[KEYS.own("place")] = place_of_link(query, problems)
     st.session_state[KEYS.own("opened")] = secrets.token_hex(4)
+    target = DATASETS[read_visit(KEYS, query, problems, model=flow, target=FIRST)]
+    if target.kind == "plane":
+        return target.key
+    problems.append(f"{target.title} does not fit here: it lies in no plane. The default, {FIRST}, is shown.")
+    use_usual(KEYS, flow, FIRST)
+    return FIRST
 
 
 def draw_heading(target: str, flow: str) -> None:
@@ -107,13 +101,13 @@ def choose_target() -> str:
 def current_moment(shown: ShownRun) -> Moment | None:
     """Where the stage says that the visitor is; until it has spoken, the moment that the link named."""
     attempt = st.session_state.get(KEYS.own("attempt"), 0)
-    told = read_moment(st.session_state.get(KEYS.own("stage")), shown.digest, attempt)
+    told = read_moment(KEYS.told("stage"), shown.digest, attempt)
     return told or st.session_state.get(KEYS.own("moment"))
 
 
 def current_place(target: str) -> FlowPlace:
     """What the visitor or the link set on the stage for this target."""
-    told = read_place(st.session_state.get(KEYS.own("stage")), visit_of(target))
+    told = read_place(KEYS.told("stage"), visit_of(target))
     return told or st.session_state[KEYS.own("place")]
 
 
@@ -158,7 +152,7 @@ def draw_without_lane(stage: FlowStageView, shown: ShownRun) -> None:
         replay, standing = house().hub.replay(shown.digest)
         if standing.get("ended") and shown.run is None:
             st.rerun()  # it has just ended: the whole page takes it up as a stored run
-        draw_flow_stage(replace(stage, replay=replay, standing=standing), key=KEYS.own("stage"))
+        draw_flow_stage(replace(stage, replay=replay, standing=standing), key=KEYS.canvas("stage"))
 
     st.fragment(draw, run_every=1.0 if shown.run is None else None)()
 
@@ -166,22 +160,22 @@ def draw_without_lane(stage: FlowStageView, shown: ShownRun) -> None:
 def draw_below(shown: ShownRun, view: TargetView, x: Point, moment: Moment | None) -> None:
     """Under the stage: numbers, properties, experiments, charts, code."""
     flow = shown.experiment.model
-    left, right = st.columns([1.15, 1])
-    with left:
-        st.subheader("In numbers", anchor=False)
-        draw_formula(shown.run, x, moment.step if moment else None)
-    with right:
+
+    def draw_card() -> None:
         if (Path(CARDS) / f"{flow}.json").exists():
             draw_properties(flow)
         else:
             st.subheader("Where it comes from", anchor=False)
             st.markdown(f"{MODELS[flow].idea}  \n{MODELS[flow].paper}.")
-    chosen = draw_experiments("flows", KEYS.own("lesson"))
-    draw_charts(shown.run, view.entropy, key=KEYS.own("charts"))
-    with st.expander("The code that made this picture", icon=":material/code:"):
-        draw_code(shown.experiment)
-    if chosen:
-        restart_with(KEYS, chosen)
+
+    tell_below(
+        "flows",
+        KEYS,
+        numbers=lambda: draw_formula(shown.run, x, moment.step if moment else None),
+        card=draw_card,
+        charts=lambda: draw_charts(shown.run, view.entropy, key=KEYS.own("charts")),
+        code=lambda: draw_code(shown.experiment),
+    )
 
 
 draw_page()

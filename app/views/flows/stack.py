@@ -83,8 +83,8 @@ def draw_stack_builder(keys: PageKeys) -> None:
         problem=problem.get("sentence", ""),
         tried=problem.get("tried", ""),
         can_undo=bool(st.session_state.get(keys.own("stack_history"))),
-        key=keys.own("stack"),
-        on_wish=lambda: take_wish(keys, st.session_state.get(keys.own("stack"))),
+        key=keys.canvas("stack"),
+        on_wish=lambda: take_wish(keys, keys.told("stack")),
     )
 
 

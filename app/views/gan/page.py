@@ -11,13 +11,13 @@ import streamlit as st
 
 from app.canvas.stage import Moment
 from app.page.keys import PageKeys, write_link
-from app.page.lessons import draw_experiments
 from app.page.plane_stage import common_view, current_moment, draw_plane_stage
 from app.page.properties import draw_properties
 from app.page.runs import ShownRun, link_parameters
+from app.page.story import tell_below
 from app.page.targets import TargetView, draw_own_target, pick_target, target_view
 from app.page.train import draw_controls
-from app.page.visit import draw_problems, open_visit, restart_with
+from app.page.visit import draw_problems, open_page, read_visit
 from app.views.gan.canvas import (
     GanPlace,
     GanStageView,
@@ -44,7 +44,7 @@ FIRST = {"target": "ring", "target.std": str(NARROW)}
 
 def draw_page() -> None:
     """The page from top to bottom."""
-    open_here()
+    open_page(KEYS, read_link)
     st.title("What happens when two nets play against each other?", anchor=False)
     st.caption(
         "The generator G makes points out of noise, the discriminator D tells them from real ones; each learns from "
@@ -56,30 +56,24 @@ def draw_page() -> None:
     presets = {"default": MODELS[MODEL].usual(target).settings, **MODELS[MODEL].presets}
     shown = draw_controls(KEYS, MODEL, target, presets, changes=changes_of)
     moment, place = current_moment(KEYS, shown), current_place(target)
-    st.session_state[KEYS.own("last_place")] = place
-    write_link(link_parameters(KEYS, MODEL, target, shown, moment) | place.texts())
+    write_link(KEYS, link_parameters(KEYS, MODEL, target, shown, moment) | place.texts())
     try:
         view = target_view(target, DATASETS[target].settings.from_dict(shown.experiment.dataset_settings))
     except DataError as error:
         st.error(plain(error), icon=":material/draw:")
         return
     stage = stage_view(target, view, shown)
-    draw_plane_stage(stage, shown, partial(draw_gan_stage, on_cure=cure_pressed), key=KEYS.own("stage"))
+    draw_plane_stage(stage, shown, partial(draw_gan_stage, on_cure=cure_pressed), key=KEYS.canvas("stage"))
     draw_below(shown, moment)
 
 
-def open_here() -> None:
-    """At the first run of a visit, set everything from the link; after another page, what was set last."""
-    is_new = KEYS.own("target") not in st.session_state
-    if is_new and not {"target", "run"} & set(st.query_params):
-        st.query_params.from_dict(st.query_params.to_dict() | FIRST)
-    open_visit(KEYS, model=MODEL, target="ring")
-    if is_new:
-        problems: list[str] = st.session_state[KEYS.own("problems")]
-        st.session_state[KEYS.own("opened")] = secrets.token_hex(4)
-        st.session_state[KEYS.own("place")] = place_of_link(st.query_params.to_dict(), problems)
-    elif KEYS.own("stage") not in st.session_state:
-        st.session_state[KEYS.own("place")] = st.session_state.get(KEYS.own("last_place"), GanPlace())
+def read_link(query: dict[str, str], problems: list[str]) -> str:
+    """Set everything from a link, the stage too; returns the target."""
+    query = query if {"target", "run"} & set(query) else query | FIRST
+    st.session_state[KEYS.own("opened")] = secrets.token_hex(4)
+    target = read_visit(KEYS, query, problems, model=MODEL, target=FIRST["target"])
+    st.session_state[KEYS.own("place")] = place_of_link(query, problems)
+    return target
 
 
 def choose_target() -> str:
@@ -98,7 +92,7 @@ def choose_target() -> str:
 
 def current_place(target: str) -> GanPlace:
     """What the visitor or the link set on the stage."""
-    return read_place(st.session_state.get(KEYS.own("stage")), visit_of(target)) or st.session_state[KEYS.own("place")]
+    return read_place(KEYS.told("stage"), visit_of(target)) or st.session_state[KEYS.own("place")]
 
 
 def visit_of(target: str) -> str:
@@ -108,7 +102,7 @@ def visit_of(target: str) -> str:
 
 def cure_pressed() -> None:
     """A cure of the alarm was pressed: fork from there with that one setting changed."""
-    start_cure(KEYS, read_cure(st.session_state.get(KEYS.own("stage"))))
+    start_cure(KEYS, read_cure(KEYS.told("stage")))
 
 
 def stage_view(target: str, view: TargetView, shown: ShownRun) -> GanStageView:
@@ -131,18 +125,14 @@ def draw_below(shown: ShownRun, moment: Moment | None) -> None:
     """Under the stage: numbers, properties, experiments, charts, code."""
     step = moment.step if moment else None
     draw_odds(shown.experiment)
-    left, right = st.columns([1.15, 1])
-    with left:
-        st.subheader("In numbers", anchor=False)
-        draw_gan_formula(shown.experiment, shown.run, step)
-    with right:
-        draw_properties(MODEL)
-    chosen = draw_experiments("gan", KEYS.own("lesson"))
-    draw_gan_charts(shown.run, key=KEYS.own("charts"))
-    with st.expander("The code that made this picture", icon=":material/code:"):
-        draw_gan_code(shown.experiment)
-    if chosen:
-        restart_with(KEYS, chosen)
+    tell_below(
+        "gan",
+        KEYS,
+        numbers=lambda: draw_gan_formula(shown.experiment, shown.run, step),
+        card=lambda: draw_properties(MODEL),
+        charts=lambda: draw_gan_charts(shown.run, key=KEYS.own("charts")),
+        code=lambda: draw_gan_code(shown.experiment),
+    )
 
 
 draw_page()

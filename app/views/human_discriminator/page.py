@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import streamlit as st
 
-from app.page.keys import PageKeys, keep_widgets, write_link
+from app.page.keys import PageKeys, write_link
 from app.page.lessons import draw_experiments
 from app.page.own_runs import listed_runs, note_run
+from app.page.story import draw_code
 from app.page.titles import titles_of
-from app.page.visit import draw_problems, restart_with
+from app.page.visit import draw_problems, open_page
 from app.views.human_discriminator.asks import JUDGED
 from app.views.human_discriminator.canvas import QuizView, draw_quiz, read_result
 from engines.datasets import DATASETS
@@ -26,7 +28,6 @@ FORMULA = (
 
 def draw_page() -> None:
     """The page from top to bottom."""
-    keep_widgets(KEYS)
     st.title("Can you tell what is real?", anchor=False)
     st.caption(
         "For one minute you are the discriminator: real or generated? A trained net and, in the plane, the best judge "
@@ -37,12 +38,12 @@ def draw_page() -> None:
     if not runs:
         st.info("No generator is stored here yet: train a GAN first, then come back.", icon=":material/info:")
         return
-    open_visit(runs)
+    open_page(KEYS, partial(read_link, runs))
     draw_problems(KEYS)
     run, step = choose_generator(runs)
     seed = current_seed()
-    write_link({"run": run.experiment.digest, "seed": str(seed)} | ({} if step is None else {"at": str(step)}))
-    draw_quiz(view_of(run, step, seed), key=KEYS.own("quiz"))
+    write_link(KEYS, {"run": run.experiment.digest, "seed": str(seed)} | ({} if step is None else {"at": str(step)}))
+    draw_quiz(view_of(run, step, seed), key=KEYS.canvas("quiz"))
     draw_below(run)
 
 
@@ -58,12 +59,8 @@ def _place_of(run: Run) -> tuple[bool, int, bool, str]:
     return name != USUAL, JUDGED.index(run.experiment.model), is_own, name
 
 
-def open_visit(runs: dict[str, Run]) -> None:
-    """At the first run of a visit, set everything from the link; later, keep what the visitor set."""
-    if KEYS.own("chosen") in st.session_state:
-        take_up_choice(runs)
-        return
-    query, problems = st.query_params.to_dict(), []
+def read_link(runs: dict[str, Run], query: dict[str, str], problems: list[str]) -> str:
+    """Set everything from a link; returns the run."""
     wanted, seed, at = query.get("run", ""), query.get("seed", "1"), query.get("at", "")
     digest = next((digest for digest, run in runs.items() if wanted in (digest, run.folder.name)), "")
     if wanted and not digest:
@@ -71,24 +68,16 @@ def open_visit(runs: dict[str, Run]) -> None:
     if not (seed.isascii() and seed.isdigit() and len(seed) <= 4):
         problems.append(f"Expected a whole number from 0 to 9999 after seed=, got {seed[:20]!r}. 1 is used.")
         seed = "1"
-    st.session_state[KEYS.widget("own", "run")] = digest or next(iter(runs))
+    digest = digest or next(iter(runs))
+    st.session_state[KEYS.widget("own", "run")] = digest
     st.session_state[KEYS.own("seed")] = int(seed)
-    run = runs[st.session_state[KEYS.widget("own", "run")]]
-    if at and not (at.isascii() and at.isdigit() and int(at) in run.weight_steps):
-        kept = ", ".join(map(str, run.weight_steps)) or "the last alone"
-        problems.append(f"Step {at[:12]!r} keeps no weights here (kept: {kept}), so the last one is judged.")
+    kept = runs[digest].weight_steps
+    if at and not (at.isascii() and at.isdigit() and int(at) in kept):
+        names = ", ".join(map(str, kept)) or "the last alone"
+        problems.append(f"Step {at[:12]!r} keeps no weights here (kept: {names}), so the last one is judged.")
     elif at:
         st.session_state[KEYS.widget("own", "step")] = int(at)
-    st.session_state[KEYS.own("problems")] = problems
-
-
-def take_up_choice(runs: dict[str, Run]) -> None:
-    """What was chosen before: Streamlit forgets a list while another page is open."""
-    digest, step = st.session_state[KEYS.own("chosen")]
-    held = KEYS.widget("own", "run")
-    if held not in st.session_state and digest in runs:
-        st.session_state[held] = digest
-        st.session_state[KEYS.widget("own", "step")] = step
+    return digest
 
 
 def choose_generator(runs: dict[str, Run]) -> tuple[Run, int | None]:
@@ -97,7 +86,6 @@ def choose_generator(runs: dict[str, Run]) -> tuple[Run, int | None]:
     key, held = KEYS.widget("own", "run"), KEYS.widget("own", "step")
     digest = left.selectbox("Whose generator", list(runs), key=key, format_func=titles_of(runs).__getitem__)
     run = runs[digest]
-    st.session_state[KEYS.own("chosen")] = (digest, st.session_state.get(held))
     if len(run.weight_steps) < 2:
         return run, None
     if st.session_state.get(held) not in run.weight_steps:
@@ -108,7 +96,7 @@ def choose_generator(runs: dict[str, Run]) -> tuple[Run, int | None]:
 
 def current_seed() -> int:
     """Of the questions: what the table asked for last, else what the link says."""
-    if told := read_result(st.session_state.get(KEYS.own("quiz"))):
+    if told := read_result(KEYS.told("quiz")):
         st.session_state[KEYS.own("seed")] = told["seed"]  # what the table told is forgotten while another page is open
     return st.session_state[KEYS.own("seed")]
 
@@ -133,11 +121,8 @@ def draw_below(run: Run) -> None:
         "50 % of the time, within its error, where nothing can be told. "
         "Errors of scores are standard errors of a share."
     )
-    chosen = draw_experiments("human_discriminator", KEYS.own("lesson"))
-    with st.expander("The code that asked these questions", icon=":material/code:"):
-        st.code(script_of(run), language="python")
-    if chosen:
-        restart_with(KEYS, chosen)
+    draw_experiments("human_discriminator", KEYS)
+    draw_code(KEYS, lambda: st.code(script_of(run), language="python"))
 
 
 def script_of(run: Run) -> str:

@@ -8,13 +8,13 @@ from functools import lru_cache, partial
 import numpy as np
 import streamlit as st
 
-from app.page.keys import PageKeys, keep_widgets, write_link
-from app.page.lessons import draw_experiments
+from app.page.keys import PageKeys, write_link
 from app.page.pictures import draw_own_picture, draw_own_set, examples_of, open_pictures, own_picture, pick_pictures
 from app.page.properties import draw_properties
-from app.page.runs import ShownRun, settings_texts, use_usual
+from app.page.runs import ShownRun, run_parameters, use_usual
+from app.page.story import tell_below
 from app.page.train import draw_controls
-from app.page.visit import draw_problems, restart_with
+from app.page.visit import draw_problems, open_page
 from app.views.image_diffusion.asks import EMPIRICAL_PICTURES
 from app.views.image_diffusion.canvas import (
     MOST_EXAMPLES,
@@ -40,7 +40,7 @@ FIRST, MODEL = "mnist_5k", "image_denoiser"
 
 def draw_page() -> None:
     """The page from top to bottom."""
-    open_visit()
+    open_page(KEYS, read_link)
     st.title("How does a picture come out of noise?", anchor=False)
     st.caption(
         "A net has learned one thing: what picture to expect behind any amount of noise. Ask it, move a little towards "
@@ -57,21 +57,15 @@ def draw_page() -> None:
     turn = ("Your picture", ":material/add_photo_alternate:", partial(draw_own_picture, KEYS))
     shown = draw_controls(KEYS, MODEL, dataset, presets_of(dataset), turn=turn)
     place = current_place(shown, examples)
-    write_link(link_of(dataset, place))
-    draw_denoising(denoising_view(shown, dataset, examples, place), key=KEYS.own("bench"))
+    write_link(KEYS, link_of(dataset, shown, place))
+    draw_denoising(denoising_view(shown, dataset, examples, place), key=KEYS.canvas("bench"))
     draw_below(shown, dataset)
 
 
-def open_visit() -> None:
-    """At the first run of a visit, set everything from the link; later, keep what the visitor set."""
-    keep_widgets(KEYS)
-    if KEYS.own("target") in st.session_state:
-        return
-    query = st.query_params.to_dict()
-    dataset, problems = open_pictures(KEYS, query, model=MODEL, target=FIRST)
+def read_link(query: dict[str, str], problems: list[str]) -> str:
+    """Set everything from a link; returns the set of pictures."""
     st.session_state[KEYS.own("place")] = place_of_link(query, problems)
-    st.session_state[KEYS.own("problems")] = problems
-    st.session_state[KEYS.own("target")] = dataset
+    return open_pictures(KEYS, query, problems, model=MODEL, target=FIRST)
 
 
 def choose_dataset() -> str:
@@ -100,17 +94,17 @@ def presets_of(dataset: str) -> dict[str, Settings]:
 def current_place(shown: ShownRun, examples: Examples) -> DenoisingPlace:
     """Where the bench says that the visitor is; before it has spoken, where the link says."""
     attempt = st.session_state.get(KEYS.own("attempt"), 0)
-    told = read_denoising_place(st.session_state.get(KEYS.own("bench")), shown.digest, attempt)
+    told = read_denoising_place(KEYS.told("bench"), shown.digest, attempt)
     place: DenoisingPlace = told or st.session_state[KEYS.own("place")]
     return replace(place, label=-2) if place.label >= len(examples.classes) else place
 
 
-def link_of(dataset: str, place: DenoisingPlace) -> dict[str, str]:
+def link_of(dataset: str, shown: ShownRun, place: DenoisingPlace) -> dict[str, str]:
     """What the address bar should say."""
     usual = vars(DenoisingPlace())
     changed = {name: value for name, value in vars(place).items() if value != usual[name]}
     texts = {name: f"{value:g}" if isinstance(value, float) else str(value) for name, value in changed.items()}
-    return {"target": dataset} | settings_texts(KEYS, MODEL, dataset) | texts
+    return run_parameters(KEYS, MODEL, dataset, shown) | texts
 
 
 def denoising_view(shown: ShownRun, dataset: str, examples: Examples, place: DenoisingPlace) -> DenoisingView:
@@ -142,18 +136,14 @@ def sigmas_of(examples: Examples) -> Range:
 
 def draw_below(shown: ShownRun, dataset: str) -> None:
     """Under the bench: numbers, properties, experiments, charts, code."""
-    left, right = st.columns([1.15, 1])
-    with left:
-        st.subheader("In numbers", anchor=False)
-        draw_denoising_formula(shown.run, dataset)
-    with right:
-        draw_properties(MODEL)
-    chosen = draw_experiments("image_diffusion", KEYS.own("lesson"))
-    draw_denoising_charts(shown.run, dataset, key=KEYS.own("charts"))
-    with st.expander("The code that made this picture", icon=":material/code:"):
-        draw_denoising_code(shown.experiment)
-    if chosen:
-        restart_with(KEYS, chosen)
+    tell_below(
+        "image_diffusion",
+        KEYS,
+        numbers=lambda: draw_denoising_formula(shown.run, dataset),
+        card=lambda: draw_properties(MODEL),
+        charts=lambda: draw_denoising_charts(shown.run, dataset, key=KEYS.own("charts")),
+        code=lambda: draw_denoising_code(shown.experiment),
+    )
 
 
 draw_page()

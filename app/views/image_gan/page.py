@@ -7,19 +7,19 @@ from functools import partial
 
 import streamlit as st
 
-from app.page.keys import PageKeys, current_settings, keep_widgets, store_settings, write_link
-from app.page.lessons import draw_experiments
+from app.page.keys import PageKeys, current_settings, store_settings, write_link
 from app.page.pictures import draw_own_set, examples_of, open_pictures, pick_pictures
 from app.page.properties import draw_properties
 from app.page.runs import (
     ShownRun,
     described_experiment,
-    settings_texts,
+    run_parameters,
     start_training,
     use_usual,
 )
+from app.page.story import tell_below
 from app.page.train import draw_controls
-from app.page.visit import draw_problems, restart_with
+from app.page.visit import draw_problems, open_page
 from app.views.image_gan.canvas import GamePlace, GameView, draw_game, game_place_of_link, read_game_place
 from app.views.image_gan.numbers import (
     cured,
@@ -45,7 +45,7 @@ GAMES = {"picture_gan": "Convolutional", "style_gan": "Style-based"}
 
 def draw_page() -> None:
     """The page from top to bottom."""
-    open_visit()
+    open_page(KEYS, read_link)
     st.title("Can two nets that fight learn to draw?", anchor=False)
     st.caption(
         "One net makes pictures of noise and never sees a real one. The other tells made from real, and its slope is "
@@ -63,29 +63,22 @@ def draw_page() -> None:
     turn = (f"{GAMES[model]} GAN", ":material/swap_horiz:", draw_kinds)
     shown = draw_controls(KEYS, model, dataset, presets_of(model, dataset), turn=turn)
     place = current_place(shown)
-    write_link(link_of(model, dataset, place))
+    write_link(KEYS, link_of(model, dataset, shown, place))
     draw_game(
-        game_view(shown, examples, place), key=KEYS.own("bench"), on_cure=partial(train_with_cure, model, dataset)
+        game_view(shown, examples, place), key=KEYS.canvas("bench"), on_cure=partial(train_with_cure, model, dataset)
     )
     draw_below(shown, dataset)
 
 
-def open_visit() -> None:
-    """At the first run of a visit, set everything from the link; later, keep what the visitor set."""
-    keep_widgets(KEYS)
-    if KEYS.own("target") in st.session_state:
-        return
-    query, problems = st.query_params.to_dict(), list[str]()
+def read_link(query: dict[str, str], problems: list[str]) -> str:
+    """Set everything from a link; returns the set of pictures."""
     model = query.get("game", "picture_gan")
     if model not in GAMES:
         problems.append(f"Expected one of {', '.join(GAMES)} after game=, got {model[:20]!r}. The first is shown.")
         model = "picture_gan"
-    dataset, more = open_pictures(KEYS, query, model=model, target=FIRST)
-    problems += more
-    st.session_state[KEYS.own("place")] = game_place_of_link(query, problems)
-    st.session_state[KEYS.own("problems")] = problems
     st.session_state[KEYS.own("model")] = model
-    st.session_state[KEYS.own("target")] = dataset
+    st.session_state[KEYS.own("place")] = game_place_of_link(query, problems)
+    return open_pictures(KEYS, query, problems, model=model, target=FIRST)
 
 
 def choose_dataset() -> str:
@@ -126,7 +119,7 @@ def start_over(model: str, dataset: str) -> None:
 
 def train_with_cure(model: str, dataset: str) -> None:
     """Change the settings as the monitor proposes, and train. Meant as a callback of the canvas."""
-    settings = cured(current_settings(KEYS, "model", MODELS[model].settings), st.session_state.get(KEYS.own("bench")))
+    settings = cured(current_settings(KEYS, "model", MODELS[model].settings), KEYS.told("bench"))
     if settings is not None:
         store_settings(KEYS, "model", settings)
         start_training(KEYS, described_experiment(KEYS, model, dataset))
@@ -153,17 +146,17 @@ def presets_of(model: str, dataset: str) -> dict[str, Settings]:
 def current_place(shown: ShownRun) -> GamePlace:
     """Where the studio says that the visitor is; before it has spoken, where the link says."""
     attempt = st.session_state.get(KEYS.own("attempt"), 0)
-    told = read_game_place(st.session_state.get(KEYS.own("bench")), shown.digest, attempt)
+    told = read_game_place(KEYS.told("bench"), shown.digest, attempt)
     return told or st.session_state[KEYS.own("place")]
 
 
-def link_of(model: str, dataset: str, place: GamePlace) -> dict[str, str]:
+def link_of(model: str, dataset: str, shown: ShownRun, place: GamePlace) -> dict[str, str]:
     """What the address bar should say."""
     usual = vars(GamePlace())
     changed = {name: value for name, value in vars(place).items() if value != usual[name]}
     texts = {name: f"{value:g}" if isinstance(value, float) else str(value) for name, value in changed.items()}
     game = {} if model == "picture_gan" else {"game": model}
-    return {"target": dataset} | game | settings_texts(KEYS, model, dataset) | texts
+    return run_parameters(KEYS, model, dataset, shown) | game | texts
 
 
 def game_view(shown: ShownRun, examples: Examples, place: GamePlace) -> GameView:
@@ -188,18 +181,14 @@ def game_view(shown: ShownRun, examples: Examples, place: GamePlace) -> GameView
 
 def draw_below(shown: ShownRun, dataset: str) -> None:
     """Under the studio: numbers, properties, experiments, charts, code."""
-    left, right = st.columns([1.15, 1])
-    with left:
-        st.subheader("In numbers", anchor=False)
-        draw_game_formula(shown.experiment, shown.run)
-    with right:
-        draw_properties(shown.experiment.model)
-    chosen = draw_experiments("image_gan", KEYS.own("lesson"))
-    draw_game_charts(shown.run, dataset, key=KEYS.own("charts"))
-    with st.expander("The code that made this picture", icon=":material/code:"):
-        draw_game_code(shown.experiment)
-    if chosen:
-        restart_with(KEYS, chosen)
+    tell_below(
+        "image_gan",
+        KEYS,
+        numbers=lambda: draw_game_formula(shown.experiment, shown.run),
+        card=lambda: draw_properties(shown.experiment.model),
+        charts=lambda: draw_game_charts(shown.run, dataset, key=KEYS.own("charts")),
+        code=lambda: draw_game_code(shown.experiment),
+    )
 
 
 draw_page()

@@ -9,13 +9,13 @@ import numpy as np
 import streamlit as st
 
 from app.page.bounds import draw_bound_charts, draw_bound_formula, draw_model_code
-from app.page.keys import PageKeys, keep_widgets, write_link
-from app.page.lessons import draw_experiments
+from app.page.keys import PageKeys, write_link
 from app.page.pictures import draw_own_picture, draw_own_set, examples_of, open_pictures, own_picture, pick_pictures
 from app.page.properties import draw_properties
-from app.page.runs import ShownRun, settings_texts, use_usual
+from app.page.runs import ShownRun, run_parameters, use_usual
+from app.page.story import tell_below
 from app.page.train import draw_controls
-from app.page.visit import draw_problems, restart_with
+from app.page.visit import draw_problems, open_page
 from app.views.latent_space.canvas import Member, Place, StudioView, draw_studio, read_place
 from app.words import plain
 from engines.datasets import Examples
@@ -31,7 +31,7 @@ FIRST = "faces"
 
 def draw_page() -> None:
     """The page from top to bottom."""
-    open_visit()
+    open_page(KEYS, read_link)
     st.title("What does each direction of the latent space mean?", anchor=False)
     st.caption(
         "The encoder turns a picture into a small cloud of codes; the decoder draws a picture from any code. "
@@ -49,23 +49,17 @@ def draw_page() -> None:
     turn = ("Your picture", ":material/add_photo_alternate:", partial(draw_own_picture, KEYS))
     shown = draw_controls(KEYS, model, dataset, presets_of(model, dataset), turn=turn)
     place = current_place(shown)
-    write_link(link_of(model, dataset, shown, place))
-    draw_studio(studio_view(shown, examples, place), key=KEYS.own("studio"))
+    write_link(KEYS, link_of(model, dataset, shown, place))
+    draw_studio(studio_view(shown, examples, place), key=KEYS.canvas("studio"))
     draw_below(shown, place, examples)
 
 
-def open_visit() -> None:
-    """At the first run of a visit, set everything from the link; later, keep what the visitor set."""
-    keep_widgets(KEYS)
-    if KEYS.own("target") in st.session_state:
-        return
-    query = st.query_params.to_dict()
+def read_link(query: dict[str, str], problems: list[str]) -> str:
+    """Set everything from a link; returns the set of pictures."""
     model = "conditional_vae" if query.get("kind") == "conditional_vae" else "vae"
-    dataset, problems = open_pictures(KEYS, query, model=model, target=FIRST)
     st.session_state[KEYS.own("model")] = model
     st.session_state[KEYS.own("place")] = place_of_link(query)
-    st.session_state[KEYS.own("problems")] = problems
-    st.session_state[KEYS.own("target")] = dataset
+    return open_pictures(KEYS, query, problems, model=model, target=FIRST)
 
 
 def place_of_link(query: dict[str, str]) -> Place:
@@ -127,7 +121,7 @@ def presets_of(model: str, dataset: str) -> dict[str, Settings]:
 def current_place(shown: ShownRun) -> Place:
     """Where the studio says that the visitor is; before it has spoken, where the link says."""
     attempt = st.session_state.get(KEYS.own("attempt"), 0)
-    told = read_place(st.session_state.get(KEYS.own("studio")), shown.digest, attempt)
+    told = read_place(KEYS.told("studio"), shown.digest, attempt)
     place: Place = told or st.session_state[KEYS.own("place")]
     n_models = len(members_of(shown))
     if not 0 <= place.member < n_models:
@@ -159,7 +153,7 @@ def first_member(shown: ShownRun) -> int:
 
 def link_of(model: str, dataset: str, shown: ShownRun, place: Place) -> dict[str, str]:
     """What the address bar should say."""
-    link = {"target": dataset} | settings_texts(KEYS, model, dataset)
+    link = run_parameters(KEYS, model, dataset, shown)
     link |= {"kind": model} if model != "vae" else {}
     link |= {"member": str(place.member)} if len(members_of(shown)) > 1 else {}
     link |= {"z": " ".join(f"{v:g}" for v in place.z)} if place.z else {}
@@ -192,18 +186,16 @@ def studio_view(shown: ShownRun, examples: Examples, place: Place) -> StudioView
 
 def draw_below(shown: ShownRun, place: Place, examples: Examples) -> None:
     """Under the studio: numbers, properties, experiments, charts, code."""
-    left, right = st.columns([1.15, 1])
-    with left:
-        st.subheader("In numbers", anchor=False)
-        draw_bound_formula(shown.run, place.member, members_of(shown)[place.member].name, examples)
-    with right:
-        draw_properties("vae")
-    chosen = draw_experiments("latent_space", KEYS.own("lesson"))
-    draw_bound_charts(shown.run, place.member, members_of(shown)[place.member].name, key=KEYS.own("charts"))
-    with st.expander("The code that made this picture", icon=":material/code:"):
-        draw_model_code(shown.experiment)
-    if chosen:
-        restart_with(KEYS, chosen)
+    tell_below(
+        "latent_space",
+        KEYS,
+        numbers=lambda: draw_bound_formula(shown.run, place.member, members_of(shown)[place.member].name, examples),
+        card=lambda: draw_properties("vae"),
+        charts=lambda: draw_bound_charts(
+            shown.run, place.member, members_of(shown)[place.member].name, key=KEYS.own("charts")
+        ),
+        code=lambda: draw_model_code(shown.experiment),
+    )
 
 
 draw_page()

@@ -10,13 +10,13 @@ import streamlit as st
 from app.canvas.points import Point, point_of_text
 from app.canvas.stage import Moment
 from app.page.keys import PageKeys, write_link
-from app.page.lessons import draw_experiments
 from app.page.plane_stage import common_view, current_moment, draw_plane_stage
 from app.page.properties import draw_properties
 from app.page.runs import ShownRun, link_parameters
+from app.page.story import tell_below
 from app.page.targets import TargetView, draw_own_target, pick_target, target_view
 from app.page.train import draw_controls
-from app.page.visit import draw_problems, open_visit, restart_with
+from app.page.visit import draw_problems, open_page, read_visit
 from app.views.plane_vae.canvas import (
     FARTHEST,
     PosteriorStageView,
@@ -38,7 +38,7 @@ PRESETS = {"two latents": MODELS[MODEL].settings(), **MODELS[MODEL].presets}
 
 def draw_page() -> None:
     """The page from top to bottom."""
-    open_here()
+    open_page(KEYS, read_link)
     st.title("How far is the bound from the truth?", anchor=False)
     st.caption(
         "A VAE is trained on a lower bound of log p(x), never on log p(x) itself. With one or two latents the integral "
@@ -52,32 +52,27 @@ def draw_page() -> None:
     moment, point = current_moment(KEYS, shown), current_point(target)
     link = link_parameters(KEYS, MODEL, target, shown, moment)
     link |= {} if point is None else {"x": f"{point[0]:g},{point[1]:g}"}
-    write_link(link | ({"view": "q"} if is_zoomed() else {}))
+    write_link(KEYS, link | ({"view": "q"} if is_zoomed() else {}))
     try:
         view = target_view(target, DATASETS[target].settings.from_dict(shown.experiment.dataset_settings))
     except DataError as error:
         st.error(plain(error), icon=":material/draw:")
         return
     stage = stage_view(target, view, shown, point)
-    draw_plane_stage(stage, shown, draw_posterior_stage, key=KEYS.own("stage"))
+    draw_plane_stage(stage, shown, draw_posterior_stage, key=KEYS.canvas("stage"))
     draw_below(shown, view, stage.x, moment)
 
 
-def open_here() -> None:
-    """At the first run of a visit, set everything from the link, the point too."""
-    is_new = KEYS.own("target") not in st.session_state
-    open_visit(KEYS, model=MODEL, target="moons")
-    if not is_new:
-        return
-    st.session_state[KEYS.own("opened")] = secrets.token_hex(4)
-    text = st.query_params.get("x", "")
+def read_link(query: dict[str, str], problems: list[str]) -> str:
+    """Set everything from a link, the point too; returns the target."""
+    text = query.get("x", "")
     point = point_of_text(text, farthest=FARTHEST)
     if text and point is None:
-        st.session_state[KEYS.own("problems")].append(
-            f"Expected two numbers for x, such as 0.5,-1, got {text[:20]!r}. A point of the data is shown."
-        )
+        problems.append(f"Expected two numbers for x, such as 0.5,-1, got {text[:20]!r}. A point of the data is shown.")
+    st.session_state[KEYS.own("opened")] = secrets.token_hex(4)
     st.session_state[KEYS.own("point")] = point
-    st.session_state[KEYS.own("zoomed")] = st.query_params.get("view") == "q"
+    st.session_state[KEYS.own("zoomed")] = query.get("view") == "q"
+    return read_visit(KEYS, query, problems, model=MODEL, target="moons")
 
 
 def choose_target() -> str:
@@ -93,13 +88,13 @@ def choose_target() -> str:
 
 def current_point(target: str) -> Point | None:
     """The point that the visitor or the link chose on this target; None if nobody did."""
-    told = read_point(st.session_state.get(KEYS.own("stage")), place_of(target))
+    told = read_point(KEYS.told("stage"), place_of(target))
     return told or st.session_state.get(KEYS.own("point"))
 
 
 def is_zoomed() -> bool:
     """Whether the posterior is shown around q."""
-    told = read_zoomed(st.session_state.get(KEYS.own("stage")))
+    told = read_zoomed(KEYS.told("stage"))
     return st.session_state[KEYS.own("zoomed")] if told is None else told
 
 
@@ -127,18 +122,14 @@ def stage_view(target: str, view: TargetView, shown: ShownRun, point: Point | No
 
 def draw_below(shown: ShownRun, view: TargetView, x: Point, moment: Moment | None) -> None:
     """Under the stage: numbers, properties, experiments, charts, code."""
-    left, right = st.columns([1.15, 1])
-    with left:
-        st.subheader("In numbers", anchor=False)
-        draw_plane_formula(shown.run, x, moment.step if moment else None)
-    with right:
-        draw_properties(MODEL)
-    chosen = draw_experiments("plane_vae", KEYS.own("lesson"))
-    draw_plane_charts(shown.run, view.entropy, key=KEYS.own("charts"))
-    with st.expander("The code that made this picture", icon=":material/code:"):
-        draw_plane_code(shown.experiment)
-    if chosen:
-        restart_with(KEYS, chosen)
+    tell_below(
+        "plane_vae",
+        KEYS,
+        numbers=lambda: draw_plane_formula(shown.run, x, moment.step if moment else None),
+        card=lambda: draw_properties(MODEL),
+        charts=lambda: draw_plane_charts(shown.run, view.entropy, key=KEYS.own("charts")),
+        code=lambda: draw_plane_code(shown.experiment),
+    )
 
 
 draw_page()

@@ -11,13 +11,13 @@ import streamlit as st
 from app.canvas.points import Point, point_of_text
 from app.canvas.stage import Moment
 from app.page.keys import PageKeys, texts_of, write_link
-from app.page.lessons import draw_experiments
 from app.page.plane_stage import common_view, current_moment, draw_plane_stage
 from app.page.properties import draw_properties
 from app.page.runs import ShownRun, link_parameters
+from app.page.story import tell_below
 from app.page.targets import TargetView, draw_own_target, pick_target, target_view
 from app.page.train import draw_controls
-from app.page.visit import draw_problems, open_visit, restart_with
+from app.page.visit import draw_problems, open_page, read_visit
 from app.views.plane_vae.canvas import FARTHEST
 from app.views.score.asks import dial_of, exact_field, target_of
 from app.views.score.canvas import ScoreStageView, draw_score_stage, read_point, read_walk
@@ -37,7 +37,7 @@ MODEL = "score_field"
 
 def draw_page() -> None:
     """The page from top to bottom."""
-    open_here()
+    open_page(KEYS, read_link)
     st.title("How do particles find the data when only the slope is known?", anchor=False)
     st.caption(
         "The network learned, at every noise level, which way the density rises. Turn the noise down slowly, and "
@@ -48,15 +48,14 @@ def draw_page() -> None:
     draw_own_target(KEYS, target)
     shown = draw_controls(KEYS, MODEL, target, presets_on(target))
     moment, walk, point = current_moment(KEYS, shown), current_walk(target), current_point(target)
-    st.session_state[KEYS.own("last_walk")], st.session_state[KEYS.own("last_point")] = walk, point
-    write_link(link_parameters(KEYS, MODEL, target, shown, moment) | own_link(walk, point))
+    write_link(KEYS, link_parameters(KEYS, MODEL, target, shown, moment) | own_link(walk, point))
     try:
         view = target_view(target, DATASETS[target].settings.from_dict(shown.experiment.dataset_settings))
     except DataError as error:
         st.error(plain(error), icon=":material/draw:")
         return
     stage = stage_view(target, view, shown)
-    draw_plane_stage(stage, shown, draw_score_stage, key=KEYS.own("stage"))
+    draw_plane_stage(stage, shown, draw_score_stage, key=KEYS.canvas("stage"))
     draw_below(shown, walk, moment)
 
 
@@ -70,33 +69,21 @@ def presets_on(target: str) -> dict[str, Settings]:
     return presets
 
 
-def open_here() -> None:
-    """At the first run of a visit, set everything from the link, the walk and the point too."""
-    is_new = KEYS.own("target") not in st.session_state
-    open_visit(KEYS, model=MODEL, target="ring")
-    if not is_new:
-        come_back()
-        return
-    problems: list[str] = st.session_state[KEYS.own("problems")]
-    texts = texts_of("walk", st.query_params.to_dict())
+def read_link(query: dict[str, str], problems: list[str]) -> str:
+    """Set everything from a link, the walk and the point too; returns the target."""
+    target = read_visit(KEYS, query, problems, model=MODEL, target="ring")
+    texts = texts_of("walk", query)
     walk, wrong = WalkSettings.from_texts(texts)
     problems += wrong
     for name in texts.keys() - walk.to_dict().keys():
         problems.append(f"There is nothing named {name[:40]!r} about a walk, so it is left out.")
-    text = st.query_params.get("x", "")
+    text = query.get("x", "")
     point = point_of_text(text, farthest=FARTHEST)
     if text and point is None:
         problems.append(f"Expected two numbers for x, such as 0.5,-1, got {text[:20]!r}. No point is chosen.")
     st.session_state[KEYS.own("opened")] = secrets.token_hex(4)
     st.session_state[KEYS.own("walk")], st.session_state[KEYS.own("point")] = cast(WalkSettings, walk), point
-
-
-def come_back() -> None:
-    """After a visit to another page the stage is built anew: it begins with what was set last."""
-    if KEYS.own("stage") not in st.session_state:
-        for name in ("walk", "point"):
-            st.session_state[KEYS.own(name)] = st.session_state.get(KEYS.own(f"last_{name}"))
-        st.session_state[KEYS.own("walk")] = st.session_state[KEYS.own("walk")] or WalkSettings()
+    return target
 
 
 def choose_target() -> str:
@@ -113,12 +100,12 @@ def choose_target() -> str:
 
 def current_walk(target: str) -> WalkSettings:
     """The walk that the visitor or the link set on this target."""
-    return read_walk(st.session_state.get(KEYS.own("stage")), place_of(target)) or st.session_state[KEYS.own("walk")]
+    return read_walk(KEYS.told("stage"), place_of(target)) or st.session_state[KEYS.own("walk")]
 
 
 def current_point(target: str) -> Point | None:
     """The point that the visitor or the link chose on this target; None if nobody did."""
-    told = read_point(st.session_state.get(KEYS.own("stage")), place_of(target))
+    told = read_point(KEYS.told("stage"), place_of(target))
     return told or st.session_state.get(KEYS.own("point"))
 
 
@@ -156,18 +143,14 @@ def stage_view(target: str, view: TargetView, shown: ShownRun) -> ScoreStageView
 
 def draw_below(shown: ShownRun, walk: WalkSettings, moment: Moment | None) -> None:
     """Under the stage: numbers, properties, experiments, charts, code."""
-    left, right = st.columns([1.15, 1])
-    with left:
-        st.subheader("In numbers", anchor=False)
-        draw_score_formula(walk, dial_of(shown.experiment), target_of(shown.experiment))
-    with right:
-        draw_properties(MODEL)
-    chosen = draw_experiments("score", KEYS.own("lesson"))
-    draw_score_charts(shown.run, moment.step if moment else None, key=KEYS.own("charts"))
-    with st.expander("The code that made this picture", icon=":material/code:"):
-        draw_score_code(shown.experiment, walk)
-    if chosen:
-        restart_with(KEYS, chosen)
+    tell_below(
+        "score",
+        KEYS,
+        numbers=lambda: draw_score_formula(walk, dial_of(shown.experiment), target_of(shown.experiment)),
+        card=lambda: draw_properties(MODEL),
+        charts=lambda: draw_score_charts(shown.run, moment.step if moment else None, key=KEYS.own("charts")),
+        code=lambda: draw_score_code(shown.experiment, walk),
+    )
 
 
 draw_page()

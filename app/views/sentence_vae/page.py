@@ -10,12 +10,12 @@ import numpy as np
 import streamlit as st
 
 from app.page.bounds import draw_bound_charts
-from app.page.keys import PageKeys, keep_widgets, write_link
-from app.page.lessons import draw_experiments
+from app.page.keys import PageKeys, write_link
 from app.page.properties import draw_properties
-from app.page.runs import ShownRun, open_link, settings_texts, use_usual
+from app.page.runs import ShownRun, open_link, run_parameters, use_usual
+from app.page.story import tell_below
 from app.page.train import draw_controls
-from app.page.visit import draw_problems, restart_with
+from app.page.visit import draw_problems, open_page
 from app.views.sentence_vae.canvas import NameLabView, NamePlace, draw_namelab, place_of_link, read_name_place
 from app.views.sentence_vae.numbers import PAIRS, draw_name_code, draw_name_formula, draw_names, draw_pairs, open_names
 from engines.datasets import DATASETS
@@ -33,7 +33,7 @@ PRESETS = {
 
 def draw_page() -> None:
     """The page from top to bottom."""
-    open_visit()
+    open_page(KEYS, read_link)
     st.title("What lies between two names?", anchor=False)
     st.caption(
         "The encoder turns a place name into a small cloud of codes; the decoder writes a name from any code, letter "
@@ -44,31 +44,28 @@ def draw_page() -> None:
     turn = ("Pairs to try", ":material/swap_horiz:", partial(draw_pairs, KEYS))
     shown = draw_controls(KEYS, MODEL, DATASET, PRESETS, turn=turn)
     place = current_place(shown)
-    write_link(link_of(shown, a, b, place))
-    draw_namelab(lab_view(shown, a, b, place), key=KEYS.own("lab"))
+    write_link(KEYS, link_of(shown, a, b, place))
+    draw_namelab(lab_view(shown, a, b, place), key=KEYS.canvas("lab"))
     draw_below(shown, a)
 
 
-def open_visit() -> None:
-    """At the first run of a visit, set everything from the link; later, keep what the visitor set."""
-    keep_widgets(KEYS)
-    if KEYS.own("place") in st.session_state:
-        return
-    query = st.query_params.to_dict()
-    dataset, problems = open_link(KEYS, query, model=MODEL, target=DATASET)
+def read_link(query: dict[str, str], problems: list[str]) -> str:
+    """Set everything from a link; returns the data set."""
+    dataset, wrong = open_link(KEYS, query, model=MODEL, target=DATASET)
+    problems += wrong
     if dataset != DATASET:
         problems.append(f"{DATASETS[dataset].title} is no list of names. The place names are shown.")
         use_usual(KEYS, MODEL, DATASET)
     problems += open_names(KEYS, query.get("a", PAIRS[0][0]), query.get("b", PAIRS[0][1]))
-    st.session_state[KEYS.own("problems")] = problems
     st.session_state[KEYS.own("visit")] = uuid4().hex
     st.session_state[KEYS.own("place")] = place_of_link(query)
+    return DATASET
 
 
 def current_place(shown: ShownRun) -> NamePlace:
     """Where the lab says that the visitor is; before it has spoken, where the link says."""
     attempt = st.session_state.get(KEYS.own("attempt"), 0)
-    told = read_name_place(st.session_state.get(KEYS.own("lab")), shown.digest, attempt)
+    told = read_name_place(KEYS.told("lab"), shown.digest, attempt)
     if told is None:
         return st.session_state[KEYS.own("place")]
     st.session_state[KEYS.own("place")] = replace(told, z=None)  # another run has other latents
@@ -77,9 +74,8 @@ def current_place(shown: ShownRun) -> NamePlace:
 
 def link_of(shown: ShownRun, a: str, b: str, place: NamePlace) -> dict[str, str]:
     """What the address bar should say."""
-    link = {"a": a, "b": b} | settings_texts(KEYS, MODEL, DATASET)
-    if shown.experiment.origin and shown.digest:
-        link["run"] = shown.digest
+    link = {"a": a, "b": b} | run_parameters(KEYS, MODEL, DATASET, shown)
+    del link["target"]
     link |= {} if place.t is None else {"t": f"{place.t:g}"}
     link |= {} if place.way == "straight" else {"way": place.way}
     return link | ({"z": " ".join(f"{v:g}" for v in place.z)} if place.z else {})
@@ -103,18 +99,14 @@ def lab_view(shown: ShownRun, a: str, b: str, place: NamePlace) -> NameLabView:
 
 def draw_below(shown: ShownRun, name: str) -> None:
     """Under the lab: numbers, properties, experiments, charts, code."""
-    left, right = st.columns([1.15, 1])
-    with left:
-        st.subheader("In numbers", anchor=False)
-        draw_name_formula(shown.run, name)
-    with right:
-        draw_properties(MODEL)
-    chosen = draw_experiments("sentence_vae", KEYS.own("lesson"))
-    draw_bound_charts(shown.run, 0, MODELS[MODEL].title, key=KEYS.own("charts"))
-    with st.expander("The code that made this picture", icon=":material/code:"):
-        draw_name_code(shown.experiment)
-    if chosen:
-        restart_with(KEYS, chosen)
+    tell_below(
+        "sentence_vae",
+        KEYS,
+        numbers=lambda: draw_name_formula(shown.run, name),
+        card=lambda: draw_properties(MODEL),
+        charts=lambda: draw_bound_charts(shown.run, 0, MODELS[MODEL].title, key=KEYS.own("charts")),
+        code=lambda: draw_name_code(shown.experiment),
+    )
 
 
 draw_page()

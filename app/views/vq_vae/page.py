@@ -10,13 +10,13 @@ import numpy as np
 import streamlit as st
 
 from app.page.bounds import draw_bound_charts
-from app.page.keys import PageKeys, keep_widgets, write_link
-from app.page.lessons import draw_experiments
+from app.page.keys import PageKeys, write_link
 from app.page.pictures import draw_own_picture, draw_own_set, examples_of, open_pictures, own_picture, pick_pictures
 from app.page.properties import draw_properties
-from app.page.runs import ShownRun, settings_texts, use_usual
+from app.page.runs import ShownRun, run_parameters, use_usual
+from app.page.story import tell_below
 from app.page.train import draw_controls
-from app.page.visit import draw_problems, restart_with
+from app.page.visit import draw_problems, open_page
 from app.views.vq_vae.canvas import (
     MAX_TEMPERATURE,
     MOST_EXAMPLES,
@@ -44,7 +44,7 @@ Shapes = tuple[tuple[int, ...], tuple[int, ...]]
 
 def draw_page() -> None:
     """The page from top to bottom."""
-    open_visit()
+    open_page(KEYS, read_link)
     heading = st.empty()
     st.caption(
         "The encoder spells a picture in an alphabet of codes, a coarse map and a fine one, and the decoder reads it "
@@ -64,21 +64,15 @@ def draw_page() -> None:
     turn = ("Your picture", ":material/add_photo_alternate:", partial(draw_own_picture, KEYS))
     shown = draw_controls(KEYS, MODEL, dataset, presets_of(dataset), turn=turn)
     place = current_place(shown, shapes)
-    write_link(link_of(dataset, place))
-    draw_codebook(codebook_view(shown, examples, shapes, place), key=KEYS.own("codebook"))
+    write_link(KEYS, link_of(dataset, shown, place))
+    draw_codebook(codebook_view(shown, examples, shapes, place), key=KEYS.canvas("codebook"))
     draw_below(shown, examples)
 
 
-def open_visit() -> None:
-    """At the first run of a visit, set everything from the link; later, keep what the visitor set."""
-    keep_widgets(KEYS)
-    if KEYS.own("target") in st.session_state:
-        return
-    query = st.query_params.to_dict()
-    dataset, problems = open_pictures(KEYS, query, model=MODEL, target=FIRST)
+def read_link(query: dict[str, str], problems: list[str]) -> str:
+    """Set everything from a link; returns the set of pictures."""
     st.session_state[KEYS.own("place")] = place_of_link(query, problems)
-    st.session_state[KEYS.own("problems")] = problems
-    st.session_state[KEYS.own("target")] = dataset
+    return open_pictures(KEYS, query, problems, model=MODEL, target=FIRST)
 
 
 def place_of_link(query: dict[str, str], problems: list[str]) -> CodePlace:
@@ -139,7 +133,7 @@ def presets_of(dataset: str) -> dict[str, Settings]:
 def current_place(shown: ShownRun, shapes: Shapes) -> CodePlace:
     """Where the workbench says that the visitor is; before it has spoken, where the link says."""
     attempt = st.session_state.get(KEYS.own("attempt"), 0)
-    told = read_code_place(st.session_state.get(KEYS.own("codebook")), shown.digest, attempt)
+    told = read_code_place(KEYS.told("codebook"), shown.digest, attempt)
     place: CodePlace = told or st.session_state[KEYS.own("place")]
     if told is None and shown.experiment.digest != st.session_state.setdefault(KEYS.own("of"), shown.experiment.digest):
         place = replace(place, codes="")  # codes of the link mean nothing to another model
@@ -156,15 +150,13 @@ def current_place(shown: ShownRun, shapes: Shapes) -> CodePlace:
     return place
 
 
-def link_of(dataset: str, place: CodePlace) -> dict[str, str]:
+def link_of(dataset: str, shown: ShownRun, place: CodePlace) -> dict[str, str]:
     """What the address bar should say."""
     usual = vars(CodePlace())
     texts = {name: f"{value:g}" if isinstance(value, float) else str(value) for name, value in vars(place).items()}
-    return (
-        {"target": dataset}
-        | settings_texts(KEYS, MODEL, dataset)
-        | {name: text for name, text in texts.items() if getattr(place, name) != usual[name]}
-    )
+    return run_parameters(KEYS, MODEL, dataset, shown) | {
+        name: text for name, text in texts.items() if getattr(place, name) != usual[name]
+    }
 
 
 def codebook_view(shown: ShownRun, examples: Examples, shapes: Shapes, place: CodePlace) -> CodebookView:
@@ -189,18 +181,14 @@ def codebook_view(shown: ShownRun, examples: Examples, shapes: Shapes, place: Co
 
 def draw_below(shown: ShownRun, examples: Examples) -> None:
     """Under the workbench: numbers, properties, experiments, charts, code."""
-    left, right = st.columns([1.15, 1])
-    with left:
-        st.subheader("In numbers", anchor=False)
-        draw_code_formula(shown.run, shown.experiment, examples)
-    with right:
-        draw_properties(MODEL)
-    chosen = draw_experiments("vq_vae", KEYS.own("lesson"))
-    draw_bound_charts(shown.run, 0, MODELS[MODEL].title, key=KEYS.own("charts"))
-    with st.expander("The code that made this picture", icon=":material/code:"):
-        draw_codes_code(shown.experiment)
-    if chosen:
-        restart_with(KEYS, chosen)
+    tell_below(
+        "vq_vae",
+        KEYS,
+        numbers=lambda: draw_code_formula(shown.run, shown.experiment, examples),
+        card=lambda: draw_properties(MODEL),
+        charts=lambda: draw_bound_charts(shown.run, 0, MODELS[MODEL].title, key=KEYS.own("charts")),
+        code=lambda: draw_codes_code(shown.experiment),
+    )
 
 
 def _whole(query: dict[str, str], name: str, default: int, end: int, problems: list[str]) -> int:
