@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from itertools import chain
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -13,7 +14,8 @@ import streamlit as st  # noqa: E402
 
 from app.house import house  # noqa: E402
 from app.navigation import NAVIGATION  # noqa: E402
-from app.page.visit import arrive, follow_to_top, keep_address  # noqa: E402
+from app.page.trail import draw_trail, note_link  # noqa: E402
+from app.page.visit import address_of, arrive, follow_to_top, keep_address, leave_here, name_of  # noqa: E402
 from app.words import plain  # noqa: E402
 
 # A file of ours: Streamlit's own icons for the browser tab come from the internet.
@@ -32,3 +34,8 @@ keep_address()
 arrive(page.url_path)
 page.run()
 follow_to_top()
+note_link(name_of(page.url_path), address_of(page.url_path))
+if chip := draw_trail():
+    leave_here()
+    back = next(each for each in chain(*pages.values()) if name_of(each.url_path) == chip.page)
+    st.switch_page(back, query_params=chip.link)

@@ -12,6 +12,7 @@ from app.canvas.stage import Moment
 from app.house import house
 from app.page.keys import PageKeys, current_settings, load_settings, store_settings, texts_of
 from app.page.own_runs import note_run
+from app.page.trail import note_training
 from engines.datasets import DATASETS
 from engines.errors import GenLabError, UnknownKeyError
 from engines.models import MODELS
@@ -138,16 +139,18 @@ def _turn_to_finished(keys: PageKeys, digest: str, run: Run | None) -> None:
         ]
 
 
-def start_training(keys: PageKeys, experiment: Experiment) -> None:
-    """Queue a training; what goes wrong is said on the page. Meant as a button's callback."""
+def start_training(keys: PageKeys, experiment: Experiment) -> bool:
+    """Queue a training; what goes wrong is said on the page. Whether it went well. Meant as a button's callback."""
     try:
         note_run(house().workers.submit(experiment))
     except GenLabError as error:
         st.session_state[keys.own("problems")] = [str(error)]
-        return
+        return False
+    note_training(keys, experiment)
     st.session_state[keys.own("attempt")] = st.session_state.get(keys.own("attempt"), 0) + 1
     st.session_state[keys.own("pressed")] = experiment.digest, time.time()
     st.session_state[keys.own("moment")] = None
+    return True
 
 
 def start_fork(

@@ -13,7 +13,8 @@ from app.page.runs import open_link
 from app.words import plain
 
 MAX_TEMPERATURE = 1.5
-KEPT = (SETUPS, "attempt", "pressed", "own_picture", "upload_set_note")  # what no link holds, and setting up leaves
+TO_OPEN = "to_open"  # of a page: the link that opens it next; a browser's address may come late
+KEPT = (SETUPS, TO_OPEN, "attempt", "pressed", "own_picture", "upload_set_note")  # what no link holds, and setting up leaves
 PAGE = "visit/page"  # in the session: path of the page that was drawn last
 NAMES = "visit/names"  # in the session: path of a page -> its keys' name
 TO_TOP = "visit/to_top"  # in the session: how often a button far below has set a page up
@@ -54,18 +55,32 @@ def arrive(path: str) -> None:
 
     An address with parameters, as of a link or of the browser's Back, counts more.
     """
-    last, st.session_state[PAGE] = st.session_state.get(PAGE), path
-    name = st.session_state.get(NAMES, {}).get(path)
-    if last in (None, path) or name is None:
-        return
-    keys = PageKeys(name)
-    clear(keys)
-    if not st.query_params:
-        st.query_params.from_dict(st.session_state[LINKS].get(name, {}))
+    last, name = st.session_state.get(PAGE), name_of(path)
+    if last not in (None, path) and name:
+        begin_anew(PageKeys(name), st.query_params.to_dict() or address_of(path))
+    st.session_state[PAGE] = path  # last: a run that is broken off before arrives again
 
 
-def clear(keys: PageKeys) -> None:
-    """Forget how the page is set, but for what no link can hold."""
+def leave_here() -> None:
+    """Let the next address open its page anew, even if it is this one."""
+    st.session_state[PAGE] = ""
+
+
+def name_of(path: str) -> str:
+    """Name of the keys of a page that was drawn in this visit; else empty."""
+    return st.session_state.get(NAMES, {}).get(path, "")
+
+
+def address_of(path: str) -> dict[str, str]:
+    """The parameters that the page of a path had in its address last."""
+    return st.session_state.get(LINKS, {}).get(name_of(path), {})
+
+
+def begin_anew(keys: PageKeys, link: Mapping[str, str]) -> None:
+    """Forget how the page is set, but for what no link can hold; it opens by this link, and its canvases begin anew."""
+    st.session_state[keys.own(TO_OPEN)] = dict(link)
+    st.query_params.from_dict(dict(link))
+    st.session_state[keys.own(SETUPS)] = st.session_state.get(keys.own(SETUPS), 0) + 1
     kept = {keys.own(name) for name in KEPT}
     for name in list(st.session_state):
         if str(name).startswith((f"{keys.page}.", f"{keys.page}/")) and name not in kept:
@@ -90,9 +105,11 @@ def open_page(keys: PageKeys, read: Callable[[dict[str, str], list[str]], str]) 
     if not is_first_run(keys):
         return
     problems: list[str] = []
-    target = read(st.query_params.to_dict(), problems)
+    query = st.session_state.get(keys.own(TO_OPEN), st.query_params.to_dict())
+    target = read(dict(query), problems)
     st.session_state[keys.own("problems")] = problems
     st.session_state[keys.own("target")] = target
+    st.session_state.pop(keys.own(TO_OPEN), None)
 
 
 def read_visit(keys: PageKeys, query: Mapping[str, str], problems: list[str], *, model: str, target: str) -> str:
@@ -110,11 +127,9 @@ def read_visit(keys: PageKeys, query: Mapping[str, str], problems: list[str], *,
 
 def set_up(keys: PageKeys, wanted: SetUp) -> None:
     """Set the page up as a link says, as if it had been opened by it. Meant as a button's callback."""
-    clear(keys)
-    st.session_state[keys.own(SETUPS)] = st.session_state.get(keys.own(SETUPS), 0) + 1
+    begin_anew(keys, wanted.link)
     st.session_state[keys.own(WATCH)] = wanted
     st.session_state[TO_TOP] = st.session_state.get(TO_TOP, 0) + 1
-    st.query_params.from_dict(dict(wanted.link))
 
 
 def follow_to_top() -> None:

@@ -15,7 +15,7 @@ from app.page.keys import PageKeys
 from app.page.lessons import experiments
 from app.page.pictures import own_picture, thumbnail
 from app.views.latent_space.canvas import Place, read_place
-from app.words import plain, shown
+from app.words import shown
 from engines.datasets import datasets_of
 from engines.settings import setting_fields
 from engines.training import Experiment, Trainer
@@ -141,30 +141,20 @@ def picture_file(size: tuple[int, int] = (40, 30)) -> bytes:
     return held.getvalue()
 
 
-class FakeFile:
-    """An upload as Streamlit hands it out."""
-
-    def __init__(self, content: bytes) -> None:
-        self.content = content
-
-    def getvalue(self) -> bytes:
-        return self.content
-
-
 @pytest.mark.parametrize("shape", [(1, 8, 8), (3, 32, 32), (1, 16, 16)])
 def test_an_own_picture_is_cut_to_the_models_size(shape: tuple[int, ...], monkeypatch: pytest.MonkeyPatch) -> None:
     keys = PageKeys("vae")
-    monkeypatch.setattr("streamlit.session_state", {keys.own("upload"): FakeFile(picture_file())})
+    monkeypatch.setattr("streamlit.session_state", {keys.own("own_picture"): picture_file()})
     found = own_picture(keys, shape)
     assert found is not None and found.pixels.shape == shape and found.pixels.dtype == np.uint8
 
 
-def test_a_file_that_is_no_picture_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    keys, said = PageKeys("vae"), []
-    monkeypatch.setattr("streamlit.session_state", {keys.own("upload"): FakeFile(b"nonsense")})
-    monkeypatch.setattr("streamlit.error", lambda text, **_: said.append(text))
-    assert own_picture(keys, (3, 32, 32)) is None
-    assert said == [plain("Expected a picture, but this file is no picture: choose another one. What was shown stays.")]
+def test_a_file_that_is_no_picture_changes_nothing(come: Open) -> None:
+    page = come()
+    page.file_uploader(key="vae/upload").upload("mine.png", b"nonsense", "image/png")
+    checked(page.run())
+    said = "Expected a picture, but this file is no picture: choose another one. What was shown stays."
+    assert sentences(page) == [said]
 
 
 def test_own_pictures_become_a_set(come: Open, home: House) -> None:

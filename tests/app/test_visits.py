@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from app.house import House
 from app.navigation import NAVIGATION
 from app.page.lessons import VIEWS, experiments
-from tests.app.pages import checked, link_of, small_gan
+from tests.app.pages import checked, link_of, press, small_gan
 
 PAGES = {entry.file.partition("/")[0]: entry.path for entry in NAVIGATION}
 Walk = Callable[..., AppTest]
@@ -91,6 +93,18 @@ def test_an_experiment_sets_up_what_its_link_opens(folder: str, visitor: Walk) -
             assert link_of(page) == link
             assert {key: value for key, value in widgets_of(page).items() if key in held} == held
             assert any(entry["title"] in note.value for note in page.info)
+
+
+def test_an_own_picture_stays_until_it_is_taken_away(visitor: Walk) -> None:
+    held = io.BytesIO()
+    Image.new("RGB", (30, 30), (200, 30, 30)).save(held, "PNG")
+    page = visitor("latent_space")
+    page.file_uploader(key="vae/upload").upload("mine.png", held.getvalue(), "image/png")
+    checked(page.run())
+    visitor("score")
+    page = visitor("latent_space")
+    assert page.session_state["vae/own_picture"] == held.getvalue()
+    assert press(page, "vae/no_picture").session_state["vae/own_picture"] is None
 
 
 def test_every_page_has_experiments() -> None:

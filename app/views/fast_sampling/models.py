@@ -13,13 +13,13 @@ import streamlit as st
 from app.house import house
 from app.page.controls import draw_settings
 from app.page.keys import PageKeys, current_settings, load_settings, store_settings, texts_of
-from app.page.own_runs import note_run
+from app.page.runs import start_training
 from app.page.targets import draw_target_settings
 from app.page.train import POPOVER_WIDTH
 from app.views.fast_sampling.asks import MODELS_OF_WAYS
 from app.views.fast_sampling.canvas import ShownModel
 from engines.datasets import DATASETS
-from engines.errors import GenLabError, UnknownKeyError
+from engines.errors import UnknownKeyError
 from engines.models import MODELS
 from engines.training import Experiment, Plan
 from engines.training.run import Run
@@ -186,10 +186,4 @@ def train_missing(keys: PageKeys, target: str) -> None:
 
 def train_one(keys: PageKeys, model: str, target: str) -> bool:
     """Queue a model; what goes wrong is said on the page. Whether it went well."""
-    try:
-        note_run(house().workers.submit(described(keys, model, target)))
-    except GenLabError as error:
-        st.session_state[keys.own("problems")] = [str(error)]
-        return False
-    st.session_state[keys.own("attempt")] = st.session_state.get(keys.own("attempt"), 0) + 1
-    return True
+    return start_training(keys, described(keys, model, target))

@@ -50,16 +50,16 @@ class FlowFacts:
     kinds: tuple[type[Bijection], ...]
 
 
-def flow_of_link(problems: list[str]) -> str:
-    """The flow that the address names, directly or by its run; a sentence if it is impossible."""
-    if run := st.query_params.get("run"):
+def flow_of_link(query: dict[str, str], problems: list[str]) -> str:
+    """The flow that a link names, directly or by its run, which is left out if it is of no flow."""
+    if run := query.get("run"):
         key = _model_of_run(run)
         if key in FLOWS:
             return key
         if key is not None:
             problems.append(f"The run {run[:16]!r} of this link is of another page; its model is no flow.")
-            del st.query_params["run"]
-    wanted = st.query_params.get("flow", DEFAULT)
+            del query["run"]
+    wanted = query.get("flow", DEFAULT)
     if wanted in FLOWS:
         return wanted
     known = ", ".join(FLOWS)

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import streamlit as st
 
-from app.canvas.stage import Moment, is_lane_blocked, read_moment
-from app.house import house
+from app.canvas.stage import Moment
 from app.page.charts import draw_charts
 from app.page.keys import PageKeys, write_link
+from app.page.plane_stage import common_view, current_moment, draw_plane_stage
 from app.page.properties import CARDS, draw_properties
 from app.page.runs import ShownRun, link_parameters, use_usual
 from app.page.story import tell_below
@@ -46,7 +46,7 @@ def draw_page() -> None:
     shown = draw_controls(KEYS, flow, target, presets_of(KEYS, flow, target), lead=lead, without=without)
     if flow == "stack":
         draw_stack_builder(KEYS)
-    moment, place = current_moment(shown), current_place(target)
+    moment, place = current_moment(KEYS, shown), current_place(target)
     flow_part = {} if flow == DEFAULT else {"flow": flow}
     write_link(KEYS, flow_part | link_parameters(KEYS, flow, target, shown, moment) | place.texts())
     try:
@@ -55,16 +55,13 @@ def draw_page() -> None:
         st.error(plain(error), icon=":material/draw:")
         return
     stage = stage_view(target, view, shown, place)
-    if is_lane_blocked(KEYS.told("stage")):
-        draw_without_lane(stage, shown)
-    else:
-        draw_flow_stage(stage, key=KEYS.canvas("stage"))
+    draw_plane_stage(stage, shown, draw_flow_stage, key=KEYS.canvas("stage"))
     draw_below(shown, view, place.x or stage.first_x, moment)
 
 
 def read_link(query: dict[str, str], problems: list[str]) -> str:
     """Set everything from a link: the flow and what is set on the stage too; returns the target."""
-    flow = flow_of_link(problems)
+    flow = flow_of_link(query, problems)
     st.session_state[KEYS.own("flow")] = flow
     st.session_state[KEYS.own("place")] = place_of_link(query, problems)
     st.session_state[KEYS.own("opened")] = secrets.token_hex(4)
@@ -98,13 +95,6 @@ def choose_target() -> str:
     return target
 
 
-def current_moment(shown: ShownRun) -> Moment | None:
-    """Where the stage says that the visitor is; until it has spoken, the moment that the link named."""
-    attempt = st.session_state.get(KEYS.own("attempt"), 0)
-    told = read_moment(KEYS.told("stage"), shown.digest, attempt)
-    return told or st.session_state.get(KEYS.own("moment"))
-
-
 def current_place(target: str) -> FlowPlace:
     """What the visitor or the link set on the stage for this target."""
     told = read_place(KEYS.told("stage"), visit_of(target))
@@ -123,19 +113,7 @@ def stage_view(target: str, view: TargetView, shown: ShownRun, place: FlowPlace)
     facts = facts_of(experiment.model, MODELS[experiment.model].settings.from_dict(experiment.settings))
     first = view.samples[0]
     return FlowStageView(
-        target=f"{target} {sorted(experiment.dataset_settings.items())}",
-        target_title=DATASETS[target].title,
-        target_note=f"{view.n_components} Gaussian{'s' if view.n_components > 1 else ''}, known exactly",
-        truth=view.truth,
-        samples=view.samples,
-        window=view.window,
-        entropy=view.entropy,
-        run=shown.digest,
-        attempt=st.session_state.get(KEYS.own("attempt"), 0),
-        steps=experiment.steps,
-        temperature=moment.temperature if moment else 1.0,
-        at=moment.step if moment else None,
-        autoplay=True,
+        **common_view(KEYS, target, view, shown, temperature=moment.temperature if moment else 1.0),
         names=facts.names,
         base=facts.base,
         ways=facts.ways,
@@ -143,18 +121,6 @@ def stage_view(target: str, view: TargetView, shown: ShownRun, place: FlowPlace)
         place=place,
         visit=visit_of(target),
     )
-
-
-def draw_without_lane(stage: FlowStageView, shown: ShownRun) -> None:
-    """The stage where a proxy blocks WebSockets: the snapshots come with the page's own data, once a second."""
-
-    def draw() -> None:
-        replay, standing = house().hub.replay(shown.digest)
-        if standing.get("ended") and shown.run is None:
-            st.rerun()  # it has just ended: the whole page takes it up as a stored run
-        draw_flow_stage(replace(stage, replay=replay, standing=standing), key=KEYS.canvas("stage"))
-
-    st.fragment(draw, run_every=1.0 if shown.run is None else None)()
 
 
 def draw_below(shown: ShownRun, view: TargetView, x: Point, moment: Moment | None) -> None:
