@@ -27,7 +27,7 @@ for index, entry in enumerate(NAVIGATION):
     page = st.Page(f"views/{entry.file}", title=entry.title, icon=entry.icon, url_path=entry.path, default=index == 0)
     pages.setdefault(entry.section, []).append(page)
 
-page = st.navigation(pages)
+page = st.navigation(pages, expanded=True)
 if trouble := house().shelves.own.trouble:
     st.warning(plain(trouble), icon=":material/storage:")
 keep_address()

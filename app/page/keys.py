@@ -20,9 +20,17 @@ LINKS = "visit/links"  # in the session: the last address of each page, by its k
 
 @dataclass(frozen=True)
 class PageKeys:
-    """Names of a page's session keys; all begin with the page's own name."""
+    """Names of a page's session keys; all begin with the page's own name.
+
+    Attributes:
+        page: The name.
+        folder: Of the page in app/views, where it is called otherwise.
+        stage: The canvas that tells where the visitor is.
+    """
 
     page: str
+    folder: str = ""
+    stage: str = "stage"
 
     def widget(self, group: str, name: str) -> str:
         """Key of the widget of one setting."""
@@ -37,9 +45,9 @@ class PageKeys:
         count = st.session_state.get(self.own(SETUPS), 0)
         return self.own(f"{name}/{count}" if count else name)
 
-    def told(self, name: str) -> Any:
-        """What a canvas has told, None if nothing; read it with `app.canvas.told`."""
-        return st.session_state.get(self.canvas(name))
+    def told(self, name: str = "") -> Any:
+        """What a canvas (default: the stage) has told, None if nothing; read it with `app.canvas.told`."""
+        return st.session_state.get(self.canvas(name or self.stage))
 
 
 def keep_widgets(keys: PageKeys) -> None:

@@ -30,16 +30,15 @@ def _filled(entry: dict[str, Any]) -> dict[str, Any]:
     return {name: fill(value) if isinstance(value, str) else value for name, value in entry.items()}
 
 
-def draw_experiments(page: str, keys: PageKeys, start: Callable[[dict[str, str]], object] | None = None) -> None:
+def draw_experiments(keys: PageKeys, start: Callable[[dict[str, str]], object] | None = None) -> None:
     """Draw the experiments of a page; a press on one sets the page up.
 
     Args:
-        page: Folder of the page.
-        keys: Its session keys.
+        keys: Session keys of the page.
         start: Is told the link of the one that was pressed, once the page is set up.
     """
     st.subheader("Experiments to try", anchor=False)
-    entries = experiments(page)
+    entries = experiments(keys.folder or keys.page)
     for first in range(0, len(entries), PER_ROW):
         for column, index in zip(st.columns(PER_ROW), range(first, min(first + PER_ROW, len(entries))), strict=False):
             with column, st.container(border=True, height="stretch"):

@@ -1,4 +1,4 @@
-"""What every page tells under its stage, in one order: numbers, card, experiments, charts, code."""
+"""What every page tells in the same way: another target over the stage; numbers, card, experiments, code under it."""
 
 from __future__ import annotations
 
@@ -8,12 +8,31 @@ import streamlit as st
 
 from app.page.keys import PageKeys
 from app.page.lessons import draw_experiments
+from app.page.visit import WATCH
 
 Draw = Callable[[], object]
 
 
+def choose_target(keys: PageKeys, pick: Callable[[PageKeys, str], str], start: Callable[[str, str], object]) -> str:
+    """The picker of targets or sets of pictures; another one starts afresh.
+
+    Args:
+        keys: Session keys of the page.
+        pick: Draws the picker, given the present target; returns the one to show.
+        start: Is told the target of before and the new one when they differ: sets what is usual there.
+    """
+    before: str = st.session_state[keys.own("target")]
+    target = pick(keys, before)
+    if target != before:
+        start(before, target)
+        st.session_state[keys.own("target")] = target
+        st.session_state[keys.own("moment")] = None
+        st.session_state.pop(keys.own("problems"), None)
+        st.session_state.pop(keys.own(WATCH), None)
+    return target
+
+
 def tell_below(
-    page: str,
     keys: PageKeys,
     *,
     numbers: Draw,
@@ -26,7 +45,6 @@ def tell_below(
     """Tell the lower part of a page.
 
     Args:
-        page: Its folder in app/views.
         keys: Its session keys.
         numbers: Draws the formula with its numbers.
         card: Draws the model card.
@@ -41,7 +59,7 @@ def tell_below(
         numbers()
     with right:
         card()
-    draw_experiments(page, keys, start)
+    draw_experiments(keys, start)
     charts()
     draw_code(keys, code)
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 import streamlit as st
 
+from app.canvas.told import told_moment
 from app.page.controls import draw_settings
 from app.page.keys import PageKeys, current_settings, store_settings
 from app.page.runs import ShownRun, described_experiment, find_run, start_fork, start_training
@@ -106,12 +107,12 @@ def _draw_fork(
     if shown.run is None or not shown.run.weight_steps:
         return
     kept = shown.run.weight_steps
-    key, of = keys.own("fork_step"), keys.own("fork_of")
-    if st.session_state.get(of) != shown.digest:  # a fork begins with the plan of the run that it leaves
-        st.session_state[of] = shown.digest
+    key = keys.own("fork_step")
+    if _is_new(keys, "fork_of", shown.digest):  # a fork begins with the plan of the run that it leaves
         store_settings(keys, "fork", shown.experiment.plan)
-    if st.session_state.get(key) not in kept:
-        st.session_state[key] = kept[-1]
+    step = _shown_step(keys, kept)
+    if _is_new(keys, "fork_at", (shown.digest, step)) or st.session_state.get(key) not in kept:
+        st.session_state[key] = step
     with st.container(width=POPOVER_WIDTH):
         had = "at a step" if len(kept) > 1 else "at its end"
         st.markdown(f"Start a new run from the weights that this one had {had}, with a changed plan.")
@@ -121,6 +122,19 @@ def _draw_fork(
         described = described_experiment(keys, shown.experiment.model, shown.experiment.dataset)
         begin = partial(start_fork, keys, shown.run, described, int(step), change)
         st.button("Start the fork", key=keys.own("start_fork"), on_click=begin)
+
+
+def _is_new(keys: PageKeys, name: str, value: object) -> bool:
+    """Whether something differs from what was noted under that name last; notes it."""
+    before = st.session_state.get(keys.own(name))
+    st.session_state[keys.own(name)] = value
+    return before != value
+
+
+def _shown_step(keys: PageKeys, kept: Sequence[int]) -> int:
+    """The kept step that the stage shows, or the last one before it; the end where it tells none."""
+    step = (told_moment(keys.told()) or {}).get("step")
+    return max((each for each in kept if isinstance(step, int) and each <= step), default=kept[-1])
 
 
 def _settings_of(shown: ShownRun) -> Settings:

@@ -14,7 +14,14 @@ from app.words import plain
 
 MAX_TEMPERATURE = 1.5
 TO_OPEN = "to_open"  # of a page: the link that opens it next; a browser's address may come late
-KEPT = (SETUPS, TO_OPEN, "attempt", "pressed", "own_picture", "upload_set_note")  # what no link holds, and setting up leaves
+KEPT = (
+    SETUPS,
+    TO_OPEN,
+    "attempt",
+    "pressed",
+    "own_picture",
+    "upload_set_note",
+)  # what no link holds, and setting up leaves
 PAGE = "visit/page"  # in the session: path of the page that was drawn last
 NAMES = "visit/names"  # in the session: path of a page -> its keys' name
 TO_TOP = "visit/to_top"  # in the session: how often a button far below has set a page up
@@ -164,7 +171,7 @@ def _draw_note(keys: PageKeys, name: str, draw: Callable[..., object], words: st
     left, right = st.columns([8, 1], vertical_alignment="center")
     with left:
         draw(words, icon=icon)
-    right.button("Got it", key=keys.own(f"got_{name}"), on_click=_forget, args=(keys.own(name),))
+    right.button("Got it", width="stretch", key=keys.own(f"got_{name}"), on_click=_forget, args=(keys.own(name),))
 
 
 def _forget(key: str) -> None:

@@ -336,6 +336,19 @@ def test_a_fork_starts_from_a_kept_step_with_a_changed_plan(visit: Open, home: H
     assert fork.settings == stored.experiment.settings
 
 
+def test_a_fork_begins_at_the_step_that_is_shown(visit: Open, stored: Run) -> None:
+    page = visit({"run": stored.experiment.digest})
+    first, second, *_ = stored.weight_steps
+    assert widget(page, "flows/fork_step").value == stored.weight_steps[-1]
+    between = next(step for step in range(stored.weight_steps[-1]) if step not in stored.weight_steps)
+    before = max(step for step in stored.weight_steps if step < between)
+    for shown_step, kept in ((first, first), (between, before), (second, second)):
+        page.session_state["flows/stage"] = {"moment": {"step": shown_step, "temperature": 1}}
+        assert widget(checked(page.run()), "flows/fork_step").value == kept
+    page = turn(page, "flows/fork_step", first)  # a choice of the visitor stays while the stage stays
+    assert widget(checked(page.run()), "flows/fork_step").value == first
+
+
 def test_charts_are_drawn_when_they_are_opened(visit: Open, stored: Run) -> None:
     page = visit({"run": stored.experiment.digest})
     assert not page.get("plotly_chart")

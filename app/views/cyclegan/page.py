@@ -11,7 +11,7 @@ from app.page.keys import PageKeys, write_link
 from app.page.pictures import draw_own_picture, own_picture
 from app.page.properties import draw_properties
 from app.page.runs import ShownRun, open_link, run_parameters, use_usual
-from app.page.story import tell_below
+from app.page.story import choose_target, tell_below
 from app.page.targets import draw_own_target, pick_target
 from app.page.train import draw_controls
 from app.page.visit import draw_problems, open_page
@@ -37,7 +37,7 @@ from engines.datasets import DATASETS
 from engines.errors import DataError
 from engines.gan.cyclegan.tasks import TASKS
 
-KEYS = PageKeys("cycle")
+KEYS = PageKeys("cycle", "cyclegan", stage="points")
 PARTS = {"points": "Points of the plane", "pictures": "Pictures of faces"}
 MODELS_OF = {"points": "plane_cycle", "pictures": "picture_cycle"}
 FIRST = {"points": "moons", "pictures": "faces"}
@@ -52,7 +52,7 @@ def draw_page() -> None:
         "the other; what holds them together is that there and back again must lead home."
     )
     part = choose_part()
-    target = choose_target(part)
+    target = choose_data(part)
     draw_problems(KEYS)
     model = MODELS_OF[part]
     if part == "points":
@@ -109,15 +109,11 @@ def choose_part() -> str:
     return part
 
 
-def choose_target(part: str) -> str:
-    """Domain A: the picker in the plane; of pictures there are only the faces, whose factors are known."""
-    before = st.session_state[KEYS.own("target")]
-    if part == "pictures":
-        return before
-    target = pick_target(KEYS, before)
-    if target != before:
-        change_target(part, target)
-    return target
+def choose_data(part: str) -> str:
+    """The picker in the plane; of the other part there is one set."""
+    if part != "points":
+        return st.session_state[KEYS.own("target")]
+    return choose_target(KEYS, pick_target, lambda before, target: change_target(part, target))
 
 
 def change_target(part: str, target: str) -> None:
@@ -170,7 +166,6 @@ def draw_stage(part: str, shown: ShownRun) -> None:
 def draw_below(part: str, shown: ShownRun) -> None:
     """Under the stage: numbers, properties, experiments, charts, code."""
     tell_below(
-        "cyclegan",
         KEYS,
         numbers=lambda: draw_cycle_formula(shown.experiment, shown.run),
         card=lambda: draw_properties(MODELS_OF[part]),

@@ -13,7 +13,7 @@ from app.page.visit import draw_problems, open_page
 from app.views.dirac_gan.canvas import DiracPlace, DiracView, draw_dirac, place_of_link, read_dirac_place
 from app.views.dirac_gan.numbers import draw_dirac_code, draw_dirac_formula, draw_dirac_table
 
-KEYS = PageKeys("dirac")
+KEYS = PageKeys("dirac", "dirac_gan")
 
 
 def draw_page() -> None:
@@ -31,7 +31,6 @@ def draw_page() -> None:
         DiracView(st.session_state[KEYS.own("place")], st.session_state[KEYS.own("visit")]), key=KEYS.canvas("stage")
     )
     tell_below(
-        "dirac_gan",
         KEYS,
         numbers=lambda: draw_dirac_formula(place.game),
         card=lambda: draw_properties("dirac"),
@@ -49,7 +48,7 @@ def read_link(query: dict[str, str], problems: list[str]) -> str:
 
 def current_place() -> DiracPlace:
     """Where the stage says that the visitor is; before it has spoken, where the link says."""
-    told = read_dirac_place(KEYS.told("stage"), st.session_state[KEYS.own("visit")])
+    told = read_dirac_place(KEYS.told(), st.session_state[KEYS.own("visit")])
     return told or st.session_state[KEYS.own("place")]
 
 

@@ -14,7 +14,7 @@ from app.page.keys import PageKeys, write_link
 from app.page.plane_stage import common_view, draw_plane_stage
 from app.page.properties import draw_properties
 from app.page.runs import ShownRun, link_parameters, open_link, use_usual
-from app.page.story import tell_below
+from app.page.story import choose_target, tell_below
 from app.page.targets import draw_own_target, pick_target, target_view
 from app.page.train import draw_controls
 from app.page.visit import draw_problems, open_page, read_step
@@ -40,7 +40,7 @@ from engines.datasets.tones import RATE, ToneSettings, tone_density
 from engines.errors import DataError
 from engines.tensors import make_rng, to_numpy
 
-KEYS = PageKeys("distillation")
+KEYS = PageKeys("distillation", stage="points")
 PARTS = {"points": "Points", "sound": "Sound"}
 MODELS_OF = {"points": "distillation", "sound": "tone_distillation"}
 FIRST = {"points": "moons", "sound": "tones"}
@@ -58,7 +58,7 @@ def draw_page() -> None:
         "Parallel WaveNet."
     )
     part = choose_part()
-    target = choose_target(part)
+    target = choose_data(part)
     draw_problems(KEYS)
     if part == "points":
         draw_own_target(KEYS, target)
@@ -111,15 +111,11 @@ def choose_part() -> str:
     return part
 
 
-def choose_target(part: str) -> str:
-    """The picker in the plane; of sound there are only the tones."""
-    before = st.session_state[KEYS.own("target")]
-    if part == "sound":
-        return before
-    target = pick_target(KEYS, before)
-    if target != before:
-        change_target(part, target)
-    return target
+def choose_data(part: str) -> str:
+    """The picker in the plane; of the other part there is one set."""
+    if part != "points":
+        return st.session_state[KEYS.own("target")]
+    return choose_target(KEYS, pick_target, lambda before, target: change_target(part, target))
 
 
 def change_target(part: str, target: str) -> None:
@@ -191,7 +187,6 @@ def draw_below(part: str, target: str, shown: ShownRun) -> None:
         draw_clock_table(shown.run)
 
     tell_below(
-        "distillation",
         KEYS,
         numbers=draw_numbers,
         card=lambda: draw_properties(MODELS_OF[part]),

@@ -10,7 +10,7 @@ import streamlit as st
 from app.canvas.stage import is_lane_blocked
 from app.page.keys import PageKeys, write_link
 from app.page.properties import draw_properties
-from app.page.story import tell_below
+from app.page.story import choose_target, tell_below
 from app.page.targets import TargetView, draw_own_target, pick_target, target_view
 from app.page.visit import draw_problems, open_page
 from app.views.fast_sampling.asks import frame_of, noise_of
@@ -31,7 +31,7 @@ from engines.datasets import DATASETS
 from engines.errors import DataError
 from engines.tensors import to_numpy
 
-KEYS = PageKeys("shortcuts")
+KEYS = PageKeys("shortcuts", "fast_sampling")
 FIRST = "ring"
 
 
@@ -44,7 +44,7 @@ def draw_page() -> None:
         "that jumps to their end, ask once. All panels begin with the same noise: turn the dial of calls, and see who "
         "arrives."
     )
-    target = choose_target()
+    target = choose_target(KEYS, pick_target, start_on)
     draw_problems(KEYS)
     draw_own_target(KEYS, target)
     models, place = draw_model_controls(KEYS, target), current_place()
@@ -56,7 +56,7 @@ def draw_page() -> None:
         st.error(plain(error), icon=":material/draw:")
         return
     stage = stage_view(target, view, models)
-    if is_lane_blocked(KEYS.told("stage")):
+    if is_lane_blocked(KEYS.told()):
         draw_without_lane(stage, target, models)
     else:
         draw_shortcuts(stage, key=KEYS.canvas("stage"))
@@ -72,20 +72,14 @@ def read_link(query: dict[str, str], problems: list[str]) -> str:
     return target
 
 
-def choose_target() -> str:
-    """The picker; another target starts with what is usual there, and keeps the stage's place."""
-    before = st.session_state[KEYS.own("target")]
-    target = pick_target(KEYS, before)
-    if target != before:
-        st.session_state[KEYS.own("target")] = target
-        st.session_state.pop(KEYS.own("problems"), None)
-        use_usual_models(KEYS, target)
-    return target
+def start_on(before: str, target: str) -> None:
+    """Another target: what is usual there; the stage keeps its place."""
+    use_usual_models(KEYS, target)
 
 
 def current_place() -> WaysPlace:
     """Where the stage says that the visitor is; before it has spoken, where the link says."""
-    told = read_place_of(KEYS.told("stage"), st.session_state[KEYS.own("visit")])
+    told = read_place_of(KEYS.told(), st.session_state[KEYS.own("visit")])
     return told or st.session_state[KEYS.own("place")]
 
 
@@ -124,7 +118,6 @@ def draw_without_lane(stage: ShortcutsView, target: str, models: dict[str, Train
 def draw_below(target: str, models: dict[str, Trained], place: WaysPlace) -> None:
     """Under the stage: numbers, properties, charts, experiments, code."""
     tell_below(
-        "fast_sampling",
         KEYS,
         numbers=lambda: draw_shortcut_formula(models, place),
         card=lambda: draw_properties("shortcuts"),

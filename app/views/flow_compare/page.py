@@ -13,7 +13,7 @@ from app.page.keys import PageKeys, write_link
 from app.page.lessons import draw_experiments
 from app.page.plane_stage import common_view
 from app.page.runs import ShownRun, start_training
-from app.page.story import draw_code
+from app.page.story import choose_target, draw_code
 from app.page.targets import TargetView, pick_target, target_view
 from app.page.visit import draw_problems, open_page, read_step
 from app.views.flow_compare.gallery import draw_flow_gallery
@@ -46,18 +46,18 @@ def draw_page() -> None:
         "Two flows learn the same density from the same seed and are shown on the same axes. Their KL from the data is "
         "measured the same way, so the curves may be compared; a flow is as good as the layers that it is made of."
     )
-    target = choose_target()
+    target = choose_target(KEYS, pick_target, lambda before, target: None)
     draw_problems(KEYS)
     shown = draw_sides(target)
     attempt = st.session_state.get(KEYS.own("attempt"), 0)
-    moment = read_moment(KEYS.told("stage"), shown[0].digest, attempt)
+    moment = read_moment(KEYS.told(), shown[0].digest, attempt)
     moment = moment or st.session_state.get(KEYS.own("moment"))
     write_link(KEYS, link_of(target, moment))
     view = target_view(target, DATASETS[target].settings())
     draw_flow_pair(stage_view(target, view, shown, attempt), key=KEYS.canvas("stage"))
     draw_table(shown)
     draw_gallery(target)
-    draw_experiments("flow_compare", KEYS)
+    draw_experiments(KEYS)
     draw_losses([run.run for run in shown], names_now(), view.entropy[0], key=KEYS.own("charts"))
     draw_code(KEYS, lambda: [st.code(script_of(side.experiment), language="python") for side in shown])
 
@@ -94,16 +94,6 @@ def take_up(told: Any) -> None:
             st.session_state[KEYS.own("target")] = target
             st.session_state.pop(KEYS.canvas("picker"), None)
         st.session_state[KEYS.own("moment")] = None
-
-
-def choose_target() -> str:
-    """The picker; another target starts afresh."""
-    before = st.session_state[KEYS.own("target")]
-    target = pick_target(KEYS, before)
-    if target != before:
-        st.session_state[KEYS.own("target")] = target
-        st.session_state[KEYS.own("moment")] = None
-    return target
 
 
 def draw_sides(target: str) -> tuple[ShownRun, ShownRun]:

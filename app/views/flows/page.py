@@ -15,7 +15,7 @@ from app.page.keys import PageKeys, write_link
 from app.page.plane_stage import common_view, current_moment, draw_plane_stage
 from app.page.properties import CARDS, draw_properties
 from app.page.runs import ShownRun, link_parameters, use_usual
-from app.page.story import tell_below
+from app.page.story import choose_target, tell_below
 from app.page.targets import TargetView, draw_own_target, pick_target, target_view
 from app.page.train import draw_controls
 from app.page.visit import draw_problems, open_page, read_visit
@@ -36,7 +36,7 @@ def draw_page() -> None:
     """The page from top to bottom."""
     open_page(KEYS, read_link)
     heading = st.container()
-    target = choose_target()
+    target = choose_target(KEYS, pick_target, start_on)
     flow = st.session_state[KEYS.own("flow")]
     with heading:
         draw_heading(DATASETS[target].phrase or DATASETS[target].title, flow)
@@ -82,22 +82,15 @@ def draw_heading(target: str, flow: str) -> None:
     )
 
 
-def choose_target() -> str:
-    """The picker; another target starts afresh, with what this flow does best with there."""
-    before = st.session_state[KEYS.own("target")]
-    target = pick_target(KEYS, before)
-    if target != before:
-        st.session_state[KEYS.own("place")] = replace(current_place(before), x=None)
-        st.session_state[KEYS.own("target")] = target
-        st.session_state[KEYS.own("moment")] = None
-        st.session_state.pop(KEYS.own("problems"), None)
-        follow_target(KEYS, st.session_state[KEYS.own("flow")], before, target)
-    return target
+def start_on(before: str, target: str) -> None:
+    """Another target: what this flow does best with there, and a point of its own."""
+    st.session_state[KEYS.own("place")] = replace(current_place(before), x=None)
+    follow_target(KEYS, st.session_state[KEYS.own("flow")], before, target)
 
 
 def current_place(target: str) -> FlowPlace:
     """What the visitor or the link set on the stage for this target."""
-    told = read_place(KEYS.told("stage"), visit_of(target))
+    told = read_place(KEYS.told(), visit_of(target))
     return told or st.session_state[KEYS.own("place")]
 
 
@@ -135,7 +128,6 @@ def draw_below(shown: ShownRun, view: TargetView, x: Point, moment: Moment | Non
             st.markdown(f"{MODELS[flow].idea}  \n{MODELS[flow].paper}.")
 
     tell_below(
-        "flows",
         KEYS,
         numbers=lambda: draw_formula(shown.run, x, moment.step if moment else None),
         card=draw_card,

@@ -14,7 +14,7 @@ from app.page.keys import PageKeys, write_link
 from app.page.plane_stage import common_view, current_moment, draw_plane_stage
 from app.page.properties import draw_properties
 from app.page.runs import ShownRun, link_parameters
-from app.page.story import tell_below
+from app.page.story import choose_target, tell_below
 from app.page.targets import TargetView, draw_own_target, pick_target, target_view
 from app.page.train import draw_controls
 from app.page.visit import draw_problems, open_page, read_visit
@@ -36,7 +36,7 @@ from engines.errors import DataError
 from engines.gan.plane.settings import PlaneGanSettings
 from engines.models import MODELS
 
-KEYS = PageKeys("gans")
+KEYS = PageKeys("gans", "gan")
 MODEL = "plane_gan"
 NARROW = 0.1  # standard deviation of the ring's modes: narrow enough to be lost
 FIRST = {"target": "ring", "target.std": str(NARROW)}
@@ -50,7 +50,7 @@ def draw_page() -> None:
         "The generator G makes points out of noise, the discriminator D tells them from real ones; each learns from "
         "the other, and neither ever sees a density."
     )
-    target = choose_target()
+    target = choose_target(KEYS, pick_target, start_on)
     draw_problems(KEYS)
     draw_own_target(KEYS, target)
     presets = {"default": MODELS[MODEL].usual(target).settings, **MODELS[MODEL].presets}
@@ -76,23 +76,16 @@ def read_link(query: dict[str, str], problems: list[str]) -> str:
     return target
 
 
-def choose_target() -> str:
-    """The picker; another target keeps view and layers, but no moves: they are of the old one."""
-    before = st.session_state[KEYS.own("target")]
-    target = pick_target(KEYS, before)
-    if target != before:
-        st.session_state[KEYS.own("place")] = replace(current_place(before), moves="")
-        st.session_state[KEYS.own("target")] = target
-        st.session_state[KEYS.own("moment")] = None
-        st.session_state.pop(KEYS.own("problems"), None)
-        if target == FIRST["target"]:
-            st.session_state.setdefault(KEYS.widget(f"target.{target}", "std"), NARROW)
-    return target
+def start_on(before: str, target: str) -> None:
+    """Another target keeps view and layers, but no moves: they are of the old one."""
+    st.session_state[KEYS.own("place")] = replace(current_place(before), moves="")
+    if target == FIRST["target"]:
+        st.session_state.setdefault(KEYS.widget(f"target.{target}", "std"), NARROW)
 
 
 def current_place(target: str) -> GanPlace:
     """What the visitor or the link set on the stage."""
-    return read_place(KEYS.told("stage"), visit_of(target)) or st.session_state[KEYS.own("place")]
+    return read_place(KEYS.told(), visit_of(target)) or st.session_state[KEYS.own("place")]
 
 
 def visit_of(target: str) -> str:
@@ -102,7 +95,7 @@ def visit_of(target: str) -> str:
 
 def cure_pressed() -> None:
     """A cure of the alarm was pressed: fork from there with that one setting changed."""
-    start_cure(KEYS, read_cure(KEYS.told("stage")))
+    start_cure(KEYS, read_cure(KEYS.told()))
 
 
 def stage_view(target: str, view: TargetView, shown: ShownRun) -> GanStageView:
@@ -126,7 +119,6 @@ def draw_below(shown: ShownRun, moment: Moment | None) -> None:
     step = moment.step if moment else None
     draw_odds(shown.experiment)
     tell_below(
-        "gan",
         KEYS,
         numbers=lambda: draw_gan_formula(shown.experiment, shown.run, step),
         card=lambda: draw_properties(MODEL),

@@ -19,7 +19,7 @@ from engines.datasets import DATASETS
 from engines.gan.human_quiz import N_ESTIMATED
 from engines.training.run import Run
 
-KEYS = PageKeys("judge")
+KEYS = PageKeys("judge", "human_discriminator", stage="quiz")
 USUAL = "plane_gan-ring"  # judged first
 FORMULA = (
     r"D^*(x) = \frac{p(x)}{p(x) + q(x)} \qquad \text{right in } \tfrac12 + \tfrac14 \int |p - q| \text{ of the cases}"
@@ -96,7 +96,7 @@ def choose_generator(runs: dict[str, Run]) -> tuple[Run, int | None]:
 
 def current_seed() -> int:
     """Of the questions: what the table asked for last, else what the link says."""
-    if told := read_result(KEYS.told("quiz")):
+    if told := read_result(KEYS.told()):
         st.session_state[KEYS.own("seed")] = told["seed"]  # what the table told is forgotten while another page is open
     return st.session_state[KEYS.own("seed")]
 
@@ -121,7 +121,7 @@ def draw_below(run: Run) -> None:
         "50 % of the time, within its error, where nothing can be told. "
         "Errors of scores are standard errors of a share."
     )
-    draw_experiments("human_discriminator", KEYS)
+    draw_experiments(KEYS)
     draw_code(KEYS, lambda: st.code(script_of(run), language="python"))
 
 

@@ -12,7 +12,7 @@ from app.page.keys import PageKeys, write_link
 from app.page.pictures import draw_own_picture, draw_own_set, examples_of, open_pictures, own_picture, pick_pictures
 from app.page.properties import draw_properties
 from app.page.runs import ShownRun, run_parameters, use_usual
-from app.page.story import tell_below
+from app.page.story import choose_target, tell_below
 from app.page.train import draw_controls
 from app.page.visit import draw_problems, open_page
 from app.views.image_diffusion.asks import EMPIRICAL_PICTURES
@@ -34,7 +34,7 @@ from engines.score.image_denoiser import noise_range
 from engines.score.picture_denoiser import ImageDenoiserSettings
 from engines.settings import Settings
 
-KEYS = PageKeys("denoising")
+KEYS = PageKeys("denoising", "image_diffusion", stage="bench")
 FIRST, MODEL = "mnist_5k", "image_denoiser"
 
 
@@ -46,7 +46,7 @@ def draw_page() -> None:
         "A net has learned one thing: what picture to expect behind any amount of noise. Ask it, move a little towards "
         "its answer, ask again. Drag time both ways and watch it make up its mind."
     )
-    dataset = choose_dataset()
+    dataset = choose_target(KEYS, pick_pictures, start_on)
     draw_problems(KEYS)
     draw_own_set(KEYS, dataset)
     try:
@@ -68,16 +68,10 @@ def read_link(query: dict[str, str], problems: list[str]) -> str:
     return open_pictures(KEYS, query, problems, model=MODEL, target=FIRST)
 
 
-def choose_dataset() -> str:
-    """The picker; another set starts with what is best there."""
-    before = st.session_state[KEYS.own("target")]
-    dataset = pick_pictures(KEYS, before)
-    if dataset != before:
-        st.session_state[KEYS.own("target")] = dataset
-        st.session_state[KEYS.own("place")] = DenoisingPlace()
-        st.session_state[KEYS.own("problems")] = []
-        use_usual(KEYS, MODEL, dataset)
-    return dataset
+def start_on(before: str, dataset: str) -> None:
+    """Another set: what is best there."""
+    st.session_state[KEYS.own("place")] = DenoisingPlace()
+    use_usual(KEYS, MODEL, dataset)
 
 
 def presets_of(dataset: str) -> dict[str, Settings]:
@@ -94,7 +88,7 @@ def presets_of(dataset: str) -> dict[str, Settings]:
 def current_place(shown: ShownRun, examples: Examples) -> DenoisingPlace:
     """Where the bench says that the visitor is; before it has spoken, where the link says."""
     attempt = st.session_state.get(KEYS.own("attempt"), 0)
-    told = read_denoising_place(KEYS.told("bench"), shown.digest, attempt)
+    told = read_denoising_place(KEYS.told(), shown.digest, attempt)
     place: DenoisingPlace = told or st.session_state[KEYS.own("place")]
     return replace(place, label=-2) if place.label >= len(examples.classes) else place
 
@@ -137,7 +131,6 @@ def sigmas_of(examples: Examples) -> Range:
 def draw_below(shown: ShownRun, dataset: str) -> None:
     """Under the bench: numbers, properties, experiments, charts, code."""
     tell_below(
-        "image_diffusion",
         KEYS,
         numbers=lambda: draw_denoising_formula(shown.run, dataset),
         card=lambda: draw_properties(MODEL),

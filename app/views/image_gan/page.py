@@ -17,7 +17,7 @@ from app.page.runs import (
     start_training,
     use_usual,
 )
-from app.page.story import tell_below
+from app.page.story import choose_target, tell_below
 from app.page.train import draw_controls
 from app.page.visit import draw_problems, open_page
 from app.views.image_gan.canvas import GamePlace, GameView, draw_game, game_place_of_link, read_game_place
@@ -38,7 +38,7 @@ from engines.metrics.stacked_modes import knows_stacked
 from engines.models import MODELS
 from engines.settings import Settings
 
-KEYS = PageKeys("gan_pictures")
+KEYS = PageKeys("gan_pictures", "image_gan", stage="bench")
 FIRST = "mnist_5k"
 GAMES = {"picture_gan": "Convolutional", "style_gan": "Style-based"}
 
@@ -51,7 +51,7 @@ def draw_page() -> None:
         "One net makes pictures of noise and never sees a real one. The other tells made from real, and its slope is "
         "all that the first one learns from. Watch the wall while they play; then take a picture in hand and bend it."
     )
-    dataset = choose_dataset()
+    dataset = choose_target(KEYS, pick_pictures, start_on)
     draw_problems(KEYS)
     draw_own_set(KEYS, dataset)
     try:
@@ -81,13 +81,9 @@ def read_link(query: dict[str, str], problems: list[str]) -> str:
     return open_pictures(KEYS, query, problems, model=model, target=FIRST)
 
 
-def choose_dataset() -> str:
-    """The picker; another set starts with what is best there."""
-    before = st.session_state[KEYS.own("target")]
-    dataset = pick_pictures(KEYS, before)
-    if dataset != before:
-        start_over(st.session_state[KEYS.own("model")], dataset)
-    return dataset
+def start_on(before: str, dataset: str) -> None:
+    """Another set: what is best there."""
+    start_over(st.session_state[KEYS.own("model")], dataset)
 
 
 def draw_kinds() -> None:
@@ -119,7 +115,7 @@ def start_over(model: str, dataset: str) -> None:
 
 def train_with_cure(model: str, dataset: str) -> None:
     """Change the settings as the monitor proposes, and train. Meant as a callback of the canvas."""
-    settings = cured(current_settings(KEYS, "model", MODELS[model].settings), KEYS.told("bench"))
+    settings = cured(current_settings(KEYS, "model", MODELS[model].settings), KEYS.told())
     if settings is not None:
         store_settings(KEYS, "model", settings)
         start_training(KEYS, described_experiment(KEYS, model, dataset))
@@ -146,7 +142,7 @@ def presets_of(model: str, dataset: str) -> dict[str, Settings]:
 def current_place(shown: ShownRun) -> GamePlace:
     """Where the studio says that the visitor is; before it has spoken, where the link says."""
     attempt = st.session_state.get(KEYS.own("attempt"), 0)
-    told = read_game_place(KEYS.told("bench"), shown.digest, attempt)
+    told = read_game_place(KEYS.told(), shown.digest, attempt)
     return told or st.session_state[KEYS.own("place")]
 
 
@@ -182,7 +178,6 @@ def game_view(shown: ShownRun, examples: Examples, place: GamePlace) -> GameView
 def draw_below(shown: ShownRun, dataset: str) -> None:
     """Under the studio: numbers, properties, experiments, charts, code."""
     tell_below(
-        "image_gan",
         KEYS,
         numbers=lambda: draw_game_formula(shown.experiment, shown.run),
         card=lambda: draw_properties(shown.experiment.model),

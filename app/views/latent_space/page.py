@@ -13,7 +13,7 @@ from app.page.keys import PageKeys, write_link
 from app.page.pictures import draw_own_picture, draw_own_set, examples_of, open_pictures, own_picture, pick_pictures
 from app.page.properties import draw_properties
 from app.page.runs import ShownRun, run_parameters, use_usual
-from app.page.story import tell_below
+from app.page.story import choose_target, tell_below
 from app.page.train import draw_controls
 from app.page.visit import draw_problems, open_page
 from app.views.latent_space.canvas import Member, Place, StudioView, draw_studio, read_place
@@ -25,7 +25,7 @@ from engines.probes import N_EXAMPLES, N_PICTURES
 from engines.settings import Settings
 from engines.vae.gaussian_vae import VaeSettings
 
-KEYS = PageKeys("vae")
+KEYS = PageKeys("vae", "latent_space", stage="studio")
 FIRST = "faces"
 
 
@@ -37,7 +37,7 @@ def draw_page() -> None:
         "The encoder turns a picture into a small cloud of codes; the decoder draws a picture from any code. "
         "Raise β, the price of a code, and the codes must share less and mean more."
     )
-    dataset = choose_dataset()
+    dataset = choose_target(KEYS, pick_pictures, start_on)
     draw_problems(KEYS)
     draw_own_set(KEYS, dataset)
     try:
@@ -74,16 +74,10 @@ def place_of_link(query: dict[str, str]) -> Place:
     )
 
 
-def choose_dataset() -> str:
-    """The picker; another set starts with what is best there."""
-    before = st.session_state[KEYS.own("target")]
-    dataset = pick_pictures(KEYS, before)
-    if dataset != before:
-        st.session_state[KEYS.own("target")] = dataset
-        st.session_state[KEYS.own("place")] = Place(-1)
-        st.session_state.pop(KEYS.own("problems"), None)
-        use_usual(KEYS, st.session_state[KEYS.own("model")], dataset)
-    return dataset
+def start_on(before: str, dataset: str) -> None:
+    """Another set: what is best there."""
+    st.session_state[KEYS.own("place")] = Place(-1)
+    use_usual(KEYS, st.session_state[KEYS.own("model")], dataset)
 
 
 def choose_model(examples: Examples) -> str:
@@ -121,7 +115,7 @@ def presets_of(model: str, dataset: str) -> dict[str, Settings]:
 def current_place(shown: ShownRun) -> Place:
     """Where the studio says that the visitor is; before it has spoken, where the link says."""
     attempt = st.session_state.get(KEYS.own("attempt"), 0)
-    told = read_place(KEYS.told("studio"), shown.digest, attempt)
+    told = read_place(KEYS.told(), shown.digest, attempt)
     place: Place = told or st.session_state[KEYS.own("place")]
     n_models = len(members_of(shown))
     if not 0 <= place.member < n_models:
@@ -187,7 +181,6 @@ def studio_view(shown: ShownRun, examples: Examples, place: Place) -> StudioView
 def draw_below(shown: ShownRun, place: Place, examples: Examples) -> None:
     """Under the studio: numbers, properties, experiments, charts, code."""
     tell_below(
-        "latent_space",
         KEYS,
         numbers=lambda: draw_bound_formula(shown.run, place.member, members_of(shown)[place.member].name, examples),
         card=lambda: draw_properties("vae"),

@@ -13,7 +13,7 @@ from app.page.keys import PageKeys, write_link
 from app.page.plane_stage import common_view, current_moment, draw_plane_stage
 from app.page.properties import draw_properties
 from app.page.runs import ShownRun, link_parameters
-from app.page.story import tell_below
+from app.page.story import choose_target, tell_below
 from app.page.targets import TargetView, draw_own_target, pick_target, target_view
 from app.page.train import draw_controls
 from app.page.visit import draw_problems, open_page, read_visit
@@ -31,7 +31,7 @@ from engines.errors import DataError
 from engines.models import MODELS
 from engines.vae.plane_vae import PlaneVaeSettings
 
-KEYS = PageKeys("vae_plane")
+KEYS = PageKeys("vae_plane", "plane_vae")
 MODEL = "plane_vae"
 PRESETS = {"two latents": MODELS[MODEL].settings(), **MODELS[MODEL].presets}
 
@@ -45,7 +45,7 @@ def draw_page() -> None:
         "behind it can be computed, so the gap is known at every point: drag x, and compare what the encoder believes "
         "with the true posterior."
     )
-    target = choose_target()
+    target = choose_target(KEYS, pick_target, start_on)
     draw_problems(KEYS)
     draw_own_target(KEYS, target)
     shown = draw_controls(KEYS, MODEL, target, PRESETS)
@@ -75,26 +75,20 @@ def read_link(query: dict[str, str], problems: list[str]) -> str:
     return read_visit(KEYS, query, problems, model=MODEL, target="moons")
 
 
-def choose_target() -> str:
-    """The picker; another target starts afresh."""
-    before = st.session_state[KEYS.own("target")]
-    target = pick_target(KEYS, before)
-    if target != before:
-        st.session_state[KEYS.own("target")] = target
-        st.session_state[KEYS.own("moment")] = st.session_state[KEYS.own("point")] = None
-        st.session_state.pop(KEYS.own("problems"), None)
-    return target
+def start_on(before: str, target: str) -> None:
+    """Another target: no point is chosen yet."""
+    st.session_state[KEYS.own("point")] = None
 
 
 def current_point(target: str) -> Point | None:
     """The point that the visitor or the link chose on this target; None if nobody did."""
-    told = read_point(KEYS.told("stage"), place_of(target))
+    told = read_point(KEYS.told(), place_of(target))
     return told or st.session_state.get(KEYS.own("point"))
 
 
 def is_zoomed() -> bool:
     """Whether the posterior is shown around q."""
-    told = read_zoomed(KEYS.told("stage"))
+    told = read_zoomed(KEYS.told())
     return st.session_state[KEYS.own("zoomed")] if told is None else told
 
 
@@ -123,7 +117,6 @@ def stage_view(target: str, view: TargetView, shown: ShownRun, point: Point | No
 def draw_below(shown: ShownRun, view: TargetView, x: Point, moment: Moment | None) -> None:
     """Under the stage: numbers, properties, experiments, charts, code."""
     tell_below(
-        "plane_vae",
         KEYS,
         numbers=lambda: draw_plane_formula(shown.run, x, moment.step if moment else None),
         card=lambda: draw_properties(MODEL),

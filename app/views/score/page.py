@@ -14,7 +14,7 @@ from app.page.keys import PageKeys, texts_of, write_link
 from app.page.plane_stage import common_view, current_moment, draw_plane_stage
 from app.page.properties import draw_properties
 from app.page.runs import ShownRun, link_parameters
-from app.page.story import tell_below
+from app.page.story import choose_target, tell_below
 from app.page.targets import TargetView, draw_own_target, pick_target, target_view
 from app.page.train import draw_controls
 from app.page.visit import draw_problems, open_page, read_visit
@@ -43,7 +43,7 @@ def draw_page() -> None:
         "The network learned, at every noise level, which way the density rises. Turn the noise down slowly, and "
         "particles that began anywhere settle on the data."
     )
-    target = choose_target()
+    target = choose_target(KEYS, pick_target, start_on)
     draw_problems(KEYS)
     draw_own_target(KEYS, target)
     shown = draw_controls(KEYS, MODEL, target, presets_on(target))
@@ -86,26 +86,20 @@ def read_link(query: dict[str, str], problems: list[str]) -> str:
     return target
 
 
-def choose_target() -> str:
-    """The picker; another target keeps the walk, but not the noise level and the point: they are of the old one."""
-    before = st.session_state[KEYS.own("target")]
-    target = pick_target(KEYS, before)
-    if target != before:
-        st.session_state[KEYS.own("walk")] = replace(current_walk(before), sigma=0.0)
-        st.session_state[KEYS.own("target")] = target
-        st.session_state[KEYS.own("moment")] = st.session_state[KEYS.own("point")] = None
-        st.session_state.pop(KEYS.own("problems"), None)
-    return target
+def start_on(before: str, target: str) -> None:
+    """Another target keeps the walk, but not the noise level and the point: they are of the old one."""
+    st.session_state[KEYS.own("walk")] = replace(current_walk(before), sigma=0.0)
+    st.session_state[KEYS.own("point")] = None
 
 
 def current_walk(target: str) -> WalkSettings:
     """The walk that the visitor or the link set on this target."""
-    return read_walk(KEYS.told("stage"), place_of(target)) or st.session_state[KEYS.own("walk")]
+    return read_walk(KEYS.told(), place_of(target)) or st.session_state[KEYS.own("walk")]
 
 
 def current_point(target: str) -> Point | None:
     """The point that the visitor or the link chose on this target; None if nobody did."""
-    told = read_point(KEYS.told("stage"), place_of(target))
+    told = read_point(KEYS.told(), place_of(target))
     return told or st.session_state.get(KEYS.own("point"))
 
 
@@ -144,7 +138,6 @@ def stage_view(target: str, view: TargetView, shown: ShownRun) -> ScoreStageView
 def draw_below(shown: ShownRun, walk: WalkSettings, moment: Moment | None) -> None:
     """Under the stage: numbers, properties, experiments, charts, code."""
     tell_below(
-        "score",
         KEYS,
         numbers=lambda: draw_score_formula(walk, dial_of(shown.experiment), target_of(shown.experiment)),
         card=lambda: draw_properties(MODEL),

@@ -22,7 +22,7 @@ from engines.datasets import DATASETS
 from engines.models import MODELS
 from engines.probes import N_EXAMPLES
 
-KEYS = PageKeys("names")
+KEYS = PageKeys("names", "sentence_vae", stage="lab")
 MODEL, DATASET = "name_vae", "names"
 PRESETS = {
     "annealed, with letter dropout": MODELS[MODEL].settings(),
@@ -65,7 +65,7 @@ def read_link(query: dict[str, str], problems: list[str]) -> str:
 def current_place(shown: ShownRun) -> NamePlace:
     """Where the lab says that the visitor is; before it has spoken, where the link says."""
     attempt = st.session_state.get(KEYS.own("attempt"), 0)
-    told = read_name_place(KEYS.told("lab"), shown.digest, attempt)
+    told = read_name_place(KEYS.told(), shown.digest, attempt)
     if told is None:
         return st.session_state[KEYS.own("place")]
     st.session_state[KEYS.own("place")] = replace(told, z=None)  # another run has other latents
@@ -100,7 +100,6 @@ def lab_view(shown: ShownRun, a: str, b: str, place: NamePlace) -> NameLabView:
 def draw_below(shown: ShownRun, name: str) -> None:
     """Under the lab: numbers, properties, experiments, charts, code."""
     tell_below(
-        "sentence_vae",
         KEYS,
         numbers=lambda: draw_name_formula(shown.run, name),
         card=lambda: draw_properties(MODEL),

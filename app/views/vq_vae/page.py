@@ -14,7 +14,7 @@ from app.page.keys import PageKeys, write_link
 from app.page.pictures import draw_own_picture, draw_own_set, examples_of, open_pictures, own_picture, pick_pictures
 from app.page.properties import draw_properties
 from app.page.runs import ShownRun, run_parameters, use_usual
-from app.page.story import tell_below
+from app.page.story import choose_target, tell_below
 from app.page.train import draw_controls
 from app.page.visit import draw_problems, open_page
 from app.views.vq_vae.canvas import (
@@ -36,7 +36,7 @@ from engines.settings import Settings
 from engines.vae.vq_nets import count_halvings, padded_size
 from engines.vae.vq_vae import VqVaeSettings
 
-KEYS = PageKeys("codes")
+KEYS = PageKeys("codes", "vq_vae", stage="codebook")
 FIRST, MODEL = "faces", "vq_vae"
 N_ORIGINALS = 12
 Shapes = tuple[tuple[int, ...], tuple[int, ...]]
@@ -50,7 +50,7 @@ def draw_page() -> None:
         "The encoder spells a picture in an alphabet of codes, a coarse map and a fine one, and the decoder reads it "
         "back. Change a word and see what it said; a language model has learned which words follow each other."
     )
-    dataset = choose_dataset()
+    dataset = choose_target(KEYS, pick_pictures, start_on)
     draw_problems(KEYS)
     draw_own_set(KEYS, dataset)
     try:
@@ -93,16 +93,10 @@ def place_of_link(query: dict[str, str], problems: list[str]) -> CodePlace:
     return CodePlace(codes=query.get("codes", ""), tab=tab, temperature=temperature, **whole)
 
 
-def choose_dataset() -> str:
-    """The picker; another set starts with what is best there."""
-    before = st.session_state[KEYS.own("target")]
-    dataset = pick_pictures(KEYS, before)
-    if dataset != before:
-        st.session_state[KEYS.own("target")] = dataset
-        st.session_state[KEYS.own("place")] = CodePlace()
-        st.session_state[KEYS.own("problems")] = []
-        use_usual(KEYS, MODEL, dataset)
-    return dataset
+def start_on(before: str, dataset: str) -> None:
+    """Another set: what is best there."""
+    st.session_state[KEYS.own("place")] = CodePlace()
+    use_usual(KEYS, MODEL, dataset)
 
 
 def shapes_of(event_shape: tuple[int, ...]) -> Shapes:
@@ -133,7 +127,7 @@ def presets_of(dataset: str) -> dict[str, Settings]:
 def current_place(shown: ShownRun, shapes: Shapes) -> CodePlace:
     """Where the workbench says that the visitor is; before it has spoken, where the link says."""
     attempt = st.session_state.get(KEYS.own("attempt"), 0)
-    told = read_code_place(KEYS.told("codebook"), shown.digest, attempt)
+    told = read_code_place(KEYS.told(), shown.digest, attempt)
     place: CodePlace = told or st.session_state[KEYS.own("place")]
     if told is None and shown.experiment.digest != st.session_state.setdefault(KEYS.own("of"), shown.experiment.digest):
         place = replace(place, codes="")  # codes of the link mean nothing to another model
@@ -182,7 +176,6 @@ def codebook_view(shown: ShownRun, examples: Examples, shapes: Shapes, place: Co
 def draw_below(shown: ShownRun, examples: Examples) -> None:
     """Under the workbench: numbers, properties, experiments, charts, code."""
     tell_below(
-        "vq_vae",
         KEYS,
         numbers=lambda: draw_code_formula(shown.run, shown.experiment, examples),
         card=lambda: draw_properties(MODEL),
