@@ -1,8 +1,16 @@
-"""NAVIGATION: the one ordered list of pages; only pages that work stand in it."""
+"""NAVIGATION: the one ordered list of pages; only pages that work stand in it.
+
+A title says the field's term, so that it is found; the page's heading may ask the question.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+
+FLOWS = "Normalizing flows"
+VAES = "Variational autoencoders"
+SCORES = "Score-based and diffusion models"
+GANS = "GANs"
 
 
 @dataclass(frozen=True)
@@ -15,43 +23,34 @@ class PageEntry:
     icon: str
     path: str
 
+    @property
+    def folder(self) -> str:
+        """Its folder in views/."""
+        return self.file.split("/")[0]
+
 
 NAVIGATION = (
-    PageEntry("Flows", "flows/page.py", "Flows in 2-D", ":material/waves:", "flows"),
-    PageEntry("Flows", "flow_compare/page.py", "Two flows, one target", ":material/compare:", "flow-compare"),
-    PageEntry("Flows", "distillation/page.py", "Teacher and student", ":material/school:", "distillation"),
-    PageEntry("Autoencoders", "latent_space/page.py", "Latent space and β", ":material/face:", "autoencoders"),
-    PageEntry("Autoencoders", "sentence_vae/page.py", "Between two names", ":material/abc:", "autoencoders-names"),
-    PageEntry("Autoencoders", "plane_vae/page.py", "Bound and posterior", ":material/target:", "autoencoders-plane"),
+    PageEntry(FLOWS, "flows/page.py", "Normalizing flows in 2-D", ":material/waves:", "flows"),
+    PageEntry(FLOWS, "flow_compare/page.py", "Compare two flows", ":material/compare:", "flow-compare"),
+    PageEntry(FLOWS, "distillation/page.py", "Distillation (Parallel WaveNet)", ":material/school:", "distillation"),
+    PageEntry(VAES, "latent_space/page.py", "VAE and β-VAE: latent space", ":material/face:", "autoencoders"),
+    PageEntry(VAES, "sentence_vae/page.py", "Sentence VAE: posterior collapse", ":material/abc:", "autoencoders-names"),
+    PageEntry(VAES, "plane_vae/page.py", "ELBO and true posterior", ":material/target:", "autoencoders-plane"),
+    PageEntry(VAES, "vq_vae/page.py", "VQ-VAE: discrete codes", ":material/grid_view:", "autoencoders-codes"),
+    PageEntry(SCORES, "score/page.py", "Score matching and Langevin dynamics", ":material/explore:", "score"),
     PageEntry(
-        "Autoencoders", "vq_vae/page.py", "Codes that are discrete", ":material/grid_view:", "autoencoders-codes"
+        SCORES,
+        "fast_sampling/page.py",
+        "Fast sampling: ODE, flow matching, consistency",
+        ":material/bolt:",
+        "shortcuts",
     ),
-    PageEntry("Score and Langevin", "score/page.py", "Score and particles", ":material/explore:", "score"),
-    PageEntry("Score and Langevin", "fast_sampling/page.py", "Fewer network calls", ":material/bolt:", "shortcuts"),
+    PageEntry(SCORES, "image_diffusion/page.py", "Diffusion models of images", ":material/blur_on:", "denoising"),
+    PageEntry(GANS, "gan/page.py", "GAN in 2-D: mode collapse", ":material/sports_martial_arts:", "gans"),
+    PageEntry(GANS, "dirac_gan/page.py", "Dirac-GAN: convergence", ":material/cyclone:", "gan-dirac"),
+    PageEntry(GANS, "image_gan/page.py", "DCGAN and StyleGAN: images", ":material/sports_kabaddi:", "gan-pictures"),
+    PageEntry(GANS, "cyclegan/page.py", "CycleGAN: unpaired translation", ":material/sync_alt:", "gan-cycle"),
     PageEntry(
-        "Score and Langevin", "image_diffusion/page.py", "From noise to image", ":material/blur_on:", "denoising"
-    ),
-    PageEntry(
-        "Generative adversarial networks", "gan/page.py", "Two nets in play", ":material/sports_martial_arts:", "gans"
-    ),
-    PageEntry(
-        "Generative adversarial networks", "dirac_gan/page.py", "Circle or converge?", ":material/cyclone:", "gan-dirac"
-    ),
-    PageEntry(
-        "Generative adversarial networks",
-        "image_gan/page.py",
-        "Pictures from a game",
-        ":material/sports_kabaddi:",
-        "gan-pictures",
-    ),
-    PageEntry(
-        "Generative adversarial networks", "human_discriminator/page.py", "Can you tell?", ":material/gavel:", "judge"
-    ),
-    PageEntry(
-        "Generative adversarial networks",
-        "cyclegan/page.py",
-        "Without a dictionary",
-        ":material/sync_alt:",
-        "gan-cycle",
+        GANS, "human_discriminator/page.py", "Real or fake? You as the discriminator", ":material/gavel:", "judge"
     ),
 )
