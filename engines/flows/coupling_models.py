@@ -114,7 +114,8 @@ LONGER = Plan(steps=3000, batch_size=512, learning_rate=8e-3)
 NICE = flow_spec(
     "nice",
     "NICE",
-    "Half of the coordinates shift the other half: points move, but no volume changes until one last scaling.",
+    "Additive coupling layers: half of the coordinates shift the other half. Points "
+    "move, but no volume changes until one last scaling.",
     NiceSettings,
     build_nice,
     "Dinh, Krueger, Bengio 2015, NICE: non-linear independent components estimation, arXiv:1410.8516",
@@ -123,7 +124,7 @@ NICE = flow_spec(
 REALNVP = flow_spec(
     "realnvp",
     "RealNVP",
-    "Half of the coordinates decide how the other half is shifted and stretched; then they swap.",
+    "Affine coupling layers: half of the coordinates say how the other half is shifted and stretched; then they swap.",
     RealNVPSettings,
     build_realnvp,
     "Dinh, Sohl-Dickstein, Bengio 2017, Density estimation using Real NVP, arXiv:1605.08803",
@@ -144,7 +145,7 @@ GLOW = flow_spec(
 )
 SPLINE = flow_spec(
     "spline",
-    "Spline coupling",
+    "Neural spline flow (coupling)",
     "A coupling that bends instead of stretching: a monotone curve of several pieces for each coordinate.",
     SplineSettings,
     build_spline,

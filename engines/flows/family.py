@@ -46,7 +46,7 @@ class FlowSettings(Settings):
 
 def width_setting(default: int = 32, high: int = 128) -> Any:
     """Units of the nets inside the layers."""
-    return setting(default, "Hidden units", "Units of each hidden layer inside a layer.", low=8, high=high, step=8)
+    return setting(default, "Width", "Units of each hidden layer inside a layer.", low=8, high=high, step=8)
 
 
 def hidden_setting(default: int = 2) -> Any:

@@ -45,12 +45,12 @@ class WalkKind:
 
 WALKS = {
     "hold": WalkKind(
-        "hold σ", "Plain Langevin: noisy steps up the slope, all at the one noise level of the dial.", True
+        "Langevin at fixed σ", "Plain Langevin: noisy steps up the slope, all at the one noise level of the dial.", True
     ),
     **{key: WalkKind(SAMPLERS[key].title, SAMPLERS[key].idea) for key in ("annealed", "predictor_corrector")},
     **{key: WalkKind(SAMPLERS[key].title, SAMPLERS[key].idea) for key in ("ancestral", "ddim", "heun")},
     "metropolis": WalkKind(
-        "Metropolis",
+        "Metropolis (MALA)",
         "MALA, Metropolis-adjusted Langevin: steps are taken back now and then, so that the density is met in the long "
         "run, whatever the step.",
         True,

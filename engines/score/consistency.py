@@ -37,7 +37,7 @@ class ConsistencySettings(Settings):
 
     student_from: float = setting(
         0.5,
-        "Student from",
+        "Distillation starts at",
         "Share of the training after which the student learns from the teacher; before, the teacher learns from data.",
         low=0.1,
         high=0.9,
@@ -53,7 +53,7 @@ class ConsistencySettings(Settings):
     )
     sigma_max: float = setting(
         5.0,
-        "Largest noise σ",
+        "σ max",
         "Standard deviation of the noise from which it jumps.",
         low=1.0,
         high=40.0,
@@ -61,7 +61,7 @@ class ConsistencySettings(Settings):
         is_log=True,
         unit="data units",
     )
-    width: int = setting(128, "Hidden units", "Units of each hidden layer.", low=8, high=256, step=8)
+    width: int = setting(128, "Width", "Units of each hidden layer.", low=8, high=256, step=8)
     n_hidden: int = setting(3, "Hidden layers", "Hidden layers of each net.", low=1, high=4, step=1)
 
 
@@ -229,8 +229,9 @@ def build_consistency(settings: ConsistencySettings, density: GaussianMixture) -
 CONSISTENCY = ModelSpec(
     key="consistency",
     family="score",
-    title="Consistency student",
-    idea="A teacher learns the slope; a student learns to jump to where following it would end.",
+    title="Consistency model",
+    idea="Consistency distillation: a teacher learns the slope; a student learns to jump "
+    "to where following it would end.",
     settings=ConsistencySettings,
     build=build_consistency,
     paper="Song, Dhariwal, Chen, Sutskever 2023, Consistency models, arXiv:2303.01469",

@@ -48,8 +48,9 @@ def _usual(steps: int, batch: int, rate: float, **settings: float) -> Usual:
 IMAGE_DENOISER = ModelSpec(
     key="image_denoiser",
     family="score",
-    title="Denoiser of pictures",
-    idea="A net expects the clean picture behind any amount of noise; noise that follows it becomes a picture.",
+    title="Diffusion model (EDM denoiser)",
+    idea="A diffusion model: a net expects the clean picture behind any amount of noise; "
+    "noise that follows it becomes a picture.",
     settings=ImageDenoiserSettings,
     build=build_image_denoiser,
     presets={

@@ -43,7 +43,7 @@ class ImageDenoiserSettings(Settings):
 
     width: int = setting(
         32,
-        "Channels",
+        "Width",
         "Features of each place on the finest map; twice as many on coarser ones.",
         low=16,
         high=64,
@@ -59,7 +59,7 @@ class ImageDenoiserSettings(Settings):
     )
     noise_median: float = setting(
         0.6,
-        "Usual noise",
+        "Noise median exp(P_mean)",
         "Median noise level of the training, where black is -1 and white 1. Low: it learns details; high: the layout.",
         low=0.05,
         high=10.0,
@@ -68,7 +68,7 @@ class ImageDenoiserSettings(Settings):
     )
     noise_spread: float = setting(
         1.4,
-        "Spread of the noise",
+        "Log-noise std. P_std",
         "How far the levels of the training lie apart: standard deviation of their logarithm.",
         low=0.5,
         high=3.0,
@@ -76,7 +76,7 @@ class ImageDenoiserSettings(Settings):
     )
     hidden_labels: float = setting(
         0.1,
-        "Hidden classes",
+        "Class dropout (for guidance)",
         "Share of the examples whose class is not told, so that it also learns to do without: needed for guidance.",
         low=0.0,
         high=0.5,

@@ -50,18 +50,18 @@ class VaeSettings(Settings):
     )
     warm_up: float = setting(
         0.0,
-        "KL warm-up (annealing)",
+        "KL annealing (warm-up)",
         "Share of the training over which the price of KL rises from nothing: a cure for early collapse.",
         low=0.0,
         high=1.0,
         step=0.05,
     )
     n_latents: int = setting(8, "Latents", "Numbers in a code.", low=1, high=32, step=1)
-    width: int = setting(128, "Hidden units", "Units of each hidden layer.", low=16, high=512, step=16)
+    width: int = setting(128, "Width", "Units of each hidden layer.", low=16, high=512, step=16)
     n_hidden: int = setting(2, "Hidden layers", "Hidden layers of encoder and decoder.", low=1, high=3, step=1)
     likelihood: str = setting(
         "auto",
-        "Decoder",
+        "Decoder likelihood",
         "What the decoder says about a pixel. Auto: binomial for few grey values, discretised logistic for many.",
         choices=("auto", *LIKELIHOODS),
     )
@@ -119,7 +119,8 @@ VAE = ModelSpec(
     key="vae",
     family="vae",
     title="VAE",
-    idea="An encoder turns a picture into a cloud of codes, a decoder draws a picture from any code; β is their price.",
+    idea="A variational autoencoder: an encoder turns a picture into a cloud of codes, z = μ + σ ε (the "
+    "reparameterization trick), a decoder draws a picture from any code; β is their price.",
     settings=VaeSettings,
     build=build_vae,
     presets={

@@ -47,7 +47,7 @@ class NameVaeSettings(Settings):
     )
     warm_up: float = setting(
         0.3,
-        "KL warm-up (annealing)",
+        "KL annealing (warm-up)",
         "Share of the training over which the price of KL rises from nothing: a cure for collapse.",
         low=0.0,
         high=1.0,
@@ -55,7 +55,7 @@ class NameVaeSettings(Settings):
     )
     word_dropout: float = setting(
         0.2,
-        "Letter dropout",
+        "Word (letter) dropout",
         "Share of the earlier letters that the decoder may not see in training, so that it needs the code: a cure for "
         "collapse.",
         low=0.0,
@@ -73,7 +73,7 @@ class NameVaeSettings(Settings):
     n_latents: int = setting(16, "Latents", "Numbers in a code.", low=1, high=32, step=1)
     width: int = setting(
         96,
-        "Units",
+        "Width",
         "Units of the GRU that writes; the two that read have two thirds as many each.",
         low=16,
         high=256,
@@ -357,7 +357,7 @@ COLLAPSED = NameVaeSettings(beta=1.0, warm_up=0.0, word_dropout=0.0)
 NAME_VAE = ModelSpec(
     key="name_vae",
     family="vae",
-    title="VAE of names",
+    title="Sentence VAE",
     idea="An encoder turns a name into a cloud of codes, a decoder writes a name from any code, letter by letter.",
     settings=NameVaeSettings,
     build=build_name_vae,

@@ -69,7 +69,7 @@ class PlaneVaeSettings(Settings):
     )
     warm_up: float = setting(
         0.0,
-        "KL warm-up (annealing)",
+        "KL annealing (warm-up)",
         "Share of the training over which the price of KL rises from nothing: another cure for collapse.",
         low=0.0,
         high=1.0,
@@ -77,13 +77,13 @@ class PlaneVaeSettings(Settings):
     )
     least_noise: float = setting(
         0.05,
-        "Least decoder noise",
+        "Minimum decoder σ",
         "The decoder learns its own noise, but keeps at least this much, as a share of the data's spread.",
         low=0.03,
         high=1.0,
         step=0.01,
     )
-    width: int = setting(48, "Hidden units", "Units of each hidden layer.", low=8, high=128, step=8)
+    width: int = setting(48, "Width", "Units of each hidden layer.", low=8, high=128, step=8)
     n_hidden: int = setting(2, "Hidden layers", "Hidden layers of encoder and decoder.", low=1, high=3, step=1)
 
 
@@ -364,7 +364,7 @@ DEFAULT = PlaneVaeSettings()
 PLANE_VAE = ModelSpec(
     key="plane_vae",
     family="vae",
-    title="VAE of points",
+    title="VAE in 2-D",
     idea="Two latents and a smooth decoder: so small that the integral behind the bound can be computed.",
     settings=PlaneVaeSettings,
     build=build_plane_vae,

@@ -78,7 +78,7 @@ def draw_dirac_table(game: DiracSettings, *, key: str) -> None:
     head = "| | " + " | ".join(cure.title for cure in CURES.values()) + " |\n|---" + "|---" * len(CURES) + "|\n"
     box.markdown(head + "".join(_row(game, loss) for loss in LOSSES))
     box.caption(
-        f"Moves: {game.dynamics}; strength {game.strength:g}, h = {game.h:g}, ratio {game.ratio:g}, momentum "
+        f"Dynamics: {game.dynamics}; strength {game.strength:g}, h = {game.h:g}, ratio {game.ratio:g}, momentum "
         f"{game.momentum:g}, {game.n_critic} discriminator step{'s' if game.n_critic > 1 else ''}. The number: by what "
         f"the distance is multiplied in a {'unit of time' if game.dynamics == 'flow' else 'step'}, near its end."
     )

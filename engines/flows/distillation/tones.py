@@ -38,7 +38,7 @@ class ToneDistillationSettings(Settings):
     pair_weight: float = pair_weight_setting(2.0)
     power_weight: float = setting(
         0.0,
-        "Power term",
+        "Power loss",
         "Nats for a spectrum that is off: holds the student to the mean power of the data at each frequency, so that "
         "it cannot whisper.",
         low=0.0,
@@ -211,7 +211,7 @@ WITH_POWER = replace(WITHOUT_PAIRS, power_weight=20.0)
 TONE_DISTILLATION = ModelSpec(
     key="tone_distillation",
     family="flow",
-    title="Teacher and student of tones",
+    title="Distillation of tones (Parallel WaveNet)",
     idea="A masked autoregressive flow of 64 samples teaches an inverse one, which makes all 64 at once.",
     settings=ToneDistillationSettings,
     build=build_tone_distillation,

@@ -19,7 +19,7 @@ def build_style_gan(settings: StyleGanSettings, examples: Examples) -> StyleGan:
 STYLE_GAN = ModelSpec(
     key="style_gan",
     family="gan",
-    title="Style-based GAN",
+    title="StyleGAN (small)",
     idea="Latents become styles, and each resolution of a picture takes its own: coarse shape, parts, colours.",
     settings=StyleGanSettings,
     build=build_style_gan,
