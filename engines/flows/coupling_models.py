@@ -20,7 +20,7 @@ from engines.flows.flow import Flow
 from engines.flows.layers.base import Bijection
 from engines.flows.layers.couplings import AdditiveCoupling, AffineCoupling, Scaling, SplineCoupling
 from engines.flows.layers.glow import ActivationNorm, InvertibleLinear
-from engines.model_spec import Usual
+from engines.model_spec import Recipe
 from engines.plan import Plan
 from engines.settings import setting
 
@@ -133,7 +133,7 @@ REALNVP = flow_spec(
         "deep": RealNVPSettings(n_couplings=12),
         "large": RealNVPSettings(n_couplings=16, width=64),
     },
-    on={"moons": Usual(RealNVPSettings(n_couplings=12), Plan(steps=2000, batch_size=256, learning_rate=7e-3))},
+    on={"moons": Recipe(RealNVPSettings(n_couplings=12), Plan(steps=2000, batch_size=256, learning_rate=7e-3))},
 )
 GLOW = flow_spec(
     "glow",
@@ -151,5 +151,5 @@ SPLINE = flow_spec(
     build_spline,
     "Durkan, Bekasov, Murray, Papamakarios 2019, Neural spline flows, arXiv:1906.04032",
     presets={"few bins": SplineSettings(n_bins=3), "large": SplineSettings(n_couplings=8, n_bins=16)},
-    on={"ring": Usual(SplineSettings(n_bins=12), LONGER), "spirals": Usual(SplineSettings(), LONGER)},
+    on={"ring": Recipe(SplineSettings(n_bins=12), LONGER), "spirals": Recipe(SplineSettings(), LONGER)},
 )

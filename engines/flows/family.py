@@ -10,7 +10,7 @@ from engines.datasets.gaussian_mixture import GaussianMixture
 from engines.flows.bases import build_base
 from engines.flows.flow import Flow
 from engines.flows.layers.base import Bijection, Standardize
-from engines.model_spec import ModelSpec, Usual
+from engines.model_spec import ModelSpec, Recipe
 from engines.plan import Plan
 from engines.settings import Settings, setting
 
@@ -114,7 +114,7 @@ def flow_spec(
     *,
     presets: Mapping[str, Settings] | None = None,
     plan: Plan = PLAN,
-    on: Mapping[str, Usual] | None = None,
+    on: Mapping[str, Recipe] | None = None,
 ) -> ModelSpec:
     """An entry for a flow of the plane; all arguments are as in `ModelSpec`."""
     return ModelSpec(

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from engines.datasets.gaussian_mixture import GaussianMixture
-from engines.model_spec import ModelSpec, Phase, Usual
+from engines.model_spec import ModelSpec, Phase, Recipe
 from engines.nets.averaged import Averaged
 from engines.nets.noise_mlp import NoiseMlp
 from engines.noise import normal_rows
@@ -238,6 +238,6 @@ CONSISTENCY = ModelSpec(
     absent=ABSENT_IN_THE_PLANE,
     plan=Plan(steps=12_000, batch_size=512, learning_rate=2e-3),
     on={
-        "two_modes": Usual(ConsistencySettings(sigma_max=20.0), Plan(steps=12_000, batch_size=512, learning_rate=2e-3))
+        "two_modes": Recipe(ConsistencySettings(sigma_max=20.0), Plan(steps=12_000, batch_size=512, learning_rate=2e-3))
     },
 )

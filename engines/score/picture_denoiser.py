@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
-from engines.batches import Labelled, Measures, Part
+from engines.batches import Labelled, Measures, Split
 from engines.errors import SettingError, ShapeError
 from engines.metrics.classifier import knows, measure_digits
 from engines.metrics.neighbours import neighbour_ratio
@@ -247,7 +247,7 @@ class ImageDenoiser(nn.Module):
             path = watch_path(told, start, self.sigmas, sampler=SAMPLER, n_calls=N_CALLS, rng=rng)
             return {"samples": to_bytes(last_frame(path).x)}
 
-    def measure(self, held_out: Part, seen: Part, *, is_last: bool) -> Measures:
+    def measure(self, held_out: Split, seen: Split, *, is_last: bool) -> Measures:
         """The denoising loss at levels of noise, held out and seen; at the end, how good and how new samples are.
 
         level_sigmas, level_losses, level_losses_seen: lists, the loss that the training weighs (1: no better than the
@@ -315,7 +315,7 @@ class ImageDenoiser(nn.Module):
         )
         return log.exp().clamp(*self.sigmas)
 
-    def _level_losses(self, part: Part, sigmas: list[float], n: int) -> list[float]:
+    def _level_losses(self, part: Split, sigmas: list[float], n: int) -> list[float]:
         """The weighted loss at each level, on the first n examples of a part with fixed noise."""
         clean = self.to_scale(part.x[:n])
         labels = part.labels[:n] if self.uses_labels and part.labels is not None else None

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from engines.datasets.gaussian_mixture import GaussianMixture
-from engines.model_spec import ModelSpec, Phase, Usual
+from engines.model_spec import ModelSpec, Phase, Recipe
 from engines.nets.noise_mlp import NoiseMlp
 from engines.noise import normal_rows
 from engines.plan import Plan
@@ -341,8 +341,8 @@ SCORE_FIELD = ModelSpec(
     absent=ABSENT_IN_THE_PLANE,
     plan=PLAN,
     on={
-        "two_modes": Usual(replace(DEFAULT, sigma_min=0.05, sigma_max=20.0), PLAN),
-        "banana": Usual(replace(DEFAULT, sigma_max=10.0), PLAN),
-        "grid": Usual(replace(DEFAULT, sigma_max=10.0), PLAN),
+        "two_modes": Recipe(replace(DEFAULT, sigma_min=0.05, sigma_max=20.0), PLAN),
+        "banana": Recipe(replace(DEFAULT, sigma_max=10.0), PLAN),
+        "grid": Recipe(replace(DEFAULT, sigma_max=10.0), PLAN),
     },
 )

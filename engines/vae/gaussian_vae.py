@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 from engines.datasets.base import Examples
 from engines.errors import DataError
-from engines.model_spec import ModelSpec, Usual
+from engines.model_spec import ModelSpec, Recipe
 from engines.plan import Plan
 from engines.settings import Settings, numbers_of, setting
 from engines.vae.likelihoods import LIKELIHOODS, build_likelihood
 from engines.vae.nets import StackedDecoder, StackedEncoder
-from engines.vae.objective import Objective, Prices
+from engines.vae.objective import Objective, ObjectiveWeights
 from engines.vae.vae import Vae
 
 MOST_MODELS = 10
@@ -66,10 +66,10 @@ class VaeSettings(Settings):
         choices=("auto", *LIKELIHOODS),
     )
 
-    def prices(self) -> Prices:
+    def prices(self) -> ObjectiveWeights:
         """What each model of the stack pays."""
         lists = (numbers_of(text) for text in (self.betas, self.free_bits, self.capacities))
-        return Prices(*lists, warm_up=self.warm_up)
+        return ObjectiveWeights(*lists, warm_up=self.warm_up)
 
 
 def build_vae(settings: VaeSettings, examples: Examples, *, is_conditional: bool = False) -> Vae:
@@ -97,9 +97,11 @@ def build_conditional_vae(settings: VaeSettings, examples: Examples) -> Vae:
     return build_vae(settings, examples, is_conditional=True)
 
 
-def _sweep(n_latents: int, width: int, likelihood: str, steps: int, *, rate: float = 1e-3, betas: str = SWEEP) -> Usual:
+def _sweep(
+    n_latents: int, width: int, likelihood: str, steps: int, *, rate: float = 1e-3, betas: str = SWEEP
+) -> Recipe:
     settings = VaeSettings(betas=betas, n_latents=n_latents, width=width, likelihood=likelihood)
-    return Usual(settings, Plan(steps=steps, batch_size=64, learning_rate=rate))
+    return Recipe(settings, Plan(steps=steps, batch_size=64, learning_rate=rate))
 
 
 ABSENT: Mapping[str, str] = {
@@ -158,5 +160,5 @@ CONDITIONAL_VAE = ModelSpec(
     absent=ABSENT,
     takes=("image",),
     plan=Plan(steps=3000, batch_size=64, learning_rate=1e-3),
-    on={"digits": Usual(_STYLE, Plan(steps=2000, batch_size=64, learning_rate=1e-3))},
+    on={"digits": Recipe(_STYLE, Plan(steps=2000, batch_size=64, learning_rate=1e-3))},
 )

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from engines.batches import Measures, Part
+from engines.batches import Measures, Split
 from engines.datasets.base import Examples
 from engines.errors import DataError, ShapeError
 from engines.metrics.disentanglement import active_units
@@ -21,7 +21,7 @@ from engines.probes import ExampleProbe
 from engines.settings import Settings, setting
 from engines.tensors import make_rng, to_numpy
 from engines.vae.name_nets import END, NameDecoder, NameEncoder, Written, clean
-from engines.vae.objective import Objective, Prices
+from engines.vae.objective import Objective, ObjectiveWeights
 from engines.vae.vae import Posterior
 
 N_FEATURES = 24  # of a letter
@@ -80,9 +80,9 @@ class NameVaeSettings(Settings):
         step=16,
     )
 
-    def prices(self) -> Prices:
+    def prices(self) -> ObjectiveWeights:
         """What the model pays."""
-        return Prices((self.beta,), (self.free_bits,), (0.0,), warm_up=self.warm_up)
+        return ObjectiveWeights((self.beta,), (self.free_bits,), (0.0,), warm_up=self.warm_up)
 
 
 class NameVae(nn.Module):
@@ -253,7 +253,7 @@ class NameVae(nn.Module):
                 "means": to_numpy(posterior.mean[None]),
             }
 
-    def measure(self, held_out: Part, seen: Part, *, is_last: bool) -> Measures:
+    def measure(self, held_out: Split, seen: Split, *, is_last: bool) -> Measures:
         """Bound, rate and distortion on held-out names, on all of them at the end; a list of one number each.
 
         bound: mean evidence lower bound, nats; bound_error: its standard error over the names; rate, distortion: its

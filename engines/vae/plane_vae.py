@@ -23,14 +23,14 @@ from engines.vae.latent_quadrature import (
     CHECK,
     FINE,
     QUICK,
-    Care,
     LatentNodes,
+    QuadratureSettings,
     gauss_hermite,
     latent_lattice,
     log_normal,
     place_nodes,
 )
-from engines.vae.objective import Objective, Prices
+from engines.vae.objective import Objective, ObjectiveWeights
 from engines.vae.vae import Posterior
 
 REACH = 3.5  # the latent plane is shown from -REACH to REACH
@@ -223,7 +223,7 @@ class PlaneVae(nn.Module):
 
     # ---- what the bound bounds, by quadrature ----
 
-    def nodes(self, care: Care = FINE) -> LatentNodes:
+    def nodes(self, care: QuadratureSettings = FINE) -> LatentNodes:
         """The decoder as a finite mixture; good as long as the weights stay.
 
         It reaches as far as the codes of the data, but for QUICK: far codes weigh too little to be seen.
@@ -232,7 +232,9 @@ class PlaneVae(nn.Module):
             wide = care if care == QUICK else replace(care, reach=care.reach + self._far_codes())
             return place_nodes(self.decode, self.n_latents, float(self.noise), wide, self.mean.device)
 
-    def log_prob_estimate(self, x: Tensor, care: tuple[Care, Care] = (FINE, CHECK)) -> tuple[Tensor, Tensor]:
+    def log_prob_estimate(
+        self, x: Tensor, care: tuple[QuadratureSettings, QuadratureSettings] = (FINE, CHECK)
+    ) -> tuple[Tensor, Tensor]:
         """log p(x) by quadrature over the latents, with its error.
 
         Args:
@@ -347,7 +349,7 @@ class PlaneVae(nn.Module):
 def build_plane_vae(settings: PlaneVaeSettings, density: GaussianMixture) -> PlaneVae:
     """A VAE that standardises the data by its exact mean and standard deviation."""
     z, size = settings.n_latents, (settings.width, settings.n_hidden)
-    prices = Prices((settings.beta,), (settings.free_bits,), (0.0,), settings.warm_up)
+    prices = ObjectiveWeights((settings.beta,), (settings.free_bits,), (0.0,), settings.warm_up)
     return PlaneVae(
         build_mlp(2, *size, 2 * z, spread=SPREAD),
         build_mlp(z, *size, 2, spread=SPREAD),

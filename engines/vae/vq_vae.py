@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
-from engines.batches import Measures, Part
+from engines.batches import Measures, Split
 from engines.errors import ShapeError
 from engines.model_spec import Phase
 from engines.probes import ExampleProbe
@@ -237,7 +237,7 @@ class VqVae(nn.Module):
                 "bottom_usage": self._usage(bottom),
             }
 
-    def measure(self, held_out: Part, seen: Part, *, is_last: bool) -> Measures:
+    def measure(self, held_out: Split, seen: Split, *, is_last: bool) -> Measures:
         """The bound and its parts, and how well the codebooks are used; on all examples of both parts at the end.
 
         Each is a list of one number, as of a run of one model.

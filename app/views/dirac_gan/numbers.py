@@ -11,14 +11,14 @@ from app.source import source_of
 from app.theme import ROLES
 from app.views.dirac_gan.canvas import DiracPlace
 from engines.gan.dirac.game import CURES, DiracSettings, losses_at, vector_field
-from engines.gan.dirac.steps import Outlook, outlook, step
+from engines.gan.dirac.steps import Stability, outlook, step
 from engines.gan.losses import LOSSES
 
 SIGNS = {"in": "comes in", "out": "is thrown out", "circles": "circles", "halts": "halts", "kink": "has a kink"}
 
 
 @lru_cache(maxsize=256)
-def outlook_of(game: DiracSettings) -> Outlook:
+def outlook_of(game: DiracSettings) -> Stability:
     """What the eigenvalues of a game say, by the engine."""
     return outlook(game)
 

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from engines.batches import Part
+from engines.batches import Split
 from engines.datasets.base import Examples
 from engines.errors import DataError
 from engines.flows.distillation.base import Distillation, speak_up
@@ -128,7 +128,7 @@ class ToneDistillation(Distillation):
             own, taught = self.decode_both(probe.noise[:, : self.event_shape[0]])
         return {"samples": to_numpy(own), "teacher_samples": to_numpy(taught)}
 
-    def measure(self, held_out: Part, seen: Part, *, is_last: bool) -> dict[str, Any]:
+    def measure(self, held_out: Split, seen: Split, *, is_last: bool) -> dict[str, Any]:
         """Likelihood of held-out waves, KL(student || teacher) by sample, spectra, pitches, and at the end the clocks.
 
         nll, teacher_nll, true_nll: nats per sample, exact; kl, teacher_kl: KL(data || model), nats per wave.

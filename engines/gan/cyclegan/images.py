@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from engines.batches import Measures, Part
+from engines.batches import Measures, Split
 from engines.datasets.base import Examples
 from engines.errors import ShapeError
 from engines.gan.cyclegan.base import CycleGame
@@ -141,7 +141,7 @@ class PictureCycle(CycleGame):
         device = next(self.parameters()).device
         return self._test[rows].float().to(device), truth.to(device)
 
-    def measure(self, held_out: Part, seen: Part, *, is_last: bool) -> Measures:
+    def measure(self, held_out: Split, seen: Split, *, is_last: bool) -> Measures:
         """Both ways against the true counterparts: see `translation_measures`."""
         n, found = N_MEASURED_AT_END if is_last else N_MEASURED, {}
         for which, way in ((0, "to_b"), (1, "to_a")):

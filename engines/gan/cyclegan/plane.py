@@ -16,7 +16,7 @@ from engines.gan.cyclegan.base import CycleGame
 from engines.gan.cyclegan.measures import folded_share, kept_modes, mode_table
 from engines.gan.losses import LOSSES
 from engines.metrics.bands import energy_band, energy_from_truth
-from engines.model_spec import ModelSpec, Usual
+from engines.model_spec import ModelSpec, Recipe
 from engines.nets.mlp import build_mlp
 from engines.plan import Plan
 from engines.probes import Probe
@@ -210,7 +210,7 @@ PLANE_CYCLE = ModelSpec(
     },
     plan=Plan(steps=1500, batch_size=256, learning_rate=2e-3),
     on={
-        key: Usual(PlaneCycleSettings(other=other), Plan(steps=1500, batch_size=256, learning_rate=2e-3))
+        key: Recipe(PlaneCycleSettings(other=other), Plan(steps=1500, batch_size=256, learning_rate=2e-3))
         for key, other in {"ring": "ring_narrow", "spirals": "moons", "rings": "moons", "two_modes": "moons"}.items()
     },
 )

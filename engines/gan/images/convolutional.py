@@ -8,7 +8,7 @@ from typing import Any
 from engines.datasets.base import Examples
 from engines.gan.images.base import PENALTIES, PictureGame
 from engines.gan.losses import LOSSES
-from engines.model_spec import ModelSpec, Usual
+from engines.model_spec import ModelSpec, Recipe
 from engines.nets.averaged import Averaged
 from engines.nets.picture_nets import (
     ConvolutionDiscriminator,
@@ -184,8 +184,8 @@ PICTURE_GAN = ModelSpec(
     takes=("image",),
     plan=Plan(steps=4000, batch_size=64, learning_rate=1e-3),
     on={
-        "mnist_5k": Usual(ON_MNIST, Plan(steps=6000, batch_size=32, learning_rate=1e-3)),
-        "faces": Usual(ON_FACES, Plan(steps=4000, batch_size=32, learning_rate=1e-3)),
-        "stacked_digits": Usual(ON_STACKED, Plan(steps=4000, batch_size=64, learning_rate=1e-4)),
+        "mnist_5k": Recipe(ON_MNIST, Plan(steps=6000, batch_size=32, learning_rate=1e-3)),
+        "faces": Recipe(ON_FACES, Plan(steps=4000, batch_size=32, learning_rate=1e-3)),
+        "stacked_digits": Recipe(ON_STACKED, Plan(steps=4000, batch_size=64, learning_rate=1e-4)),
     },
 )

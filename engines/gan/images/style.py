@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
-from engines.batches import Measures, Part
+from engines.batches import Measures, Split
 from engines.gan.images.base import SHOWN_SEED, PictureGame, to_bytes
 from engines.nets.averaged import Averaged
 from engines.nets.picture_nets import to_ladder
@@ -206,7 +206,7 @@ class StyleGan(PictureGame):
             x = self._full(x) if is_full else x
             return {"samples": to_bytes(self.from_scale(x), self.levels), "logits": to_numpy(logits)}
 
-    def measure(self, held_out: Part, seen: Part, *, is_last: bool) -> Measures:
+    def measure(self, held_out: Split, seen: Split, *, is_last: bool) -> Measures:
         """See `PictureGame.measure`; and grown: how many doublings are in."""
         return {**super().measure(held_out, seen, is_last=is_last), "grown": round(self.grown, 4)}
 
