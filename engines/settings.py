@@ -45,7 +45,7 @@ class SettingField:
     @property
     def in_text(self) -> str:
         """The label inside a sentence: without its capital, unless it begins with a name or an abbreviation."""
-        first = re.split(r"[\s'-]", self.label)[0]
+        first = re.split(r"[\s'–-]", self.label)[0]
         is_word = first.isalpha() and first.istitle() and len(first) > 1 and first not in PROPER_NAMES
         return self.label[0].lower() + self.label[1:] if is_word else self.label
 
