@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from benchmarks.machine import keep
-from engines.gan.plane.alarm import Signs, Watch
+from engines.gan.plane.alarm import AlarmInputs, Watch
 from engines.gan.plane.measures import N_COMPARED, N_SAMPLES, GameMeasures, Trace
 from engines.gan.plane.settings import MOST_MODELS
 from engines.gan.plane.spec import PLANE_GAN
@@ -34,7 +34,7 @@ N_PULLED = 250
 class Watched:
     """One game: what was seen at each look, and how many modes it holds fairly at the end."""
 
-    signs: list[Signs]
+    signs: list[AlarmInputs]
     n_fair: int
 
 
@@ -49,7 +49,7 @@ def watch_games(preset: str, seed: int, n_games: int = MOST_MODELS) -> list[Watc
     model: Any = trainer.model
     density = model._density
     measures, traces = GameMeasures(density), [Trace(density) for _ in range(n_games)]
-    looks: list[list[Signs]] = [[] for _ in range(n_games)]
+    looks: list[list[AlarmInputs]] = [[] for _ in range(n_games)]
     most_pulls = torch.full((n_games,), 1e-12)
     while not trainer.is_done:
         trainer.advance()
@@ -64,7 +64,9 @@ def watch_games(preset: str, seed: int, n_games: int = MOST_MODELS) -> list[Watc
     return [Watched(*each) for each in zip(looks, ends, strict=True)]
 
 
-def _look(model: Any, measures: GameMeasures, traces: list[Trace], looks: list[list[Signs]], most: Tensor) -> Tensor:
+def _look(
+    model: Any, measures: GameMeasures, traces: list[Trace], looks: list[list[AlarmInputs]], most: Tensor
+) -> Tensor:
     """Add what is seen of each game now; returns the largest pulls so far."""
     samples = model.decode(model._fixed_noise(N_SAMPLES), None).detach()
     border, n_modes = model.game.border, len(model._density.modes)
@@ -77,7 +79,7 @@ def _look(model: Any, measures: GameMeasures, traces: list[Trace], looks: list[l
     for k, (points, trace) in enumerate(zip(samples, traces, strict=True)):
         found = measures.of_modes(points)
         looks[k].append(
-            Signs(
+            AlarmInputs(
                 share=model.progress, n_modes=n_modes, n_found=measures.held(found), n_moves=trace.n_moves,
                 n_gained=trace.n_gained, high_quality=found["high_quality"], accuracy=float(accuracy[k]),
                 pull=float(pull[k] / most[k]),

@@ -63,7 +63,7 @@ def heavy_shares() -> dict[str, float]:
     return found
 
 
-HEAVY = "Noise levels bring the shares back"
+HEAVY = "Annealed Langevin dynamics mixes"
 
 
 def main() -> None:

@@ -114,7 +114,7 @@ def _write_card(
         "density": {
             "value": "a lower bound, never the density itself",
             "how": "Distortion by one draw of the posterior for each picture, KL in closed form; the "
-            "importance-weighted bound comes closer. In the plane the gap is measured: see Bound and posterior.",
+            "importance-weighted bound comes closer. In the plane the gap is measured: see ELBO and true posterior.",
         },
         "constraints": {
             "value": "none on the nets; the code may have any length",

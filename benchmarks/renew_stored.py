@@ -16,7 +16,7 @@ import torch
 from benchmarks.machine import ROOT
 from engines.blobs import pack, unpack, write_atomically
 from engines.datasets import DATASETS
-from engines.gan.plane.alarm import ALARMS, Signs, Watch
+from engines.gan.plane.alarm import ALARMS, AlarmInputs, Watch
 from engines.gan.plane.measures import GameMeasures, Trace
 from engines.tensors import use_threads
 from engines.training import Trainer
@@ -48,7 +48,7 @@ def renew_alarms(run: Run) -> list[str]:
         found, trace = numbers["metrics"], Trace.from_bytes(density, arrays.get("trace"))
         most_pull = max(most_pull, found["pull"])
         alarm = watch.look(
-            Signs(
+            AlarmInputs(
                 share=numbers["step"] / run.experiment.steps,
                 n_modes=0 if density.modes is None else len(density.modes),
                 n_found=measures.held(found),

@@ -17,7 +17,7 @@ class Labelled(NamedTuple):
     labels: Tensor
 
 
-class Part(NamedTuple):
+class Split(NamedTuple):
     """Some examples with what is known about them: x (N, *event), labels (N,) or None, factors (N, F) or None."""
 
     x: Tensor

@@ -84,7 +84,7 @@ class Model(Protocol):
 
 
 @dataclass(frozen=True)
-class Usual:
+class Recipe:
     """What a model does best with on a data set: its settings and its plan."""
 
     settings: Settings
@@ -122,9 +122,9 @@ class ModelSpec:
     absent: Mapping[str, str] = field(default_factory=dict)
     takes: tuple[Kind, ...] = ("plane",)
     plan: Plan = Plan()
-    on: Mapping[str, Usual] = field(default_factory=dict)
+    on: Mapping[str, Recipe] = field(default_factory=dict)
     adopts: bool = False
 
-    def usual(self, dataset: str) -> Usual:
+    def usual(self, dataset: str) -> Recipe:
         """What it does best with on a data set."""
-        return self.on.get(dataset) or Usual(self.settings(), self.plan)
+        return self.on.get(dataset) or Recipe(self.settings(), self.plan)

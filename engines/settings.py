@@ -9,6 +9,7 @@ To add one: write `name: float = setting(0.1, "Noise width", "Standard deviation
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, Self, get_type_hints
@@ -17,6 +18,7 @@ from engines.errors import SettingError
 
 Value = int | float | bool | str
 Kind = Literal["int", "float", "bool", "choice", "text", "numbers"]
+PROPER_NAMES = {"Adam", "Fourier", "Lipschitz"}
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,13 @@ class SettingField:
     most: int = 1
     is_last: bool = False
     rule: Callable[[str], str] | None = None
+
+    @property
+    def in_text(self) -> str:
+        """The label inside a sentence: without its capital, unless it begins with a name or an abbreviation."""
+        first = re.split(r"[\s'–-]", self.label)[0]
+        is_word = first.isalpha() and first.istitle() and len(first) > 1 and first not in PROPER_NAMES
+        return self.label[0].lower() + self.label[1:] if is_word else self.label
 
     def check(self, value: object) -> Value:
         """The value in its own type.

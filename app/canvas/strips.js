@@ -6,11 +6,11 @@ import { difference, memberOf, stamp, toBitmap, toBitmaps } from "./pictures.js"
 export const TABS = {
   sweep: "All models",
   traversal: "Traversal",
-  rebuild: "Rebuild",
-  path: "Between two",
+  rebuild: "Reconstructions",
+  path: "Interpolation",
   prior: "Prior",
   radius: "Radius",
-  yours: "Yours",
+  yours: "Your picture",
 };
 const STEPS = 9; // pictures of a traversal or path
 const N_PRIOR = 18;

@@ -52,11 +52,10 @@ def unusual_in(experiment: Experiment) -> list[str]:
 
 def _changed(kind: type[Settings], held: Mapping[str, Value], usual: Mapping[str, Value]) -> list[str]:
     fields = [field for field in setting_fields(kind) if field.name in held and not field.is_hidden]
-    return [_said(field.label, held[field.name]) for field in fields if held[field.name] != usual.get(field.name)]
+    return [_said(field.in_text, held[field.name]) for field in fields if held[field.name] != usual.get(field.name)]
 
 
 def _said(label: str, value: Value) -> str:
-    label = label[0].lower() + label[1:] if label[1:2].islower() else label
     if isinstance(value, bool):
         return f"{label} {'on' if value else 'off'}"
     return f"{label} {value:g}" if isinstance(value, int | float) else f"{label} {value.replace('_', ' ')}"

@@ -162,7 +162,7 @@ def _stretch(pieces: np.ndarray, width: float) -> np.ndarray:
 
 DRAWN = DatasetSpec(
     "drawn",
-    "draw",
+    "your drawing",
     "Your own drawing as a density: every stroke is equally dark for its length.",
     DrawnSettings,
     build_drawn,

@@ -41,7 +41,7 @@ def build_outliers(settings: OutliersSettings) -> GaussianMixture:
 
 OUTLIERS = DatasetSpec(
     "outliers",
-    "moons, outliers",
+    "two moons with outliers",
     "Two moons and one stray point in a hundred: whoever gives a stray no density pays dearly for it.",
     OutliersSettings,
     build_outliers,

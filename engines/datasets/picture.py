@@ -234,7 +234,7 @@ def _distance_to_neighbours(nodes: np.ndarray, count: int = 4) -> np.ndarray:
 
 PICTURE = DatasetSpec(
     "picture",
-    "upload",
+    "your picture",
     "Your own picture as a density: its dark parts, or its edges, become the shape.",
     PictureSettings,
     build_picture,

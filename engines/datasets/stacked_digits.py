@@ -35,7 +35,7 @@ def stack(digits: Tensor, n: int, rng: torch.Generator) -> Tensor:
 
 STACKED_DIGITS = DatasetSpec(
     "stacked_digits",
-    "three digits stacked",
+    "stacked digits (1,000 modes)",
     "Three digits as red, green and blue: 1,000 kinds of pictures, so that a generator's missing ones can be counted.",
     NoSettings,
     source="scikit-learn's digits, stacked here; the test of Srivastava et al. 2017 (VEEGAN) and Lin et al. 2018 "

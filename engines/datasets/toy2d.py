@@ -142,7 +142,7 @@ def build_two_modes(settings: TwoModesSettings) -> GaussianMixture:
 
 TWO_MODES = DatasetSpec(
     "two_modes",
-    "unequal two modes",
+    "two unequal modes",
     "A heavy and a light mode far apart: Langevin dynamics cannot tell which is which without noise levels.",
     TwoModesSettings,
     build_two_modes,

@@ -87,7 +87,7 @@ LARGE_PLAN = Plan(steps=3000, batch_size=512, learning_rate=5e-3)
 
 MAF = flow_spec(
     "maf",
-    "Masked autoregressive",
+    "MAF",
     "Each coordinate is shifted and scaled by the ones before it: densities in one pass, samples one by one.",
     MafSettings,
     build_maf,
@@ -95,7 +95,7 @@ MAF = flow_spec(
 )
 IAF = flow_spec(
     "iaf",
-    "Inverse autoregressive",
+    "IAF",
     "The same turned round: samples in one pass, densities one coordinate after the other.",
     IafSettings,
     build_iaf,
@@ -103,7 +103,7 @@ IAF = flow_spec(
 )
 AUTOREGRESSIVE_SPLINE = flow_spec(
     "autoregressive_spline",
-    "Autoregressive spline",
+    "Neural spline flow (autoregressive)",
     "Each coordinate is bent by a monotone curve that the ones before it choose.",
     AutoregressiveSplineSettings,
     build_autoregressive_spline,

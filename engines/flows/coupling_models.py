@@ -20,7 +20,7 @@ from engines.flows.flow import Flow
 from engines.flows.layers.base import Bijection
 from engines.flows.layers.couplings import AdditiveCoupling, AffineCoupling, Scaling, SplineCoupling
 from engines.flows.layers.glow import ActivationNorm, InvertibleLinear
-from engines.model_spec import Usual
+from engines.model_spec import Recipe
 from engines.plan import Plan
 from engines.settings import setting
 
@@ -114,7 +114,8 @@ LONGER = Plan(steps=3000, batch_size=512, learning_rate=8e-3)
 NICE = flow_spec(
     "nice",
     "NICE",
-    "Half of the coordinates shift the other half: points move, but no volume changes until one last scaling.",
+    "Additive coupling layers: half of the coordinates shift the other half. Points "
+    "move, but no volume changes until one last scaling.",
     NiceSettings,
     build_nice,
     "Dinh, Krueger, Bengio 2015, NICE: non-linear independent components estimation, arXiv:1410.8516",
@@ -123,7 +124,7 @@ NICE = flow_spec(
 REALNVP = flow_spec(
     "realnvp",
     "RealNVP",
-    "Half of the coordinates decide how the other half is shifted and stretched; then they swap.",
+    "Affine coupling layers: half of the coordinates say how the other half is shifted and stretched; then they swap.",
     RealNVPSettings,
     build_realnvp,
     "Dinh, Sohl-Dickstein, Bengio 2017, Density estimation using Real NVP, arXiv:1605.08803",
@@ -132,7 +133,7 @@ REALNVP = flow_spec(
         "deep": RealNVPSettings(n_couplings=12),
         "large": RealNVPSettings(n_couplings=16, width=64),
     },
-    on={"moons": Usual(RealNVPSettings(n_couplings=12), Plan(steps=2000, batch_size=256, learning_rate=7e-3))},
+    on={"moons": Recipe(RealNVPSettings(n_couplings=12), Plan(steps=2000, batch_size=256, learning_rate=7e-3))},
 )
 GLOW = flow_spec(
     "glow",
@@ -144,11 +145,11 @@ GLOW = flow_spec(
 )
 SPLINE = flow_spec(
     "spline",
-    "Spline coupling",
+    "Neural spline flow (coupling)",
     "A coupling that bends instead of stretching: a monotone curve of several pieces for each coordinate.",
     SplineSettings,
     build_spline,
     "Durkan, Bekasov, Murray, Papamakarios 2019, Neural spline flows, arXiv:1906.04032",
     presets={"few bins": SplineSettings(n_bins=3), "large": SplineSettings(n_couplings=8, n_bins=16)},
-    on={"ring": Usual(SplineSettings(n_bins=12), LONGER), "spirals": Usual(SplineSettings(), LONGER)},
+    on={"ring": Recipe(SplineSettings(n_bins=12), LONGER), "spirals": Recipe(SplineSettings(), LONGER)},
 )

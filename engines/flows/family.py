@@ -10,7 +10,7 @@ from engines.datasets.gaussian_mixture import GaussianMixture
 from engines.flows.bases import build_base
 from engines.flows.flow import Flow
 from engines.flows.layers.base import Bijection, Standardize
-from engines.model_spec import ModelSpec, Usual
+from engines.model_spec import ModelSpec, Recipe
 from engines.plan import Plan
 from engines.settings import Settings, setting
 
@@ -46,7 +46,7 @@ class FlowSettings(Settings):
 
 def width_setting(default: int = 32, high: int = 128) -> Any:
     """Units of the nets inside the layers."""
-    return setting(default, "Hidden units", "Units of each hidden layer inside a layer.", low=8, high=high, step=8)
+    return setting(default, "Width", "Units of each hidden layer inside a layer.", low=8, high=high, step=8)
 
 
 def hidden_setting(default: int = 2) -> Any:
@@ -114,7 +114,7 @@ def flow_spec(
     *,
     presets: Mapping[str, Settings] | None = None,
     plan: Plan = PLAN,
-    on: Mapping[str, Usual] | None = None,
+    on: Mapping[str, Recipe] | None = None,
 ) -> ModelSpec:
     """An entry for a flow of the plane; all arguments are as in `ModelSpec`."""
     return ModelSpec(

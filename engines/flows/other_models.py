@@ -37,7 +37,11 @@ class ResidualSettings(FlowSettings):
     width: int = width_setting()
     n_hidden: int = hidden_setting()
     contraction: float = setting(
-        0.97, "Contraction", "Most by which the residual may change when its input changes by 1.", low=0.1, high=0.99
+        0.97,
+        "Lipschitz bound",
+        "Most by which the residual may change when its input changes by 1.",
+        low=0.1,
+        high=0.99,
     )
 
 
@@ -45,7 +49,7 @@ class ResidualSettings(FlowSettings):
 class ContinuousSettings(FlowSettings):
     """Size of a continuous flow."""
 
-    n_layers: int = setting(3, "Spans of time", "Each has a velocity of its own.", low=1, high=6, step=1)
+    n_layers: int = setting(3, "ODE blocks", "Each has a velocity of its own.", low=1, high=6, step=1)
     width: int = width_setting(64)
     n_solver_steps: int = setting(
         4, "Solver's steps", "Runge-Kutta steps in each span: fewer are faster and less exact.", low=1, high=16, step=1
@@ -92,7 +96,7 @@ _REZENDE = "Rezende, Mohamed 2015, Variational inference with normalizing flows,
 
 PLANAR = flow_spec(
     "planar",
-    "Planar",
+    "Planar flow",
     "Each layer pushes along one direction, by an amount that depends on one projection of the point.",
     PlanarSettings,
     build_planar,
@@ -102,7 +106,7 @@ PLANAR = flow_spec(
 )
 RADIAL = flow_spec(
     "radial",
-    "Radial",
+    "Radial flow",
     "Each layer pushes points away from a centre, or draws them near.",
     RadialSettings,
     build_radial,
@@ -111,7 +115,7 @@ RADIAL = flow_spec(
 )
 RESIDUAL = flow_spec(
     "residual",
-    "Residual",
+    "Residual flow",
     "Each layer adds a net that changes by less than its input does, so it can be undone step by step.",
     ResidualSettings,
     build_residual,
@@ -119,7 +123,7 @@ RESIDUAL = flow_spec(
 )
 CONTINUOUS = flow_spec(
     "continuous",
-    "Continuous",
+    "Continuous flow (neural ODE)",
     "Points drift along a learned velocity; the density changes by how much the velocity spreads them.",
     ContinuousSettings,
     build_continuous,

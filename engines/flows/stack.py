@@ -161,7 +161,7 @@ def build_stack(settings: StackSettings, density: GaussianMixture) -> Flow:
 
 STACK = flow_spec(
     "stack",
-    "A stack of your own",
+    "Your own stack",
     "Any invertible layers in any order still make a flow: their log-determinants add up.",
     StackSettings,
     build_stack,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from engines.nets.noise_mlp import PlaneWaves
+from engines.nets.noise_mlp import FourierFeatures
 from engines.nets.stacked import StackedBatchNorm, StackedLinear
 
 WAVE_PACE = 3.0  # standard deviation of the waves' frequencies, radians for each unit of the data's width
@@ -78,7 +78,7 @@ class Discriminator(nn.Module):
             Karras et al. 2018, section 3, arXiv:1710.10196). It is told at the input: at the last layer, as there, a
             slow discriminator of points does not find it.
         n_waves: Sines, and as many cosines, of the pack along random directions that it sees beside it; see
-            `PlaneWaves`.
+            `FourierFeatures`.
     """
 
     def __init__(
@@ -95,7 +95,7 @@ class Discriminator(nn.Module):
         super().__init__()
         linear = SpectralLinear if is_spectral else StackedLinear
         self.sees_spread = sees_spread
-        self.waves = PlaneWaves(2 * pack, n_waves, pace=WAVE_PACE) if n_waves else None
+        self.waves = FourierFeatures(2 * pack, n_waves, pace=WAVE_PACE) if n_waves else None
         n_in = (self.waves.n_features if self.waves else 2 * pack) + sees_spread
         self.body = _body(linear, n_models, [n_in] + [width] * n_hidden)
         self.head = linear(n_models, width, 1, is_alike=False)

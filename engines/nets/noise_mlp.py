@@ -29,7 +29,7 @@ class LevelFeatures(nn.Module):
         return torch.cat([level[:, None], angle.sin(), angle.cos()], dim=1)
 
 
-class PlaneWaves(nn.Module):
+class FourierFeatures(nn.Module):
     """A point as itself and as sines and cosines along random directions: (..., D) -> (..., n_features).
 
     Thin shapes are then learned from the start; a plain net sees the smooth parts long before.
@@ -63,7 +63,7 @@ class NoiseMlp(nn.Module):
     def __init__(self, n_features: int, width: int, n_hidden: int, is_told: bool = True) -> None:
         super().__init__()
         self.levels = LevelFeatures() if is_told else None
-        self.waves = PlaneWaves(n_features)
+        self.waves = FourierFeatures(n_features)
         n_in = self.waves.n_features + (self.levels.n_features if self.levels else 0)
         self.body = build_mlp(n_in, width, n_hidden, n_features)
 

@@ -38,7 +38,7 @@ def to_ladder(x: Tensor, ladder: Ladder) -> Tensor:
     return F.pad(x, (0, right, 0, below), mode="replicate") if right or below else x
 
 
-class UnitLength(nn.Module):
+class PixelNorm(nn.Module):
     """Features of each place scaled to a mean square of one: keeps a generator's loudness in bounds.
 
     Source:
@@ -50,7 +50,7 @@ class UnitLength(nn.Module):
         return x * (x.square().mean(1, keepdim=True) + 1e-8).rsqrt()
 
 
-class BatchSpread(nn.Module):
+class MinibatchStd(nn.Module):
     """One more feature, the same everywhere: how much the pictures of the batch differ.
 
     A discriminator that sees it knows at once a generator that always makes the same.
@@ -83,11 +83,11 @@ class ConvolutionGenerator(nn.Sequential):
         layers: list[nn.Module] = [
             nn.Linear(n_latents, sizes[0] * ladder.height * ladder.width),
             nn.Unflatten(1, (sizes[0], ladder.height, ladder.width)),
-            UnitLength(),
+            PixelNorm(),
             nn.LeakyReLU(SLOPE),
         ]
         for n_in, n_out in zip(sizes, sizes[1:], strict=False):
-            layers += [nn.ConvTranspose2d(n_in, n_out, 4, stride=2, padding=1), UnitLength(), nn.LeakyReLU(SLOPE)]
+            layers += [nn.ConvTranspose2d(n_in, n_out, 4, stride=2, padding=1), PixelNorm(), nn.LeakyReLU(SLOPE)]
         layers += [nn.Conv2d(width, event_shape[0], 3, padding=1), nn.Tanh(), _Cut(event_shape)]
         super().__init__(*layers)
 
@@ -113,7 +113,7 @@ class ConvolutionDiscriminator(nn.Module):
         for n_in, n_out in zip(sizes, sizes[1:], strict=False):
             layers += [_bounded(nn.Conv2d(n_in, n_out, 4, stride=2, padding=1), is_bounded), nn.LeakyReLU(SLOPE)]
         n_seen = sizes[-1] + sees_batch
-        layers += [BatchSpread()] * sees_batch
+        layers += [MinibatchStd()] * sees_batch
         layers += [_bounded(nn.Conv2d(n_seen, sizes[-1], 3, padding=1), is_bounded), nn.LeakyReLU(SLOPE), nn.Flatten()]
         n_last = sizes[-1] * self.ladder.height * self.ladder.width
         self.body = nn.Sequential(*layers, _bounded(nn.Linear(n_last, 1), is_bounded))
@@ -141,7 +141,7 @@ class PerceptronDiscriminator(nn.Module):
     def __init__(self, event_shape: tuple[int, ...], *, width: int, sees_batch: bool, is_bounded: bool) -> None:
         super().__init__()
         units = UNITS * width
-        spread = [BatchSpread()] * sees_batch
+        spread = [MinibatchStd()] * sees_batch
         self.body = nn.Sequential(
             nn.Flatten(),
             _bounded(nn.Linear(math.prod(event_shape), units), is_bounded), nn.LeakyReLU(SLOPE),

@@ -15,7 +15,7 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
 from engines.nets.equalised import EqualConv, EqualLinear
-from engines.nets.picture_nets import SLOPE, BatchSpread, UnitLength, ladder_of
+from engines.nets.picture_nets import SLOPE, MinibatchStd, PixelNorm, ladder_of
 
 GAIN = math.sqrt(2)  # keeps the spread through a leaky unit
 MOST = 4  # channels of coarse maps, as a multiple of those of the finest
@@ -40,7 +40,7 @@ class Mapping(nn.Module):
     def __init__(self, n_latents: int, n_styles: int, depth: int) -> None:
         super().__init__()
         sizes = [n_latents] + [n_styles] * depth
-        self.unit = UnitLength()
+        self.unit = PixelNorm()
         self.layers = nn.ModuleList(EqualLinear(n, m, pace=MAPPING_PACE) for n, m in pairwise(sizes))
 
     def forward(self, z: Tensor) -> Tensor:
@@ -163,7 +163,7 @@ class StyleDiscriminator(nn.Module):
         self.look = nn.ModuleList(EqualConv(event_shape[0], n, 1) for n in sizes)
         self.first = nn.ModuleList(EqualConv(n, n, 3) for n in sizes[1:])
         self.second = nn.ModuleList(EqualConv(n, m, 3) for n, m in pairwise(reversed(sizes)))
-        self.spread, self.last = BatchSpread(), EqualConv(sizes[0] + 1, sizes[0], 3)
+        self.spread, self.last = MinibatchStd(), EqualConv(sizes[0] + 1, sizes[0], 3)
         n_last = sizes[0] * self.ladder.height * self.ladder.width
         self.head = nn.Sequential(nn.Flatten(), EqualLinear(n_last, sizes[0]), nn.LeakyReLU(SLOPE))
         self.logit = EqualLinear(sizes[0], 1)

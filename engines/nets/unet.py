@@ -15,7 +15,7 @@ SMALLEST_SIDE = 4  # of the coarsest map
 TOLD = 64  # features of noise level and class
 
 
-class ToldBlock(nn.Module):
+class ConditionedBlock(nn.Module):
     """x + a change of x that sees each place's neighbours; what is told scales and shifts its features (FiLM).
 
     Args:
@@ -69,9 +69,9 @@ class NoiseUnet(nn.Module):
         self.told = nn.Sequential(nn.Linear(self.levels.n_features, TOLD), nn.SiLU(), nn.Linear(TOLD, TOLD))
         self.stem = nn.Sequential(nn.PixelUnshuffle(patch), nn.Conv2d(colours * patch**2, width, 3, padding=1))
         sizes = [width] + [2 * width] * n_halvings
-        self.down = nn.ModuleList(ToldBlock(n, n, dropout) for n in sizes)
+        self.down = nn.ModuleList(ConditionedBlock(n, n, dropout) for n in sizes)
         self.shrink = nn.ModuleList(nn.Conv2d(n, m, 2, stride=2) for n, m in zip(sizes, sizes[1:], strict=False))
-        self.up = nn.ModuleList(ToldBlock(n, n, dropout) for n in sizes)
+        self.up = nn.ModuleList(ConditionedBlock(n, n, dropout) for n in sizes)
         self.grow = nn.ModuleList(nn.Conv2d(m, n, 1) for n, m in zip(sizes, sizes[1:], strict=False))
         head = nn.Conv2d(width, colours * patch**2, 3, padding=1)
         self.head = nn.Sequential(nn.GroupNorm(width // 8, width), nn.SiLU(), head, nn.PixelShuffle(patch))

@@ -45,12 +45,12 @@ class WalkKind:
 
 WALKS = {
     "hold": WalkKind(
-        "hold σ", "Plain Langevin: noisy steps up the slope, all at the one noise level of the dial.", True
+        "Langevin at fixed σ", "Plain Langevin: noisy steps up the slope, all at the one noise level of the dial.", True
     ),
     **{key: WalkKind(SAMPLERS[key].title, SAMPLERS[key].idea) for key in ("annealed", "predictor_corrector")},
     **{key: WalkKind(SAMPLERS[key].title, SAMPLERS[key].idea) for key in ("ancestral", "ddim", "heun")},
     "metropolis": WalkKind(
-        "Metropolis",
+        "Metropolis (MALA)",
         "MALA, Metropolis-adjusted Langevin: steps are taken back now and then, so that the density is met in the long "
         "run, whatever the step.",
         True,
@@ -65,7 +65,7 @@ class WalkSettings(Settings):
     """Everything that a visitor can turn about a walk."""
 
     view: str = setting("learned", "Field", "Which field is drawn, and which the particles follow.", choices=VIEWS)
-    kind: str = setting("annealed", "Walk", "How the particles move.", choices=tuple(WALKS))
+    kind: str = setting("annealed", "Sampler", "How the particles move.", choices=tuple(WALKS))
     sigma: float = setting(
         0.0, "Noise σ", "The noise dial; 0: where the walk begins.", low=0.0, high=50.0, step=0.001, unit="data units"
     )

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from engines.datasets.gaussian_mixture import GaussianMixture
-from engines.model_spec import ModelSpec, Phase, Usual
+from engines.model_spec import ModelSpec, Phase, Recipe
 from engines.nets.averaged import Averaged
 from engines.nets.noise_mlp import NoiseMlp
 from engines.noise import normal_rows
@@ -37,7 +37,7 @@ class ConsistencySettings(Settings):
 
     student_from: float = setting(
         0.5,
-        "Student from",
+        "Distillation starts at",
         "Share of the training after which the student learns from the teacher; before, the teacher learns from data.",
         low=0.1,
         high=0.9,
@@ -53,7 +53,7 @@ class ConsistencySettings(Settings):
     )
     sigma_max: float = setting(
         5.0,
-        "Largest noise σ",
+        "σ max",
         "Standard deviation of the noise from which it jumps.",
         low=1.0,
         high=40.0,
@@ -61,7 +61,7 @@ class ConsistencySettings(Settings):
         is_log=True,
         unit="data units",
     )
-    width: int = setting(128, "Hidden units", "Units of each hidden layer.", low=8, high=256, step=8)
+    width: int = setting(128, "Width", "Units of each hidden layer.", low=8, high=256, step=8)
     n_hidden: int = setting(3, "Hidden layers", "Hidden layers of each net.", low=1, high=4, step=1)
 
 
@@ -229,14 +229,15 @@ def build_consistency(settings: ConsistencySettings, density: GaussianMixture) -
 CONSISTENCY = ModelSpec(
     key="consistency",
     family="score",
-    title="Consistency student",
-    idea="A teacher learns the slope; a student learns to jump to where following it would end.",
+    title="Consistency model",
+    idea="Consistency distillation: a teacher learns the slope; a student learns to jump "
+    "to where following it would end.",
     settings=ConsistencySettings,
     build=build_consistency,
     paper="Song, Dhariwal, Chen, Sutskever 2023, Consistency models, arXiv:2303.01469",
     absent=ABSENT_IN_THE_PLANE,
     plan=Plan(steps=12_000, batch_size=512, learning_rate=2e-3),
     on={
-        "two_modes": Usual(ConsistencySettings(sigma_max=20.0), Plan(steps=12_000, batch_size=512, learning_rate=2e-3))
+        "two_modes": Recipe(ConsistencySettings(sigma_max=20.0), Plan(steps=12_000, batch_size=512, learning_rate=2e-3))
     },
 )

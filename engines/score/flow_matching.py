@@ -39,7 +39,7 @@ class FlowMatchingSettings(Settings):
 
     pairing: str = setting(
         "independent",
-        "Pairs of noise and data",
+        "Noise–data coupling",
         "Independent: any noise with any point. Nearest: within each batch, so that all ways together are shortest "
         "(an assignment: minibatch optimal transport).",
         choices=("independent", "nearest"),
@@ -52,7 +52,7 @@ class FlowMatchingSettings(Settings):
         high=0.9,
         step=0.05,
     )
-    width: int = setting(128, "Hidden units", "Units of each hidden layer.", low=8, high=256, step=8)
+    width: int = setting(128, "Width", "Units of each hidden layer.", low=8, high=256, step=8)
     n_hidden: int = setting(3, "Hidden layers", "Hidden layers of each net.", low=1, high=4, step=1)
 
 
@@ -257,7 +257,7 @@ def build_flow_matching(settings: FlowMatchingSettings, density: GaussianMixture
 FLOW_MATCHING = ModelSpec(
     key="flow_matching",
     family="score",
-    title="Flow matching and reflow",
+    title="Flow matching and rectified flow",
     idea="Carry noise to data along straight lines; then learn the lines that were found, until one step is enough.",
     settings=FlowMatchingSettings,
     build=build_flow_matching,

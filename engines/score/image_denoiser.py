@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from engines.datasets.base import Examples
-from engines.model_spec import ModelSpec, Usual
+from engines.model_spec import ModelSpec, Recipe
 from engines.plan import Plan
 from engines.samplers.catalogue import Range
 from engines.samplers.levels import largest_level
@@ -40,16 +40,17 @@ def _few(examples: Examples) -> Tensor:
     return (examples.train[:FEW].float() + 0.5) * (2 / examples.levels) - 1
 
 
-def _usual(steps: int, batch: int, rate: float, **settings: float) -> Usual:
+def _usual(steps: int, batch: int, rate: float, **settings: float) -> Recipe:
     plan = Plan(steps=steps, batch_size=batch, learning_rate=rate)
-    return Usual(ImageDenoiserSettings.from_dict(settings), plan)
+    return Recipe(ImageDenoiserSettings.from_dict(settings), plan)
 
 
 IMAGE_DENOISER = ModelSpec(
     key="image_denoiser",
     family="score",
-    title="Denoiser of pictures",
-    idea="A net expects the clean picture behind any amount of noise; noise that follows it becomes a picture.",
+    title="Diffusion model (EDM denoiser)",
+    idea="A diffusion model: a net expects the clean picture behind any amount of noise; "
+    "noise that follows it becomes a picture.",
     settings=ImageDenoiserSettings,
     build=build_image_denoiser,
     presets={

@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
-from engines.batches import Labelled, Measures, Part
+from engines.batches import Labelled, Measures, Split
 from engines.errors import SettingError, ShapeError
 from engines.metrics.classifier import knows, measure_digits
 from engines.metrics.neighbours import neighbour_ratio
@@ -43,7 +43,7 @@ class ImageDenoiserSettings(Settings):
 
     width: int = setting(
         32,
-        "Channels",
+        "Width",
         "Features of each place on the finest map; twice as many on coarser ones.",
         low=16,
         high=64,
@@ -59,7 +59,7 @@ class ImageDenoiserSettings(Settings):
     )
     noise_median: float = setting(
         0.6,
-        "Usual noise",
+        "Noise median exp(P_mean)",
         "Median noise level of the training, where black is -1 and white 1. Low: it learns details; high: the layout.",
         low=0.05,
         high=10.0,
@@ -68,7 +68,7 @@ class ImageDenoiserSettings(Settings):
     )
     noise_spread: float = setting(
         1.4,
-        "Spread of the noise",
+        "Log-noise std. P_std",
         "How far the levels of the training lie apart: standard deviation of their logarithm.",
         low=0.5,
         high=3.0,
@@ -76,7 +76,7 @@ class ImageDenoiserSettings(Settings):
     )
     hidden_labels: float = setting(
         0.1,
-        "Hidden classes",
+        "Class dropout (for guidance)",
         "Share of the examples whose class is not told, so that it also learns to do without: needed for guidance.",
         low=0.0,
         high=0.5,
@@ -247,7 +247,7 @@ class ImageDenoiser(nn.Module):
             path = watch_path(told, start, self.sigmas, sampler=SAMPLER, n_calls=N_CALLS, rng=rng)
             return {"samples": to_bytes(last_frame(path).x)}
 
-    def measure(self, held_out: Part, seen: Part, *, is_last: bool) -> Measures:
+    def measure(self, held_out: Split, seen: Split, *, is_last: bool) -> Measures:
         """The denoising loss at levels of noise, held out and seen; at the end, how good and how new samples are.
 
         level_sigmas, level_losses, level_losses_seen: lists, the loss that the training weighs (1: no better than the
@@ -315,7 +315,7 @@ class ImageDenoiser(nn.Module):
         )
         return log.exp().clamp(*self.sigmas)
 
-    def _level_losses(self, part: Part, sigmas: list[float], n: int) -> list[float]:
+    def _level_losses(self, part: Split, sigmas: list[float], n: int) -> list[float]:
         """The weighted loss at each level, on the first n examples of a part with fixed noise."""
         clean = self.to_scale(part.x[:n])
         labels = part.labels[:n] if self.uses_labels and part.labels is not None else None

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from engines.datasets.gaussian_mixture import GaussianMixture
-from engines.model_spec import ModelSpec, Phase, Usual
+from engines.model_spec import ModelSpec, Phase, Recipe
 from engines.nets.noise_mlp import NoiseMlp
 from engines.noise import normal_rows
 from engines.plan import Plan
@@ -40,7 +40,7 @@ class ScoreFieldSettings(Settings):
 
     sigma_min: float = setting(
         0.02,
-        "Least noise σ",
+        "σ min",
         "Standard deviation of the least noise; the smallest that the model knows.",
         low=0.005,
         high=5.0,
@@ -50,7 +50,7 @@ class ScoreFieldSettings(Settings):
     )
     sigma_max: float = setting(
         5.0,
-        "Largest noise σ",
+        "σ max",
         "Standard deviation of the largest noise. It should drown the data: about the largest distance in it.",
         low=0.05,
         high=40.0,
@@ -69,21 +69,21 @@ class ScoreFieldSettings(Settings):
     )
     objective: str = setting(
         "denoising",
-        "Learned by",
-        "Denoising: undo noise. Sliced and implicit: derivatives of the net instead. Explicit: the exact score itself, "
-        "which only a known density has.",
+        "Score-matching objective",
+        "Denoising score matching: undo noise. Sliced and implicit: derivatives of the net instead. "
+        "Explicit: the exact score itself, which only a known density has.",
         choices=OBJECTIVES,
     )
     form: str = setting(
         "noise",
-        "The net gives",
+        "Parameterization",
         "The noise (score = net / σ), a denoiser with Karras's preconditioning, or the score itself.",
         choices=FORMS,
     )
     is_told: bool = setting(
-        True, "Told the noise level", "Else the net must guess it from the point: NCSNv2's third technique."
+        True, "Noise-conditional", "Else the net must guess it from the point: NCSNv2's third technique."
     )
-    width: int = setting(128, "Hidden units", "Units of each hidden layer.", low=8, high=256, step=8)
+    width: int = setting(128, "Width", "Units of each hidden layer.", low=8, high=256, step=8)
     n_hidden: int = setting(3, "Hidden layers", "Hidden layers of the net.", low=1, high=4, step=1)
 
 
@@ -341,8 +341,8 @@ SCORE_FIELD = ModelSpec(
     absent=ABSENT_IN_THE_PLANE,
     plan=PLAN,
     on={
-        "two_modes": Usual(replace(DEFAULT, sigma_min=0.05, sigma_max=20.0), PLAN),
-        "banana": Usual(replace(DEFAULT, sigma_max=10.0), PLAN),
-        "grid": Usual(replace(DEFAULT, sigma_max=10.0), PLAN),
+        "two_modes": Recipe(replace(DEFAULT, sigma_min=0.05, sigma_max=20.0), PLAN),
+        "banana": Recipe(replace(DEFAULT, sigma_max=10.0), PLAN),
+        "grid": Recipe(replace(DEFAULT, sigma_max=10.0), PLAN),
     },
 )

@@ -25,7 +25,7 @@ MOST_SEED = 10_000
 Arrays = dict[str, np.ndarray]
 
 
-class Bout:
+class HandMoves:
     """A run's two players at a kept step, with fresh optimisers; moves are made one after the other.
 
     Args:
@@ -74,7 +74,7 @@ class Bout:
         return arrays | {"real_logits": logits[0], "fake_logits": logits[1], "losses": losses}
 
 
-_bouts: OrderedDict[tuple[str, float, int | None], Bout] = OrderedDict()
+_bouts: OrderedDict[tuple[str, float, int | None], HandMoves] = OrderedDict()
 
 
 def play(run: Run, step: int | None, moves: str) -> Arrays:
@@ -93,7 +93,7 @@ def play(run: Run, step: int | None, moves: str) -> Arrays:
     with torch.inference_mode(False), torch.enable_grad():
         bout = _bouts.pop(key, None)
         if bout is None or not moves.startswith(bout.moves):
-            bout = Bout(run, step)
+            bout = HandMoves(run, step)
         seen = bout.play(moves)
     _bouts[key] = bout
     while len(_bouts) > N_KEPT:

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from engines.batches import Labelled, Measures, Part
+from engines.batches import Labelled, Measures, Split
 from engines.datasets.base import Density, Examples
 from engines.metrics.divergences import kl_from_data, plane_integral
 from engines.probes import ExampleProbe, Probe, build_example_probe, build_probe
@@ -125,7 +125,7 @@ class ExampleSource:
         return model.measure(self.held_out, self.seen, is_last=is_last) if hasattr(model, "measure") else {}
 
 
-def part_of(examples: Examples, which: str, device: torch.device | str = "cpu") -> Part:
+def part_of(examples: Examples, which: str, device: torch.device | str = "cpu") -> Split:
     """At most MEASURED_EXAMPLES of the "train" or "test" part, as floats."""
 
     def pick(name: str) -> Tensor | None:
@@ -133,4 +133,4 @@ def part_of(examples: Examples, which: str, device: torch.device | str = "cpu") 
         return None if values is None else values[:MEASURED_EXAMPLES].to(device)
 
     x: Tensor = getattr(examples, which)
-    return Part(x[:MEASURED_EXAMPLES].float().to(device), pick("labels"), pick("factors"))
+    return Split(x[:MEASURED_EXAMPLES].float().to(device), pick("labels"), pick("factors"))

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 from engines.datasets.base import Examples
 from engines.errors import DataError
-from engines.model_spec import ModelSpec, Usual
+from engines.model_spec import ModelSpec, Recipe
 from engines.plan import Plan
 from engines.settings import Settings, numbers_of, setting
 from engines.vae.likelihoods import LIKELIHOODS, build_likelihood
 from engines.vae.nets import StackedDecoder, StackedEncoder
-from engines.vae.objective import Objective, Prices
+from engines.vae.objective import Objective, ObjectiveWeights
 from engines.vae.vae import Vae
 
 MOST_MODELS = 10
@@ -50,26 +50,26 @@ class VaeSettings(Settings):
     )
     warm_up: float = setting(
         0.0,
-        "KL warm-up (annealing)",
+        "KL annealing (warm-up)",
         "Share of the training over which the price of KL rises from nothing: a cure for early collapse.",
         low=0.0,
         high=1.0,
         step=0.05,
     )
     n_latents: int = setting(8, "Latents", "Numbers in a code.", low=1, high=32, step=1)
-    width: int = setting(128, "Hidden units", "Units of each hidden layer.", low=16, high=512, step=16)
+    width: int = setting(128, "Width", "Units of each hidden layer.", low=16, high=512, step=16)
     n_hidden: int = setting(2, "Hidden layers", "Hidden layers of encoder and decoder.", low=1, high=3, step=1)
     likelihood: str = setting(
         "auto",
-        "Decoder",
+        "Decoder likelihood",
         "What the decoder says about a pixel. Auto: binomial for few grey values, discretised logistic for many.",
         choices=("auto", *LIKELIHOODS),
     )
 
-    def prices(self) -> Prices:
+    def prices(self) -> ObjectiveWeights:
         """What each model of the stack pays."""
         lists = (numbers_of(text) for text in (self.betas, self.free_bits, self.capacities))
-        return Prices(*lists, warm_up=self.warm_up)
+        return ObjectiveWeights(*lists, warm_up=self.warm_up)
 
 
 def build_vae(settings: VaeSettings, examples: Examples, *, is_conditional: bool = False) -> Vae:
@@ -97,9 +97,11 @@ def build_conditional_vae(settings: VaeSettings, examples: Examples) -> Vae:
     return build_vae(settings, examples, is_conditional=True)
 
 
-def _sweep(n_latents: int, width: int, likelihood: str, steps: int, *, rate: float = 1e-3, betas: str = SWEEP) -> Usual:
+def _sweep(
+    n_latents: int, width: int, likelihood: str, steps: int, *, rate: float = 1e-3, betas: str = SWEEP
+) -> Recipe:
     settings = VaeSettings(betas=betas, n_latents=n_latents, width=width, likelihood=likelihood)
-    return Usual(settings, Plan(steps=steps, batch_size=64, learning_rate=rate))
+    return Recipe(settings, Plan(steps=steps, batch_size=64, learning_rate=rate))
 
 
 ABSENT: Mapping[str, str] = {
@@ -119,7 +121,8 @@ VAE = ModelSpec(
     key="vae",
     family="vae",
     title="VAE",
-    idea="An encoder turns a picture into a cloud of codes, a decoder draws a picture from any code; β is their price.",
+    idea="A variational autoencoder: an encoder turns a picture into a cloud of codes, z = μ + σ ε (the "
+    "reparameterization trick), a decoder draws a picture from any code; β is their price.",
     settings=VaeSettings,
     build=build_vae,
     presets={
@@ -157,5 +160,5 @@ CONDITIONAL_VAE = ModelSpec(
     absent=ABSENT,
     takes=("image",),
     plan=Plan(steps=3000, batch_size=64, learning_rate=1e-3),
-    on={"digits": Usual(_STYLE, Plan(steps=2000, batch_size=64, learning_rate=1e-3))},
+    on={"digits": Recipe(_STYLE, Plan(steps=2000, batch_size=64, learning_rate=1e-3))},
 )

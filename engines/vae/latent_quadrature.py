@@ -21,7 +21,7 @@ Decode = Callable[[Tensor], Tensor]
 
 
 @dataclass(frozen=True)
-class Care:
+class QuadratureSettings:
     """How finely the latents are covered.
 
     Attributes:
@@ -35,9 +35,9 @@ class Care:
     density: float
 
 
-QUICK = Care(reach=5.0, least=2, density=0.7)
-FINE = Care(reach=6.0, least=3, density=1.6)
-CHECK = Care(reach=5.5, least=2, density=1.0)
+QUICK = QuadratureSettings(reach=5.0, least=2, density=0.7)
+FINE = QuadratureSettings(reach=6.0, least=3, density=1.6)
+CHECK = QuadratureSettings(reach=5.5, least=2, density=1.0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,7 +94,9 @@ def log_normal(x: Tensor, mean: Tensor, std: float) -> Tensor:
     return -0.5 * squares - math.log(2 * math.pi * std**2)
 
 
-def place_nodes(decode: Decode, n_latents: int, noise: float, care: Care, device: torch.device) -> LatentNodes:
+def place_nodes(
+    decode: Decode, n_latents: int, noise: float, care: QuadratureSettings, device: torch.device
+) -> LatentNodes:
     """Cover the prior by Gauss-Legendre nodes, the more in a cell the more noise widths its image is long.
 
     Args:
@@ -139,7 +141,9 @@ def gauss_hermite(order: int, n_latents: int) -> tuple[Tensor, Tensor]:
     return z, w
 
 
-def _counts(decode: Decode, n_latents: int, noise: float, care: Care, device: torch.device) -> tuple[Tensor, Tensor]:
+def _counts(
+    decode: Decode, n_latents: int, noise: float, care: QuadratureSettings, device: torch.device
+) -> tuple[Tensor, Tensor]:
     """Indices (C, Z) of the cells within reach, and how many nodes each needs along each latent (C, Z)."""
     side = CELLS[n_latents]
     ticks = torch.linspace(-care.reach, care.reach, 2 * side + 1, device=device)
@@ -152,7 +156,7 @@ def _counts(decode: Decode, n_latents: int, noise: float, care: Care, device: to
     return cells[is_within], _within_budget(care, lengths[is_within])
 
 
-def _within_budget(care: Care, lengths: Tensor) -> Tensor:
+def _within_budget(care: QuadratureSettings, lengths: Tensor) -> Tensor:
     """Nodes of each cell along each latent (C, Z), for cells whose images are so many noise widths long (C, Z)."""
     needed = float((care.least + care.density * lengths).prod(1).sum())
     density = care.density * min(1.0, (BUDGET / needed) ** (1 / lengths.shape[1]))

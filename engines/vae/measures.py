@@ -22,7 +22,7 @@ from engines.noise import normal_rows
 from engines.tensors import make_rng, to_numpy
 
 if TYPE_CHECKING:
-    from engines.batches import Measures, Part
+    from engines.batches import Measures, Split
     from engines.vae.vae import Vae
 
 MEASURED = 500  # examples: always the same ones, so that bounds of different steps compare
@@ -34,7 +34,7 @@ SLOW_EXAMPLES = 800  # for the scores that train classifiers
 _NOISE_SEED = 61
 
 
-def measure_vae(vae: Vae, held_out: Part, seen: Part, *, is_last: bool) -> Measures:
+def measure_vae(vae: Vae, held_out: Split, seen: Split, *, is_last: bool) -> Measures:
     """The measures of `Vae.measure`.
 
     bound: mean evidence lower bound on held-out examples, nats; bound_error: its standard error over the examples;
@@ -64,7 +64,7 @@ def measure_vae(vae: Vae, held_out: Part, seen: Part, *, is_last: bool) -> Measu
     return measures
 
 
-def rates(vae: Vae, part: Part, n: int | None = None) -> tuple[Tensor, Tensor]:
+def rates(vae: Vae, part: Split, n: int | None = None) -> tuple[Tensor, Tensor]:
     """Rate and distortion of each example of a part, nats, each (K, N)."""
     x, labels = part.x[:n], None if part.labels is None else part.labels[:n]
     noise = normal_rows(len(x), vae.n_latents, rng=make_rng(_NOISE_SEED), like=x)
@@ -73,7 +73,7 @@ def rates(vae: Vae, part: Part, n: int | None = None) -> tuple[Tensor, Tensor]:
     return torch.cat([kl.sum(-1) for kl, _ in found], 1), torch.cat([distortion for _, distortion in found], 1)
 
 
-def posterior_means(vae: Vae, part: Part, n: int) -> np.ndarray:
+def posterior_means(vae: Vae, part: Split, n: int) -> np.ndarray:
     """Means of q(z given x) of the first n examples: (K, n, Z)."""
     x, labels = part.x[:n], None if part.labels is None else part.labels[:n]
     chunks = [slice(i, i + CHUNK) for i in range(0, len(x), CHUNK)]
@@ -100,7 +100,7 @@ def scores(means: np.ndarray, factors: np.ndarray, *, is_last: bool) -> dict[str
     return found
 
 
-def importance_bound(vae: Vae, part: Part, n_importance: int = N_IMPORTANCE) -> float:
+def importance_bound(vae: Vae, part: Split, n_importance: int = N_IMPORTANCE) -> float:
     """Mean importance-weighted bound on as many examples as are decoded within MOST_DECODED, nats."""
     n = max(1, MOST_DECODED // n_importance)
     labels = None if part.labels is None else part.labels[:n]

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from engines.batches import Measures, Part
+from engines.batches import Measures, Split
 from engines.datasets.base import Examples
 from engines.errors import DataError, ShapeError
 from engines.metrics.disentanglement import active_units
@@ -21,7 +21,7 @@ from engines.probes import ExampleProbe
 from engines.settings import Settings, setting
 from engines.tensors import make_rng, to_numpy
 from engines.vae.name_nets import END, NameDecoder, NameEncoder, Written, clean
-from engines.vae.objective import Objective, Prices
+from engines.vae.objective import Objective, ObjectiveWeights
 from engines.vae.vae import Posterior
 
 N_FEATURES = 24  # of a letter
@@ -47,7 +47,7 @@ class NameVaeSettings(Settings):
     )
     warm_up: float = setting(
         0.3,
-        "KL warm-up (annealing)",
+        "KL annealing (warm-up)",
         "Share of the training over which the price of KL rises from nothing: a cure for collapse.",
         low=0.0,
         high=1.0,
@@ -55,7 +55,7 @@ class NameVaeSettings(Settings):
     )
     word_dropout: float = setting(
         0.2,
-        "Letter dropout",
+        "Word (letter) dropout",
         "Share of the earlier letters that the decoder may not see in training, so that it needs the code: a cure for "
         "collapse.",
         low=0.0,
@@ -73,16 +73,16 @@ class NameVaeSettings(Settings):
     n_latents: int = setting(16, "Latents", "Numbers in a code.", low=1, high=32, step=1)
     width: int = setting(
         96,
-        "Units",
+        "Width",
         "Units of the GRU that writes; the two that read have two thirds as many each.",
         low=16,
         high=256,
         step=16,
     )
 
-    def prices(self) -> Prices:
+    def prices(self) -> ObjectiveWeights:
         """What the model pays."""
-        return Prices((self.beta,), (self.free_bits,), (0.0,), warm_up=self.warm_up)
+        return ObjectiveWeights((self.beta,), (self.free_bits,), (0.0,), warm_up=self.warm_up)
 
 
 class NameVae(nn.Module):
@@ -253,7 +253,7 @@ class NameVae(nn.Module):
                 "means": to_numpy(posterior.mean[None]),
             }
 
-    def measure(self, held_out: Part, seen: Part, *, is_last: bool) -> Measures:
+    def measure(self, held_out: Split, seen: Split, *, is_last: bool) -> Measures:
         """Bound, rate and distortion on held-out names, on all of them at the end; a list of one number each.
 
         bound: mean evidence lower bound, nats; bound_error: its standard error over the names; rate, distortion: its
@@ -357,7 +357,7 @@ COLLAPSED = NameVaeSettings(beta=1.0, warm_up=0.0, word_dropout=0.0)
 NAME_VAE = ModelSpec(
     key="name_vae",
     family="vae",
-    title="VAE of names",
+    title="Sentence VAE",
     idea="An encoder turns a name into a cloud of codes, a decoder writes a name from any code, letter by letter.",
     settings=NameVaeSettings,
     build=build_name_vae,

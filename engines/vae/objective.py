@@ -11,7 +11,7 @@ CAPACITY_PRICE = 30.0  # nats of loss for each nat of KL off its target
 
 
 @dataclass(frozen=True)
-class Prices:
+class ObjectiveWeights:
     """How each of K models is asked to trade.
 
     Attributes:
@@ -40,7 +40,7 @@ class Objective(nn.Module):
         capacity:   D + 30 * |sum over latents of KL_d - C(t)|
 
     Args:
-        prices: See `Prices`.
+        prices: See `ObjectiveWeights`.
 
     Source:
         Higgins et al. 2017 (beta-VAE); Kingma et al. 2016, arXiv:1606.04934, appendix C.8 (free bits);
@@ -51,7 +51,7 @@ class Objective(nn.Module):
     free_bits: Tensor
     capacities: Tensor
 
-    def __init__(self, prices: Prices) -> None:
+    def __init__(self, prices: ObjectiveWeights) -> None:
         super().__init__()
         self.prices = prices
         self.share = 1.0  # of the training that is done
@@ -72,7 +72,7 @@ class Objective(nn.Module):
     def member(self, k: int) -> Objective:
         """The objective of one model alone."""
         betas, free, capacities = (float(v[k]) for v in (self.betas, self.free_bits, self.capacities))
-        return Objective(Prices((betas,), (free,), (capacities,), self.prices.warm_up)).to(self.betas.device)
+        return Objective(ObjectiveWeights((betas,), (free,), (capacities,), self.prices.warm_up)).to(self.betas.device)
 
     def _warmth(self) -> float:
         return 1.0 if self.prices.warm_up == 0 else min(1.0, self.share / self.prices.warm_up)

@@ -23,14 +23,14 @@ from engines.vae.latent_quadrature import (
     CHECK,
     FINE,
     QUICK,
-    Care,
     LatentNodes,
+    QuadratureSettings,
     gauss_hermite,
     latent_lattice,
     log_normal,
     place_nodes,
 )
-from engines.vae.objective import Objective, Prices
+from engines.vae.objective import Objective, ObjectiveWeights
 from engines.vae.vae import Posterior
 
 REACH = 3.5  # the latent plane is shown from -REACH to REACH
@@ -69,7 +69,7 @@ class PlaneVaeSettings(Settings):
     )
     warm_up: float = setting(
         0.0,
-        "KL warm-up (annealing)",
+        "KL annealing (warm-up)",
         "Share of the training over which the price of KL rises from nothing: another cure for collapse.",
         low=0.0,
         high=1.0,
@@ -77,13 +77,13 @@ class PlaneVaeSettings(Settings):
     )
     least_noise: float = setting(
         0.05,
-        "Least decoder noise",
+        "Minimum decoder σ",
         "The decoder learns its own noise, but keeps at least this much, as a share of the data's spread.",
         low=0.03,
         high=1.0,
         step=0.01,
     )
-    width: int = setting(48, "Hidden units", "Units of each hidden layer.", low=8, high=128, step=8)
+    width: int = setting(48, "Width", "Units of each hidden layer.", low=8, high=128, step=8)
     n_hidden: int = setting(2, "Hidden layers", "Hidden layers of encoder and decoder.", low=1, high=3, step=1)
 
 
@@ -223,7 +223,7 @@ class PlaneVae(nn.Module):
 
     # ---- what the bound bounds, by quadrature ----
 
-    def nodes(self, care: Care = FINE) -> LatentNodes:
+    def nodes(self, care: QuadratureSettings = FINE) -> LatentNodes:
         """The decoder as a finite mixture; good as long as the weights stay.
 
         It reaches as far as the codes of the data, but for QUICK: far codes weigh too little to be seen.
@@ -232,7 +232,9 @@ class PlaneVae(nn.Module):
             wide = care if care == QUICK else replace(care, reach=care.reach + self._far_codes())
             return place_nodes(self.decode, self.n_latents, float(self.noise), wide, self.mean.device)
 
-    def log_prob_estimate(self, x: Tensor, care: tuple[Care, Care] = (FINE, CHECK)) -> tuple[Tensor, Tensor]:
+    def log_prob_estimate(
+        self, x: Tensor, care: tuple[QuadratureSettings, QuadratureSettings] = (FINE, CHECK)
+    ) -> tuple[Tensor, Tensor]:
         """log p(x) by quadrature over the latents, with its error.
 
         Args:
@@ -347,7 +349,7 @@ class PlaneVae(nn.Module):
 def build_plane_vae(settings: PlaneVaeSettings, density: GaussianMixture) -> PlaneVae:
     """A VAE that standardises the data by its exact mean and standard deviation."""
     z, size = settings.n_latents, (settings.width, settings.n_hidden)
-    prices = Prices((settings.beta,), (settings.free_bits,), (0.0,), settings.warm_up)
+    prices = ObjectiveWeights((settings.beta,), (settings.free_bits,), (0.0,), settings.warm_up)
     return PlaneVae(
         build_mlp(2, *size, 2 * z, spread=SPREAD),
         build_mlp(z, *size, 2, spread=SPREAD),
@@ -364,7 +366,7 @@ DEFAULT = PlaneVaeSettings()
 PLANE_VAE = ModelSpec(
     key="plane_vae",
     family="vae",
-    title="VAE of points",
+    title="VAE in 2-D",
     idea="Two latents and a smooth decoder: so small that the integral behind the bound can be computed.",
     settings=PlaneVaeSettings,
     build=build_plane_vae,

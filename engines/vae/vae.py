@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
-from engines.batches import Labelled, Measures, Part
+from engines.batches import Labelled, Measures, Split
 from engines.errors import ShapeError
 from engines.model_spec import Phase
 from engines.noise import normal_rows
@@ -218,7 +218,7 @@ class Vae(nn.Module):
                 "means": to_numpy(posterior.mean),
             }
 
-    def measure(self, held_out: Part, seen: Part, *, is_last: bool) -> Measures:
+    def measure(self, held_out: Split, seen: Split, *, is_last: bool) -> Measures:
         """Bounds, rate, distortion, active units and, where factors are known, MIG: a list over the models each."""
         return measure_vae(self, held_out, seen, is_last=is_last)
 

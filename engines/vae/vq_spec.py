@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from engines.datasets.base import Examples
-from engines.model_spec import ModelSpec, Usual
+from engines.model_spec import ModelSpec, Recipe
 from engines.plan import Plan
 from engines.vae.vq_vae import VqVae, VqVaeSettings
 
@@ -13,9 +13,9 @@ def build_vq_vae(settings: VqVaeSettings, examples: Examples) -> VqVae:
     return VqVae(examples.event_shape, examples.levels, settings)
 
 
-def _usual(steps: int, learning_rate: float, **settings: float) -> Usual:
+def _usual(steps: int, learning_rate: float, **settings: float) -> Recipe:
     plan = Plan(steps=steps, batch_size=32, learning_rate=learning_rate)
-    return Usual(VqVaeSettings.from_dict(settings), plan)
+    return Recipe(VqVaeSettings.from_dict(settings), plan)
 
 
 VQ_VAE = ModelSpec(

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
-from engines.batches import Measures, Part
+from engines.batches import Measures, Split
 from engines.errors import ShapeError
 from engines.model_spec import Phase
 from engines.probes import ExampleProbe
@@ -50,12 +50,12 @@ class VqVaeSettings(Settings):
         is_log=True,
     )
     code_features: int = setting(
-        16, "Code features", "Length of a code. Few make it easy for every code to be used.", low=2, high=64, step=1
+        16, "Code dimension", "Length of a code. Few make it easy for every code to be used.", low=2, high=64, step=1
     )
-    n_channels: int = setting(32, "Channels", "Features of each place inside the nets.", low=8, high=64, step=8)
+    n_channels: int = setting(32, "Width", "Features of each place inside the nets.", low=8, high=64, step=8)
     commitment: float = setting(
         0.25,
-        "Commitment",
+        "Commitment loss weight",
         "How strongly the encoder is pulled to the codes it chose. At 0 it may run away from them.",
         low=0.0,
         high=4.0,
@@ -63,7 +63,7 @@ class VqVaeSettings(Settings):
     )
     keeps_codes_alive: bool = setting(
         True,
-        "Revive dead codes",
+        "Codebook restart",
         "Codes begin at encoder outputs, and hardly used ones are moved to new ones. Off: watch the codebook collapse.",
     )
     prior_width: int = setting(
@@ -72,7 +72,7 @@ class VqVaeSettings(Settings):
     prior_layers: int = setting(2, "Prior layers", "Blocks of the Transformer over the codes.", low=1, high=4, step=1)
     hidden_share: float = setting(
         0.0,
-        "Hidden codes",
+        "Mask rate",
         "Share of the earlier codes that the prior may not see while it learns: keeps it from learning few pictures by "
         "heart.",
         low=0.0,
@@ -237,7 +237,7 @@ class VqVae(nn.Module):
                 "bottom_usage": self._usage(bottom),
             }
 
-    def measure(self, held_out: Part, seen: Part, *, is_last: bool) -> Measures:
+    def measure(self, held_out: Split, seen: Split, *, is_last: bool) -> Measures:
         """The bound and its parts, and how well the codebooks are used; on all examples of both parts at the end.
 
         Each is a list of one number, as of a run of one model.

@@ -14,7 +14,7 @@ from app.views.gan.asks import BoutAsk
 from engines.errors import SettingError
 from engines.training import Experiment, Trainer
 from engines.training import moves as bout
-from engines.training.moves import MOST_MOVES, Bout, play
+from engines.training.moves import MOST_MOVES, HandMoves, play
 from engines.training.run import Run
 from engines.training.storing import train_and_store
 
@@ -38,7 +38,7 @@ def afresh() -> None:
 
 
 def weights_after(run: Run, moves: str) -> dict[str, torch.Tensor]:
-    made = Bout(run, STEPS)
+    made = HandMoves(run, STEPS)
     made.play(moves)
     return {name: value.clone() for name, value in made._trainer.model.state_dict().items()}
 
@@ -89,7 +89,7 @@ def test_each_move_changes_its_own_player_alone(small: Run) -> None:
 
 
 def test_the_batch_is_judged_as_it_was_before_the_move(small: Run) -> None:
-    seen, before = play(small, STEPS, "D"), Bout(small, STEPS)
+    seen, before = play(small, STEPS, "D"), HandMoves(small, STEPS)
     judge = before._trainer.model
     for points, logits in (("batch_real", "real_logits"), ("batch_fake", "fake_logits")):
         with torch.no_grad():
@@ -102,7 +102,7 @@ def test_the_batch_is_judged_as_it_was_before_the_move(small: Run) -> None:
 
 
 def test_fakes_of_a_batch_are_made_of_its_noise(small: Run) -> None:
-    seen, before = play(small, STEPS, "D"), Bout(small, STEPS)
+    seen, before = play(small, STEPS, "D"), HandMoves(small, STEPS)
     with torch.no_grad():
         made = before._trainer.model.decode(torch.from_numpy(seen["batch_noise"]))
     assert np.allclose(made, seen["batch_fake"], atol=1e-4)

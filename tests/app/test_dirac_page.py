@@ -80,7 +80,7 @@ def test_nothing_kept_is_a_state_of_its_own() -> None:
         ({"game.temper": "1"}, "temper"),
         ({"start": "9,9"}, "start="),
         ({"start": "here"}, "start="),
-        ({"kept": "cure:prayer"}, "Cure"),
+        ({"kept": "cure:prayer"}, "Regularizer"),
         ({"kept": "temper:1"}, "temper"),
         ({"kept": "nonsense"}, "nonsense"),
     ],

@@ -103,7 +103,7 @@ def test_the_tones_can_be_turned_too(come: Open, home: House) -> None:
         ({"target": "digits"}, "does not fit"),
         ({"part": "sound", "target": "moons"}, "does not fit"),
         ({"model.student_layers": "99"}, "Student's layers"),
-        ({"part": "sound", "model.power_weight": "-3"}, "Power term"),
+        ({"part": "sound", "model.power_weight": "-3"}, "Power loss"),
         ({"target": "nowhere"}, "nowhere"),
     ],
 )

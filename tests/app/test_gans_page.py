@@ -159,12 +159,12 @@ def test_a_cure_forks_the_run_with_one_setting_changed(come: Open, home: House, 
     page.session_state["gans/stage"] = {"cure": json.dumps(told)}
     assert read_cure(page.session_state["gans/stage"]) == Cure(stored_game.experiment.digest, 4, "pack", 2)
     page.session_state["gans/stage"] = {}
-    checked(page.selectbox(key="gans/fork_change").set_value("pack = 2").run())
+    checked(page.selectbox(key="gans/fork_change").set_value("PacGAN pack size = 2").run())
     press(page, "gans/start_fork")
     fork = home.workers.submitted[-1]  # pyright: ignore[reportAttributeAccessIssue]
     assert fork == stored_game.experiment.fork(4, settings=dict(stored_game.experiment.settings) | {"pack": 2})
     assert page.session_state["gans.model.pack"] == 2
-    assert differences(stored_game.experiment, fork) == ("pack = 1", "pack = 2")
+    assert differences(stored_game.experiment, fork) == ("PacGAN pack size = 1", "PacGAN pack size = 2")
 
 
 def test_a_fork_without_a_change_changes_nothing(come: Open, home: House, stored_game: Run) -> None:
@@ -201,7 +201,7 @@ def test_bridges_and_their_cure_are_explained_where_they_are(come: Open) -> None
         return " ".join(caption.value for caption in come(link).caption)
 
     assert "lies in 16 pieces" in said({"target": "ring_narrow"})
-    assert "several pieces of noise" in said(FIRST)
+    assert "several noise mixture components" in said(FIRST)
 
 
 def test_a_discriminator_that_can_tell_nothing_has_the_loss_that_is_said() -> None:
@@ -307,9 +307,11 @@ def test_a_cure_that_is_in_use_is_not_offered_again() -> None:
     def offered(settings: PlaneGanSettings) -> set[str]:
         return {cure["text"] for alarm in alarms(settings) for cure in alarm["cures"]}
 
-    assert {"pack = 2", "minibatch spread on"} <= offered(PlaneGanSettings())
+    assert {"PacGAN pack size = 2", "minibatch std. dev. on"} <= offered(PlaneGanSettings())
     used = PlaneGanSettings(pack=4, minibatch_std=True, r1=0.5, unroll=10)
-    assert not {"pack = 2", "minibatch spread on", "R1 = 0.1", "unrolled steps = 5"} & offered(used)
+    assert not {"PacGAN pack size = 2", "minibatch std. dev. on", "R1 penalty γ = 0.1", "unrolled steps = 5"} & offered(
+        used
+    )
     assert [alarm["key"] for alarm in alarms(used)] == list(ALARMS)
 
 

@@ -30,8 +30,8 @@ def test_a_run_of_ones_own_says_what_is_not_as_usual() -> None:
     usual = Experiment.default("plane_gan", "ring")
     assert title_of(stored(usual)) == "ring of 8: GAN, trained here"
     changed = Experiment.default("plane_gan", "ring", settings={"loss": "least_squares", "clip": 0.5}, seed=3)
-    assert unusual_in(changed) == ["game least squares", "clipping 0.5", "seed 3"]
-    assert title_of(stored(changed)) == "ring of 8: GAN, trained here, game least squares, clipping 0.5, seed 3"
+    assert unusual_in(changed) == ["loss least squares", "weight clipping 0.5", "seed 3"]
+    assert title_of(stored(changed)) == "ring of 8: GAN, trained here, loss least squares, weight clipping 0.5, seed 3"
     fork = changed.fork(900)
     assert unusual_in(fork)[-2:] == ["seed 3", "forked at step 900"]
     assert title_of(stored(fork)).endswith("seed 3, 1 more")

@@ -79,7 +79,7 @@ def test_a_latent_is_dragged_and_a_link_keeps_it(studio: Callable) -> None:
     plane.press("ArrowUp")
     visitor.wait_for_change(HAND, moved)
     visitor.wait_until(lambda: visitor.link.get("tab") == "plane" and "moved" in visitor.link, "the place in the link")
-    page.get_by_role("tab", name="Between two").click()
+    page.get_by_role("tab", name="Interpolation").click()
     visitor.wait(f"genlabGame.tools.way?.length === 9 && {QUIET}")
     way = page.get_by_role("slider", name="Way from A to B")
     way.press("Home")

@@ -95,12 +95,12 @@ def test_a_collapse_raises_the_alarm_and_a_cure_forks_it(come: Callable) -> None
     visitor = come()
     alert = visitor.page.get_by_role("alert").filter(has_text="modes")
     expect(alert).to_contain_text("of 8 modes have at least a fifth of their share")
-    cure = visitor.page.get_by_role("button", name="pack = 2 (")
+    cure = visitor.page.get_by_role("button", name="PacGAN pack size = 2 (")
     expect(cure).to_contain_text("all modes in 8 of 8 seeds")  # what the stored sweep says of it
     cure.click()
-    visitor.wait("genlabStage.numbers.origin?.became === 'pack = 2' && genlabStage.standing?.ended", 90)
-    expect(visitor.page.locator(".game.two .main .head").first).to_contain_text("with pack = 2")
-    expect(visitor.page.locator(".future")).to_contain_text("as it was, pack = 1")
+    visitor.wait("genlabStage.numbers.origin?.became === 'PacGAN pack size = 2' && genlabStage.standing?.ended", 90)
+    expect(visitor.page.locator(".game.two .main .head").first).to_contain_text("with PacGAN pack size = 2")
+    expect(visitor.page.locator(".future")).to_contain_text("as it was, PacGAN pack size = 1")
     visitor.wait("genlabStage.future.picture && genlabStage.future.shares.length === 8")
     assert visitor.ask("numbers.settings.pack") == 2
     assert visitor.ask("numbers.origin.step") == 30

@@ -63,10 +63,10 @@ def test_a_game_goes_on_after_a_look_at_another_page(table: Callable) -> None:
         visitor.page.keyboard.press(key)
         visitor.wait_for_value("genlabQuiz.answers.length", count)
     answers = visitor.page.evaluate("genlabQuiz.answers")
-    visitor.page.get_by_role("link", name="Circle or converge?").click()
+    visitor.page.get_by_role("link", name="Dirac-GAN: convergence").click()
     visitor.wait("globalThis.genlabStage")
     visitor.page.evaluate("globalThis.before = genlabQuiz")
-    visitor.page.get_by_role("link", name="Can you tell?").click()
+    visitor.page.get_by_role("link", name="Real or fake?").click()
     visitor.wait("genlabQuiz !== before && genlabQuiz.phase === 'playing'")
     assert visitor.page.evaluate("genlabQuiz.answers") == answers
     visitor.wait_for_whole_link(link)  # and the same generator is chosen

@@ -83,7 +83,7 @@ def test_the_slider_morphs_the_name_while_it_is_dragged(come: Callable[..., Name
         seen.append(visitor.word)
     visitor.wait("genlabNames.word.name === 'New York'")  # the hand has not let go yet
     assert len(set(seen)) >= 5
-    expect(visitor.page.locator(".word")).to_have_attribute("aria-label", "The decoder writes New York")
+    expect(visitor.page.locator(".word")).to_have_attribute("aria-label", "Decoded name: New York")
     visitor.page.mouse.up()
     visitor.wait_for_link(t="1")
     print(f"slider to name: {visitor.ask('latency'):.0f} ms")

@@ -244,9 +244,9 @@ def test_what_was_set_is_still_there_after_a_visit_to_another_page(field: Callab
     visitor = field()
     visitor.page.get_by_role("button", name="Metropolis").click()
     visitor.wait_for_link(walk__kind="metropolis")
-    visitor.page.get_by_role("link", name="Bound and posterior").click()
+    visitor.page.get_by_role("link", name="ELBO and true posterior").click()
     visitor.wait("!genlabStage.walk")
-    visitor.page.get_by_role("link", name="Score and particles").click()
+    visitor.page.get_by_role("link", name="Score matching and Langevin").click()
     visitor.wait("genlabStage.walk?.kind === 'metropolis' && genlabStage.truth")
 
 

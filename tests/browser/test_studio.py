@@ -104,7 +104,9 @@ def test_the_dial_opens_another_model_at_the_same_place(studio: Callable) -> Non
     visitor.wait_for_link(member="1")
 
 
-@pytest.mark.parametrize("tab", ["All models", "Traversal", "Rebuild", "Between two", "Prior", "Radius", "Yours"])
+@pytest.mark.parametrize(
+    "tab", ["All models", "Traversal", "Reconstructions", "Interpolation", "Prior", "Radius", "Your picture"]
+)
 def test_each_tab_shows_something_and_stands_in_the_link(tab: str, studio: Callable) -> None:
     visitor = studio()
     visitor.page.get_by_role("tab", name=tab).click()

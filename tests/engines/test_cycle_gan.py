@@ -9,7 +9,7 @@ from torch import Tensor
 from engines.datasets import DATASETS
 from engines.datasets.faces import render_faces
 from engines.errors import DataError, ShapeError
-from engines.gan.cyclegan.base import History
+from engines.gan.cyclegan.base import ImagePool
 from engines.gan.cyclegan.images import PictureCycle, PictureCycleSettings, translation_measures
 from engines.gan.cyclegan.measures import folded_share, kept_modes, mode_table
 from engines.gan.cyclegan.plane import N_SHOWN, PlaneCycle, PlaneCycleSettings, shown_points
@@ -70,7 +70,7 @@ def test_the_judges_see_real_examples_and_fakes_of_their_own_domain() -> None:
 
 def test_the_history_fills_then_exchanges_half() -> None:
     """Each shown fake is new or one of those kept; what is shown from of old is no longer kept."""
-    history, rng = History(100), make_rng(0)
+    history, rng = ImagePool(100), make_rng(0)
     first = torch.arange(100.0)[:, None]
     assert torch.equal(history.exchange(first[:60], rng), first[:60])
     history.exchange(first[60:], rng)
@@ -85,7 +85,7 @@ def test_the_history_fills_then_exchanges_half() -> None:
 
 def test_no_history_changes_nothing() -> None:
     fakes = torch.randn(5, 2, generator=make_rng(1))
-    assert History(0).exchange(fakes, make_rng(0)) is fakes
+    assert ImagePool(0).exchange(fakes, make_rng(0)) is fakes
 
 
 # ---- the plane ----

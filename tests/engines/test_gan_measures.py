@@ -13,7 +13,7 @@ from torch import Tensor
 
 from engines.datasets import DATASETS
 from engines.gan.losses import LOSSES
-from engines.gan.plane.alarm import AGREEING, ALARMS, PATIENCE, Signs, Watch, raise_alarm
+from engines.gan.plane.alarm import AGREEING, ALARMS, PATIENCE, AlarmInputs, Watch, raise_alarm
 from engines.gan.plane.cures import SWEEP, supported_cures
 from engines.gan.plane.measures import TRACE_ROWS, GameMeasures, Trace
 from engines.gan.plane.settings import PlaneGanSettings
@@ -24,7 +24,7 @@ from engines.tensors import make_rng
 
 RING: Any = DATASETS["ring_narrow"].density
 EQUAL = torch.full((8,), 1 / 8, dtype=torch.float64)
-HEALTHY = Signs(share=0.5, n_modes=8, n_found=8, n_moves=0, n_gained=0, high_quality=0.7, accuracy=0.6, pull=0.5)
+HEALTHY = AlarmInputs(share=0.5, n_modes=8, n_found=8, n_moves=0, n_gained=0, high_quality=0.7, accuracy=0.6, pull=0.5)
 
 
 def test_a_perfect_sampler_sets_the_line() -> None:

@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from engines.batches import Part
+from engines.batches import Split
 from engines.datasets import DATASETS
 from engines.datasets.base import Examples
 from engines.datasets.names import SYMBOLS, decode_name, encode_name
@@ -251,7 +251,7 @@ def test_observe_shows_names_and_codes() -> None:
 
 
 def test_measures_are_lists_of_one() -> None:
-    part = Part(DATASETS["names"].examples().test[:60].float(), None, None)
+    part = Split(DATASETS["names"].examples().test[:60].float(), None, None)
     with torch.no_grad():
         measures = of_names().measure(part, part, is_last=False)
     assert all(isinstance(value, list) and len(value) == 1 for value in measures.values())

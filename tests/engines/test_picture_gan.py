@@ -17,7 +17,7 @@ from engines.gan.images.convolutional import COLLAPSED, PictureGan, PictureGanSe
 from engines.gan.images.measures import class_shares, knows_faces, sky_shares
 from engines.gan.losses import LOSSES
 from engines.models import MODELS
-from engines.nets.picture_nets import BatchSpread, UnitLength, ladder_of, to_ladder
+from engines.nets.picture_nets import MinibatchStd, PixelNorm, ladder_of, to_ladder
 from engines.tensors import make_rng
 from engines.training import Experiment, Trainer
 from engines.training.sources import part_of
@@ -168,7 +168,7 @@ def test_opinions_do_not_depend_on_neighbours() -> None:
 
 
 def test_the_spread_of_a_batch_is_seen() -> None:
-    layer, x = BatchSpread(), torch.randn(16, 5, 4, 4, generator=make_rng(0))
+    layer, x = MinibatchStd(), torch.randn(16, 5, 4, 4, generator=make_rng(0))
     seen = layer(x)
     assert seen.shape == (16, 6, 4, 4) and torch.equal(seen[:, :5], x)
     assert float(seen[3, 5, 1, 2]) == pytest.approx(float(x.std(0, unbiased=False).mean()), rel=1e-5)
@@ -203,7 +203,7 @@ def test_phases_have_the_paces_that_were_set() -> None:
 
 
 def test_features_of_unit_length() -> None:
-    x = UnitLength()(torch.randn(4, 7, 3, 3, generator=make_rng(0)))
+    x = PixelNorm()(torch.randn(4, 7, 3, 3, generator=make_rng(0)))
     torch.testing.assert_close(x.square().mean(1), torch.ones(4, 3, 3), rtol=1e-4, atol=1e-4)
 
 

@@ -163,3 +163,17 @@ def test_defaults_are_possible() -> None:
     for field in (*FIELDS.values(), *setting_fields(Plan)):
         assert field.check(field.default) == field.default
         assert field.parse(field.format(field.default)) == field.default
+
+
+@pytest.mark.parametrize(
+    ("label", "said"),
+    [
+        ("Hidden layers", "hidden layers"), ("Discriminator's steps", "discriminator's steps"), ("Adam β₁", "Adam β₁"),
+        ("R1 penalty γ", "R1 penalty γ"), ("PacGAN pack size", "PacGAN pack size"), ("σ min", "σ min"),
+        ("KL annealing (warm-up)", "KL annealing (warm-up)"), ("Noise–data coupling", "noise–data coupling"),
+        ("D's rate / G's", "D's rate / G's"), ("Learning-rate decay", "learning-rate decay"), ("β", "β"),
+        ("Fourier features", "Fourier features"), ("ODE blocks", "ODE blocks"), ("Pack", "pack"),
+    ],
+)  # fmt: skip
+def test_a_label_in_a_sentence_keeps_names_and_abbreviations(label: str, said: str) -> None:
+    assert dataclasses.replace(FIELDS["heat"], label=label).in_text == said

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from engines.batches import Part
+from engines.batches import Split
 from engines.datasets import DATASETS
 from engines.datasets.base import Examples
 from engines.errors import DataError, SettingError, ShapeError
@@ -21,7 +21,7 @@ from engines.training import Experiment, Trainer
 from engines.vae.gaussian_vae import SWEEP, VaeSettings, build_vae
 from engines.vae.likelihoods import LIKELIHOODS, build_likelihood
 from engines.vae.measures import measure_vae
-from engines.vae.objective import CAPACITY_PRICE, Objective, Prices
+from engines.vae.objective import CAPACITY_PRICE, Objective, ObjectiveWeights
 from engines.vae.vae import Posterior, Vae
 from tests.linear_vae import ppca
 
@@ -206,8 +206,8 @@ def test_kl_is_torchs() -> None:
     torch.testing.assert_close(Posterior(mean, std).kl(), expected)
 
 
-def prices(**changes: Any) -> Prices:
-    return Prices(**{"betas": (1.0,), "free_bits": (0.0,), "capacities": (0.0,), "warm_up": 0.0} | changes)
+def prices(**changes: Any) -> ObjectiveWeights:
+    return ObjectiveWeights(**{"betas": (1.0,), "free_bits": (0.0,), "capacities": (0.0,), "warm_up": 0.0} | changes)
 
 
 def test_objective_by_hand() -> None:
@@ -393,7 +393,7 @@ def test_a_list_of_betas_is_written_in_its_short_form() -> None:
 def test_measures_are_means_over_the_parts() -> None:
     vae = unlike(build(betas="1 4"))
     assert isinstance(vae, Vae)
-    part = Part(examples().train.float(), None, None)
+    part = Split(examples().train.float(), None, None)
     with torch.no_grad():
         measures = measure_vae(vae, part, part, is_last=True)
         bound = vae.log_prob_bound(part.x)

@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from engines.batches import Part
+from engines.batches import Split
 from engines.datasets.base import Examples
 from engines.errors import ShapeError
 from engines.probes import ExampleProbe
@@ -345,7 +345,7 @@ def test_sixty_steps_lower_both_losses(shape: tuple[int, ...], levels: int) -> N
 
 def test_measures_and_pictures_of_a_trained_model() -> None:
     model, _ = trained(30)
-    held_out, seen = Part(pictures(40, seed=7), None, None), Part(pictures(40, seed=8), None, None)
+    held_out, seen = Split(pictures(40, seed=7), None, None), Split(pictures(40, seed=8), None, None)
     with torch.no_grad():
         measured: Any = model.measure(held_out, seen, is_last=True)
         assert measured == model.measure(held_out, seen, is_last=True)

@@ -122,7 +122,7 @@ class DiracStage {
         element(
           "section",
           { className: "card main" },
-          element("h3", {}, element("span", {}, "The game as a field"), this.titleTag),
+          element("h3", {}, element("span", {}, "Phase portrait"), this.titleTag),
           this.portrait.canvas,
           player,
           this.list,
@@ -138,7 +138,7 @@ class DiracStage {
             element(
               "section",
               { className: "card" },
-              element("h3", {}, element("span", {}, "What the two numbers are"), this.momentTag),
+              element("h3", {}, element("span", {}, "Generator and discriminator"), this.momentTag),
               this.line.canvas,
             ),
             element(

@@ -58,8 +58,8 @@ export class Controls {
     this.handlers = handlers;
     this.rows = {
       loss: new Choice("Loss", (loss) => handlers.choose({ loss })),
-      cure: new Choice("Cure", (cure) => handlers.choose({ cure })),
-      dynamics: new Choice("Moves", (dynamics) => handlers.choose({ dynamics })),
+      cure: new Choice("Regularizer", (cure) => handlers.choose({ cure })),
+      dynamics: new Choice("Dynamics", (dynamics) => handlers.choose({ dynamics })),
     };
     this.idea = element("p", { className: "idea" });
     this.sliders = element("div", { className: "sliders" });
@@ -69,9 +69,9 @@ export class Controls {
       "section",
       { className: "card controls" },
       row("loss", "Loss"),
-      row("cure", "Cure"),
+      row("cure", "Regularizer"),
       this.idea,
-      row("dynamics", "Moves"),
+      row("dynamics", "Dynamics"),
       this.sliders,
     );
   }

@@ -11,14 +11,14 @@ from app.source import source_of
 from app.theme import ROLES
 from app.views.dirac_gan.canvas import DiracPlace
 from engines.gan.dirac.game import CURES, DiracSettings, losses_at, vector_field
-from engines.gan.dirac.steps import Outlook, outlook, step
+from engines.gan.dirac.steps import Stability, outlook, step
 from engines.gan.losses import LOSSES
 
 SIGNS = {"in": "comes in", "out": "is thrown out", "circles": "circles", "halts": "halts", "kink": "has a kink"}
 
 
 @lru_cache(maxsize=256)
-def outlook_of(game: DiracSettings) -> Outlook:
+def outlook_of(game: DiracSettings) -> Stability:
     """What the eigenvalues of a game say, by the engine."""
     return outlook(game)
 
@@ -78,7 +78,7 @@ def draw_dirac_table(game: DiracSettings, *, key: str) -> None:
     head = "| | " + " | ".join(cure.title for cure in CURES.values()) + " |\n|---" + "|---" * len(CURES) + "|\n"
     box.markdown(head + "".join(_row(game, loss) for loss in LOSSES))
     box.caption(
-        f"Moves: {game.dynamics}; strength {game.strength:g}, h = {game.h:g}, ratio {game.ratio:g}, momentum "
+        f"Dynamics: {game.dynamics}; strength {game.strength:g}, h = {game.h:g}, ratio {game.ratio:g}, momentum "
         f"{game.momentum:g}, {game.n_critic} discriminator step{'s' if game.n_critic > 1 else ''}. The number: by what "
         f"the distance is multiplied in a {'unit of time' if game.dynamics == 'flow' else 'step'}, near its end."
     )

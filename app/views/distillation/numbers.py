@@ -104,7 +104,7 @@ def _words(weights: Mapping[str, float]) -> str:
             f"For the first {100 * PAIRS_SHARE:.0f} % of its time the student looks only at pairs of noise and what "
             f"the teacher has made of it, then at the divergence as well; their weight v is {weights['pair']:g}."
         )
-    return said + (f" The power term has weight w = {weights['power']:g}." if weights["power"] else "")
+    return said + (f" The power loss has weight w = {weights['power']:g}." if weights["power"] else "")
 
 
 def draw_clock_table(run: Run | None) -> None:

@@ -50,7 +50,7 @@ export class CallsBar {
         element(
           "label",
           { className: "temperature dial" },
-          element("span", {}, "network calls"),
+          element("span", {}, "network calls (NFE)"),
           element("div", { className: "slide" }, this.input, marks),
           this.value,
         ),

@@ -150,7 +150,7 @@ def _draw_straightness(found: Trained, key: str) -> None:
         return
     show_drawing(st.container(), draw_straightness(flow, reflow), f"{key}/straight")
     st.caption(
-        f"Pairs of noise and data: {settings['pairing']}. The reflow begins to learn after "
+        f"Noise–data coupling: {settings['pairing']}. The reflow begins to learn after "
         f"{100 * share:.0f} % of the training. {found.shown().words.capitalize()}."
     )
 

@@ -38,7 +38,7 @@ export class Ledger {
     this.root = element(
       "section",
       { className: "card ledger" },
-      element("h3", {}, element("span", {}, "Ledger of a point"), this.tag),
+      element("h3", {}, element("span", {}, "Ledger: log p(x), layer by layer"), this.tag),
       this.box,
       element(
         "div",
@@ -115,7 +115,7 @@ export class Ledger {
   describe() {
     const { view } = this;
     if (!view) {
-      this.canvas.setAttribute("aria-label", "Ledger of a point: nothing yet");
+      this.canvas.setAttribute("aria-label", "Ledger: log p(x), layer by layer: nothing yet");
       return;
     }
     const layers = view.names.map((name, i) => `${name} ${signed(this.terms[i + 1])}`).join(", ");

@@ -125,7 +125,7 @@ def _size(settings: Settings) -> str:
     """The first setting in words: "8 couplings"."""
     field = setting_fields(type(settings))[0]
     value = getattr(settings, field.name)
-    return str(value) if field.kind == "text" else f"{value} {field.label[0].lower()}{field.label[1:]}"
+    return str(value) if field.kind == "text" else f"{value} {field.in_text}"
 
 
 @lru_cache(maxsize=64)

@@ -59,7 +59,7 @@ class Origin:
     Attributes:
         run: Digest of the run that it left.
         step: At which step.
-        was, became: What was changed, before and after, such as "pack = 1" and "pack = 2".
+        was, became: What was changed, before and after, such as "PacGAN pack size = 1" and "… = 2".
     """
 
     run: str
@@ -129,13 +129,12 @@ def is_weaker(held: Value, cure: Value) -> bool:
 
 
 def said(name: str, value: Value) -> str:
-    """A setting with its value, as a visitor reads it: "pack = 2", "minibatch spread on"."""
-    label = next(f.label for f in setting_fields(PlaneGanSettings) if f.name == name)
-    label = label if label[:2].isupper() or label[:2] in ("R1", "R2") else label[0].lower() + label[1:]
+    """A setting with its value, as a visitor reads it: "PacGAN pack size = 2", "minibatch std. dev. on"."""
+    label = next(f.in_text for f in setting_fields(PlaneGanSettings) if f.name == name)
     if isinstance(value, bool):
         return f"{label} {'on' if value else 'off'}"
     if name == "loss":
-        return f"{LOSSES[str(value)].title.lower()} game"
+        return f"{LOSSES[str(value)].title.lower()} loss"
     return f"{label} = {value:g}" if isinstance(value, int | float) else f"{label} = {value}"
 
 

@@ -253,7 +253,7 @@ export class TraceCard {
       element(
         "h3",
         {},
-        element("span", {}, "Which mode, when"),
+        element("span", {}, "Mode assignment over training"),
         element("span", { className: "tag" }, "every batch of fakes"),
       ),
       this.canvas,

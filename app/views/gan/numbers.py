@@ -129,7 +129,7 @@ def _of_noise(settings: PlaneGanSettings) -> str:
     if settings.pieces == 1:
         return (
             "The noise is in one piece and G is continuous: what it makes hangs together, with bridges between the "
-            "modes. Their cure: several pieces of noise, under More or Fork."
+            "modes. Their cure: several noise mixture components, under More or Fork."
         )
     return (
         f"The noise lies in {settings.pieces} pieces, equally likely: G is continuous on each, and free to jump "

@@ -53,8 +53,8 @@ class Bench extends RunBench {
       () => this.ask(),
       () => this.report(),
     );
-    this.states = new Chains("Under noise", choose);
-    this.beliefs = new Chains("What the denoiser believes", choose);
+    this.states = new Chains("Noisy input", choose);
+    this.beliefs = new Chains("Denoised estimate", choose);
     this.novelty = new Novelty();
     this.source = new PictureCard(this);
     this.film = new Film(

@@ -55,7 +55,9 @@ export class Novelty {
             : "Unlike all that it has seen: new, or not yet good.";
     this.bar.setAttribute(
       "aria-label",
-      isKnown ? `Gauge of copying: ${ratio.toFixed(2)}; 1 for held-out pictures, 0 for copies.` : "Gauge of copying",
+      isKnown
+        ? `Memorization check: ${ratio.toFixed(2)}; 1 for held-out pictures, 0 for copies.`
+        : "Memorization check",
     );
   }
 }

@@ -18,7 +18,7 @@ export class PictureInHand {
     this.root = element(
       "section",
       { className: "card in-hand" },
-      element("h3", {}, element("span", {}, "In hand"), this.tag),
+      element("h3", {}, element("span", {}, "Selected sample"), this.tag),
       this.canvas,
       this.line,
       element(
@@ -42,7 +42,7 @@ export class PictureInHand {
     this.tag.textContent = hand?.chances && classes.length ? this.reads(hand.chances, classes) : (hand?.tag ?? "");
     this.canvas.setAttribute(
       "aria-label",
-      hand ? `Picture in hand. Logit of the discriminator: ${hand.logit.toFixed(2)}. ${this.tag.textContent}` : words,
+      hand ? `Selected sample. Logit of the discriminator: ${hand.logit.toFixed(2)}. ${this.tag.textContent}` : words,
     );
     this.paintLine(hand, scale, colours);
     this.paintNear(near);

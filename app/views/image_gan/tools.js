@@ -6,7 +6,7 @@ import { element, sharpen } from "../../canvas/live.js";
 import { stamp } from "../../canvas/pictures.js";
 import { StylePanel } from "./styles.js";
 
-export const TABS = { latents: "Latents", plane: "A plane of two", between: "Between two", styles: "Styles" };
+export const TABS = { latents: "Latents", plane: "A plane of two", between: "Interpolation", styles: "Styles" };
 const WINDOW = [-END, END, -END, END];
 const KEY_STEP = 0.1;
 const SIDE = 7; // pictures along each axis of the plane

@@ -18,7 +18,7 @@ export class Wall {
     this.root = element(
       "section",
       { className: "card" },
-      element("h3", {}, element("span", {}, "What the same noises become"), this.tag),
+      element("h3", {}, element("span", {}, "Samples (fixed noise)"), this.tag),
       this.canvas,
       this.caption,
     );

@@ -32,7 +32,7 @@ export class BoundLine {
     this.root = element(
       "section",
       { className: "card ledger" },
-      element("h3", {}, element("span", {}, "What the bound misses here"), this.tag),
+      element("h3", {}, element("span", {}, "ELBO gap at x"), this.tag),
       element(
         "div",
         { className: "row" },

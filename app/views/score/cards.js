@@ -305,7 +305,7 @@ export class LikelihoodCard {
     this.root = element(
       "section",
       { className: "card side likelihood" },
-      element("h3", {}, element("span", {}, "log p by the ODE"), this.tag),
+      element("h3", {}, element("span", {}, "log p (probability-flow ODE)"), this.tag),
       this.words,
       element("label", { className: "slider" }, element("span", {}, "Steps of the ODE"), this.count, this.input),
     );

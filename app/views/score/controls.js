@@ -96,7 +96,7 @@ export class WalkCard {
   /** handlers: kind(key), start(key), set(name, value), settled(), release(), play(), stepBy(by), seek(cursor), restart() */
   constructor(handlers) {
     this.handlers = handlers;
-    this.kinds = new Choice("Walk", handlers.kind);
+    this.kinds = new Choice("Sampler", handlers.kind);
     this.starts = new Choice("Start", handlers.start);
     this.release = element(
       "button",

@@ -123,7 +123,7 @@ class NameLab extends RunBench {
     this.between = element(
       "section",
       { className: "card between" },
-      heading("The decoder writes", this.wordTag, ...Object.values(this.ways)),
+      heading("Decoded name", this.wordTag, ...Object.values(this.ways)),
       this.word.canvas,
       element("div", { className: "way" }, this.endNodes[0], this.slide, this.endNodes[1]),
     );
@@ -178,7 +178,7 @@ class NameLab extends RunBench {
   buildCards() {
     this.mapTag = element("span", { className: "tag" });
     this.mapCap = element("div", { className: "cap" });
-    this.stepsTitle = element("span", {}, "Nine steps, two ways");
+    this.stepsTitle = element("span", {}, "Linear and spherical interpolation");
     this.stepsTag = element("span", { className: "tag" });
     this.priorTag = element("span", { className: "tag" });
     this.priorCap = element("div", { className: "cap" });
@@ -212,17 +212,12 @@ class NameLab extends RunBench {
       element("div", {}, this.heatTools, this.variants.root),
     );
     this.codeTag = element("span", { className: "tag" });
-    this.aroundCard = element(
-      "section",
-      { className: "card" },
-      heading("Around this place", this.aroundTag),
-      this.around,
-    );
+    this.aroundCard = element("section", { className: "card" }, heading("Nearest names", this.aroundTag), this.around);
     this.lower = element(
       "div",
       { className: "lower" },
       this.aroundCard,
-      element("section", { className: "card" }, heading("What the code carries", this.codeTag), this.code.root),
+      element("section", { className: "card" }, heading("KL per latent", this.codeTag), this.code.root),
     );
     return this.lower;
   }
@@ -578,7 +573,7 @@ class NameLab extends RunBench {
     this.isDirty = this.isWordDirty = true;
     this.refreshWay();
     const isAsked = this.canAsk;
-    this.stepsTitle.textContent = isAsked ? "Nine steps, two ways" : "Read, and written again";
+    this.stepsTitle.textContent = isAsked ? "Linear and spherical interpolation" : "Read, and written again";
     this.stepsTag.textContent = isAsked ? "likeliest letters" : "wrong letters marked";
     this.stepsList.root.hidden = !isAsked;
     this.rebuilt.root.hidden = isAsked;

@@ -57,7 +57,7 @@ export class BigWord {
     });
     this.name = titled(name);
     this.isMoving = true;
-    this.canvas.setAttribute("aria-label", `The decoder writes ${this.name || "an empty name"}`);
+    this.canvas.setAttribute("aria-label", `Decoded name: ${this.name || "an empty name"}`);
   }
 
   point(event) {

@@ -88,7 +88,7 @@ class Bench extends RunBench {
         element(
           "section",
           { className: "card" },
-          heading("Its codes", ...this.levelButtons, this.view),
+          heading("Code maps", ...this.levelButtons, this.view),
           this.map.canvas,
           this.mapCap,
           element("div", { className: "tools" }, this.undoButton, this.resetButton),
@@ -96,7 +96,7 @@ class Bench extends RunBench {
         element(
           "section",
           { className: "card" },
-          heading("How the codes are used", element("span", { className: "tag" }, "all held-out pictures")),
+          heading("Codebook usage", element("span", { className: "tag" }, "all held-out pictures")),
           this.usage.root,
         ),
       ),

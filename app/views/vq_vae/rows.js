@@ -8,7 +8,7 @@ export const TABS = {
   drawn: "Drawn from the prior",
   swap: "Coarse of one, fine of another",
   live: "This step",
-  yours: "Yours",
+  yours: "Your picture",
 };
 const N_COARSE = 3,
   N_FINE = 7;

@@ -20,7 +20,7 @@ def student_from_setting(default: float) -> float:
     """When the student takes over."""
     return setting(
         default,
-        "Student from",
+        "Distillation starts at",
         "Share of the training after which the student learns from the teacher; before, the teacher learns from data.",
         low=0.1,
         high=0.9,
@@ -84,8 +84,9 @@ SMALL = replace(DistillationSettings(), student_layers=1, pair_weight=0.0)
 DISTILLATION = ModelSpec(
     key="distillation",
     family="flow",
-    title="Teacher and student",
-    idea="An autoregressive flow, slow to sample, teaches an inverse one that samples in one pass.",
+    title="Distillation (MAF to IAF)",
+    idea="Probability density distillation: an autoregressive flow, slow to sample, teaches "
+    "an inverse one that samples in one pass.",
     settings=DistillationSettings,
     build=build_distillation,
     paper="van den Oord et al. 2018, Parallel WaveNet, arXiv:1711.10433",

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from engines.batches import Part
+from engines.batches import Split
 from engines.datasets.base import Examples
 from engines.errors import DataError
 from engines.flows.distillation.base import Distillation, speak_up
@@ -38,7 +38,7 @@ class ToneDistillationSettings(Settings):
     pair_weight: float = pair_weight_setting(2.0)
     power_weight: float = setting(
         0.0,
-        "Power term",
+        "Power loss",
         "Nats for a spectrum that is off: holds the student to the mean power of the data at each frequency, so that "
         "it cannot whisper.",
         low=0.0,
@@ -128,7 +128,7 @@ class ToneDistillation(Distillation):
             own, taught = self.decode_both(probe.noise[:, : self.event_shape[0]])
         return {"samples": to_numpy(own), "teacher_samples": to_numpy(taught)}
 
-    def measure(self, held_out: Part, seen: Part, *, is_last: bool) -> dict[str, Any]:
+    def measure(self, held_out: Split, seen: Split, *, is_last: bool) -> dict[str, Any]:
         """Likelihood of held-out waves, KL(student || teacher) by sample, spectra, pitches, and at the end the clocks.
 
         nll, teacher_nll, true_nll: nats per sample, exact; kl, teacher_kl: KL(data || model), nats per wave.
@@ -211,7 +211,7 @@ WITH_POWER = replace(WITHOUT_PAIRS, power_weight=20.0)
 TONE_DISTILLATION = ModelSpec(
     key="tone_distillation",
     family="flow",
-    title="Teacher and student of tones",
+    title="Distillation of tones (Parallel WaveNet)",
     idea="A masked autoregressive flow of 64 samples teaches an inverse one, which makes all 64 at once.",
     settings=ToneDistillationSettings,
     build=build_tone_distillation,

@@ -19,7 +19,7 @@ from engines.model_spec import Phase
 BETAS = (0.5, 0.999)
 
 
-class History:
+class ImagePool:
     """Fakes of earlier steps: half of what a discriminator sees is drawn from them, so that it forgets no old trick.
 
     Args:
@@ -89,7 +89,7 @@ class CycleGame(nn.Module):
         super().__init__()
         self.to_b, self.to_a, self.judge_a, self.judge_b = to_b, to_a, judge_a, judge_b
         self.rules, self.cycle, self.identity = LOSSES[loss], cycle, identity
-        self._old_a, self._old_b = History(history), History(history)
+        self._old_a, self._old_b = ImagePool(history), ImagePool(history)
 
     def phases(self) -> tuple[Phase, ...]:
         """Both translators together, then both judges."""

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from engines.batches import Measures, Part
+from engines.batches import Measures, Split
 from engines.datasets.base import Examples
 from engines.errors import ShapeError
 from engines.gan.cyclegan.base import CycleGame
@@ -31,10 +31,10 @@ class PictureCycleSettings(Settings):
     """Which two domains, the game, what holds it together, and the size of the nets."""
 
     task: str = setting("sky", "Domains", "Which factor of the faces tells A from B.", choices=tuple(TASKS))
-    loss: str = setting("least_squares", "Game", "What translators and judges minimise.", choices=tuple(LOSSES))
+    loss: str = setting("least_squares", "Loss", "What translators and judges minimise.", choices=tuple(LOSSES))
     cycle: float = setting(
         1.0,
-        "Cycle λ",
+        "Cycle-consistency weight λ",
         "Weight of the way there and back. 0: nothing holds a picture to its original. With the paper's 10 these nets, "
         "which begin by changing nothing, never leave it.",
         low=0.0,
@@ -42,9 +42,16 @@ class PictureCycleSettings(Settings):
         step=0.5,
     )
     identity: float = setting(
-        0.0, "Identity ι", "Weight of leaving alone what is already of the domain.", low=0.0, high=25.0, step=0.5
+        0.0,
+        "Identity loss weight ι",
+        "Weight of leaving alone what is already of the domain.",
+        low=0.0,
+        high=25.0,
+        step=0.5,
     )
-    history: int = setting(50, "History", "Earlier fakes that each judge remembers; 0: none.", low=0, high=500, step=10)
+    history: int = setting(
+        50, "Image buffer", "Earlier fakes that each judge remembers; 0: none.", low=0, high=500, step=10
+    )
     n_pictures: int = setting(
         4,
         "Pictures a step",
@@ -53,7 +60,7 @@ class PictureCycleSettings(Settings):
         high=16,
         step=1,
     )
-    width: int = setting(24, "Channels", "Features of a place of 2 by 2 pixels.", low=8, high=64, step=8)
+    width: int = setting(24, "Width", "Features of a place of 2 by 2 pixels.", low=8, high=64, step=8)
     n_blocks: int = setting(2, "Blocks", "Residual blocks of a translator.", low=1, high=6, step=1)
 
 
@@ -134,7 +141,7 @@ class PictureCycle(CycleGame):
         device = next(self.parameters()).device
         return self._test[rows].float().to(device), truth.to(device)
 
-    def measure(self, held_out: Part, seen: Part, *, is_last: bool) -> Measures:
+    def measure(self, held_out: Split, seen: Split, *, is_last: bool) -> Measures:
         """Both ways against the true counterparts: see `translation_measures`."""
         n, found = N_MEASURED_AT_END if is_last else N_MEASURED, {}
         for which, way in ((0, "to_b"), (1, "to_a")):
@@ -196,7 +203,7 @@ GLASSES = PictureCycleSettings(task="glasses", cycle=2.0, identity=2.0, n_pictur
 PICTURE_CYCLE = ModelSpec(
     key="picture_cycle",
     family="gan",
-    title="CycleGAN of pictures",
+    title="CycleGAN (images)",
     idea="Two translators learn to turn one kind of picture into another from two heaps of pictures without any pair.",
     settings=PictureCycleSettings,
     build=PictureCycle,

@@ -16,7 +16,7 @@ from engines.gan.cyclegan.base import CycleGame
 from engines.gan.cyclegan.measures import folded_share, kept_modes, mode_table
 from engines.gan.losses import LOSSES
 from engines.metrics.bands import energy_band, energy_from_truth
-from engines.model_spec import ModelSpec, Usual
+from engines.model_spec import ModelSpec, Recipe
 from engines.nets.mlp import build_mlp
 from engines.plan import Plan
 from engines.probes import Probe
@@ -34,20 +34,25 @@ class PlaneCycleSettings(Settings):
     """The second domain, the game, what holds it together, and the size of the nets."""
 
     other: str = setting("ring", "Domain B", "Where the points are sent. A is the target of the page.", choices=TARGETS)
-    loss: str = setting("least_squares", "Game", "What translators and judges minimise.", choices=tuple(LOSSES))
+    loss: str = setting("least_squares", "Loss", "What translators and judges minimise.", choices=tuple(LOSSES))
     cycle: float = setting(
         10.0,
-        "Cycle λ",
+        "Cycle-consistency weight λ",
         "Weight of the way there and back. 0: points may be sent anywhere, many to one.",
         low=0.0,
         high=50.0,
         step=0.5,
     )
     identity: float = setting(
-        0.0, "Identity ι", "Weight of leaving alone what is already of the domain.", low=0.0, high=25.0, step=0.5
+        0.0,
+        "Identity loss weight ι",
+        "Weight of leaving alone what is already of the domain.",
+        low=0.0,
+        high=25.0,
+        step=0.5,
     )
     history: int = setting(
-        1000, "History", "Earlier fakes that each judge remembers; 0: none.", low=0, high=5000, step=100
+        1000, "Image buffer", "Earlier fakes that each judge remembers; 0: none.", low=0, high=5000, step=100
     )
     width: int = setting(64, "Width", "Units of each hidden layer, in all four nets.", low=8, high=256, step=8)
     n_hidden: int = setting(3, "Layers", "Hidden layers of each net.", low=1, high=5)
@@ -205,7 +210,7 @@ PLANE_CYCLE = ModelSpec(
     },
     plan=Plan(steps=1500, batch_size=256, learning_rate=2e-3),
     on={
-        key: Usual(PlaneCycleSettings(other=other), Plan(steps=1500, batch_size=256, learning_rate=2e-3))
+        key: Recipe(PlaneCycleSettings(other=other), Plan(steps=1500, batch_size=256, learning_rate=2e-3))
         for key, other in {"ring": "ring_narrow", "spirals": "moons", "rings": "moons", "two_modes": "moons"}.items()
     },
 )

@@ -71,14 +71,14 @@ CURES: Mapping[str, Cure] = {
         "Sønderby et al. 2017, arXiv:1610.04490; Arjovsky and Bottou 2017, arXiv:1701.04862",
     ),
     "consensus": Cure(
-        "Consensus",
+        "Consensus optimization",
         "γ",
         "Both players also walk down the length of the whole gradient, and so towards rest.",
         r"\gamma \nabla \tfrac12 |v|^2",
         "Mescheder, Nowozin, Geiger 2017, The numerics of GANs, eq. 12, arXiv:1705.10461",
     ),
     "clip": Cure(
-        "Clipping",
+        "Weight clipping",
         "c",
         "The slope is cut to −c … c after each step. Inside, nothing changes.",
         "",
@@ -108,11 +108,11 @@ class DiracSettings(Settings):
     """Everything that a visitor can turn about the game of two numbers."""
 
     loss: str = setting("minimax", "Loss", "What the two players minimise.", choices=tuple(LOSSES))
-    cure: str = setting("none", "Cure", "What is done against circling.", choices=tuple(CURES))
+    cure: str = setting("none", "Regularizer", "What is done against circling.", choices=tuple(CURES))
     strength: float = setting(1.0, "Strength", "Of the cure: γ, σ, c or λ.", low=0.01, high=STRONGEST, step=0.01)
     dynamics: str = setting(
         "simultaneous",
-        "Moves",
+        "Dynamics",
         "The flow of infinitely small steps, both players at once, or the discriminator first.",
         choices=DYNAMICS,
     )

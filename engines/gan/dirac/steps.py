@@ -99,7 +99,7 @@ def _eigenvalues(jacobian: Tensor) -> tuple[complex, ...]:
 
 
 @dataclass(frozen=True)
-class Outlook:
+class Stability:
     """What the eigenvalues promise near the equilibrium.
 
     Attributes:
@@ -115,14 +115,14 @@ class Outlook:
     sentence: str
 
 
-def outlook(game: DiracSettings) -> Outlook:
+def outlook(game: DiracSettings) -> Stability:
     """Read the eigenvalues at the equilibrium.
 
     Source:
         Mescheder et al. 2018, section 3: convergence if all |z| < 1 (flow: all Re λ < 0), arXiv:1801.04406
     """
     if CURES[game.cure].is_kink:
-        return Outlook(
+        return Stability(
             (), None, "kink", "No slope at the equilibrium, so no eigenvalues: the penalty has a kink at ψ = 0."
         )
     is_flow = game.dynamics == "flow"
@@ -131,9 +131,9 @@ def outlook(game: DiracSettings) -> Outlook:
     limit = CLOSE if is_flow else CLOSE * game.h
     rest = 0 if is_flow else 1
     if any(abs(z - rest) < CLOSE for z in values) and worst < limit:
-        return Outlook(values, 1.0, "halts", _halts(is_flow))
+        return Stability(values, 1.0, "halts", _halts(is_flow))
     kind: Kind = "circles" if abs(worst) < limit else "in" if worst < 0 else "out"
-    return Outlook(values, math.exp(worst), kind, _sentence(kind, worst, values, is_flow))
+    return Stability(values, math.exp(worst), kind, _sentence(kind, worst, values, is_flow))
 
 
 def _halts(is_flow: bool) -> str:

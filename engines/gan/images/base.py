@@ -10,14 +10,14 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from engines.batches import Measures, Part
+from engines.batches import Measures, Split
 from engines.errors import ShapeError
 from engines.gan.images.measures import Game, measure_game
 from engines.gan.losses import LOSSES, AdversarialLoss
 from engines.gan.penalties import around, between, one_centred, zero_centred
 from engines.model_spec import Phase
 from engines.nets.averaged import Averaged
-from engines.nets.picture_nets import BatchSpread
+from engines.nets.picture_nets import MinibatchStd
 from engines.noise import normal_rows
 from engines.tensors import make_rng, to_numpy
 
@@ -134,7 +134,7 @@ class PictureGame(nn.Module):
     @property
     def sees_batch(self) -> bool:
         """Whether the discriminator is told how much the pictures of a batch differ."""
-        return any(isinstance(part, BatchSpread) for part in self.discriminator.modules())
+        return any(isinstance(part, MinibatchStd) for part in self.discriminator.modules())
 
     def draw_latents(self, n: int, rng: torch.Generator) -> Tensor:
         """Standard-normal latents of a batch in training, and of the pictures that a snapshot shows: shape (n, Z)."""
@@ -174,7 +174,7 @@ class PictureGame(nn.Module):
             x = self.decode(self.draw_latents(n, make_rng(SHOWN_SEED)).to(device))
             return {"samples": to_bytes(x, self.levels), "logits": to_numpy(self.discriminate(x.round()))}
 
-    def measure(self, held_out: Part, seen: Part, *, is_last: bool) -> Measures:
+    def measure(self, held_out: Split, seen: Split, *, is_last: bool) -> Measures:
         """How good, how varied and how new samples are, and what the discriminator thinks: see `measure_game`."""
         game = Game(self.sample, self.discriminate, self.event_shape, self.levels, self.classes)
         return measure_game(game, held_out, seen, is_last=is_last, seed=SHOWN_SEED)

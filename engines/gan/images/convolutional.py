@@ -8,7 +8,7 @@ from typing import Any
 from engines.datasets.base import Examples
 from engines.gan.images.base import PENALTIES, PictureGame
 from engines.gan.losses import LOSSES
-from engines.model_spec import ModelSpec, Usual
+from engines.model_spec import ModelSpec, Recipe
 from engines.nets.averaged import Averaged
 from engines.nets.picture_nets import (
     ConvolutionDiscriminator,
@@ -30,7 +30,7 @@ BETAS = (0.5, 0.99)
 class PictureGanSettings(Settings):
     """The game, the size of its players, and the cures."""
 
-    loss: str = setting("non_saturating", "Game", "What the two players minimise.", choices=tuple(LOSSES))
+    loss: str = setting("non_saturating", "Loss", "What the two players minimise.", choices=tuple(LOSSES))
     body: str = setting(
         "convolution",
         "Body",
@@ -40,7 +40,7 @@ class PictureGanSettings(Settings):
     n_latents: int = setting(16, "Latents", "Numbers from which the generator makes a picture.", low=2, high=64, step=1)
     width: int = setting(
         16,
-        "Channels",
+        "Width",
         "Features of each place on the finest map; a perceptron's layers have eight times as many units.",
         low=4,
         high=48,
@@ -56,7 +56,7 @@ class PictureGanSettings(Settings):
     )
     discriminator_rate: float = setting(
         1.0,
-        "Discriminator's pace",
+        "Discriminator learning rate ×",
         "Its learning rate as a multiple of the generator's: two time scales. Slow: it lets the generator collapse.",
         low=0.05,
         high=10.0,
@@ -77,14 +77,16 @@ class PictureGanSettings(Settings):
         False, "Spectral norm", "Keep the largest singular value of each of the discriminator's layers at one."
     )
     minibatch_std: bool = setting(
-        False, "Sees the batch", "Tell the discriminator how much the pictures of a batch differ: it notices collapse."
+        False,
+        "Minibatch std. dev.",
+        "Tell the discriminator how much the pictures of a batch differ: it notices collapse.",
     )
     pack: int = setting(
-        1, "Pictures at once", "PacGAN: the discriminator sees so many pictures together.", low=1, high=4, step=1
+        1, "PacGAN pack size", "PacGAN: the discriminator sees so many pictures together.", low=1, high=4, step=1
     )
     averaging: float = setting(
         0.995,
-        "Averaging",
+        "Generator EMA",
         "Share that the running mean of the generator's weights keeps at each step; 0: the last weights are used.",
         low=0.0,
         high=0.9999,
@@ -171,7 +173,7 @@ ABSENT = {
 PICTURE_GAN = ModelSpec(
     key="picture_gan",
     family="gan",
-    title="Convolutional GAN",
+    title="DCGAN-style GAN",
     idea="One net makes pictures of noise, another learns to tell them from real ones: each is the other's teacher.",
     settings=PictureGanSettings,
     build=build_picture_gan,
@@ -182,8 +184,8 @@ PICTURE_GAN = ModelSpec(
     takes=("image",),
     plan=Plan(steps=4000, batch_size=64, learning_rate=1e-3),
     on={
-        "mnist_5k": Usual(ON_MNIST, Plan(steps=6000, batch_size=32, learning_rate=1e-3)),
-        "faces": Usual(ON_FACES, Plan(steps=4000, batch_size=32, learning_rate=1e-3)),
-        "stacked_digits": Usual(ON_STACKED, Plan(steps=4000, batch_size=64, learning_rate=1e-4)),
+        "mnist_5k": Recipe(ON_MNIST, Plan(steps=6000, batch_size=32, learning_rate=1e-3)),
+        "faces": Recipe(ON_FACES, Plan(steps=4000, batch_size=32, learning_rate=1e-3)),
+        "stacked_digits": Recipe(ON_STACKED, Plan(steps=4000, batch_size=64, learning_rate=1e-4)),
     },
 )

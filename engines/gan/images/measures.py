@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from engines.batches import Measures, Part
+from engines.batches import Measures, Split
 from engines.datasets.faces import FACTORS as FACE_FACTORS
 from engines.metrics.classifier import N_CLASSES, digit_classifier, knows, measure_digits
 from engines.metrics.neighbours import coverage_of_truth, density_and_coverage, neighbour_ratio
@@ -40,7 +40,7 @@ class Game:
         return torch.cat([self.sample(min(CHUNK, n - start), rng=rng) for start in range(0, n, CHUNK)])
 
 
-def measure_game(game: Game, held_out: Part, seen: Part, *, is_last: bool, seed: int) -> Measures:
+def measure_game(game: Game, held_out: Split, seen: Split, *, is_last: bool, seed: int) -> Measures:
     """Measures of a generator and of its discriminator.
 
     Returns:
@@ -74,12 +74,12 @@ def measure_game(game: Game, held_out: Part, seen: Part, *, is_last: bool, seed:
     }
 
 
-def knows_faces(part: Part) -> bool:
+def knows_faces(part: Split) -> bool:
     """Whether these are our cartoon faces, whose sky tells day from night."""
     return part.factors is not None and part.factors.shape[1] == len(FACE_FACTORS) and part.x.shape[1:] == FACE
 
 
-def sky_shares(drawn: Tensor, held_out: Part) -> dict[str, Any]:
+def sky_shares(drawn: Tensor, held_out: Split) -> dict[str, Any]:
     """Share of days and of nights, told by the brightness of a corner of the sky, which parts all true faces exactly.
 
     Returns:

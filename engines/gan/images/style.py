@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
-from engines.batches import Measures, Part
+from engines.batches import Measures, Split
 from engines.gan.images.base import SHOWN_SEED, PictureGame, to_bytes
 from engines.nets.averaged import Averaged
 from engines.nets.picture_nets import to_ladder
@@ -35,7 +35,7 @@ class StyleGanSettings(Settings):
     depth: int = setting(3, "Mapping layers", "Layers between latents and styles.", low=1, high=8, step=1)
     width: int = setting(
         12,
-        "Channels",
+        "Width",
         "Features of each place at the finest resolution; four times as many at the coarsest.",
         low=4,
         high=32,
@@ -52,7 +52,7 @@ class StyleGanSettings(Settings):
     )
     r1: float = setting(
         0.8,
-        "R1",
+        "R1 penalty γ",
         "Weight γ of the penalty on the discriminator's slope at real pictures.",
         low=0.0,
         high=10.0,
@@ -60,14 +60,16 @@ class StyleGanSettings(Settings):
     )
     averaging: float = setting(
         0.998,
-        "Averaging",
+        "Generator EMA",
         "Share that the running mean of the generator's weights keeps at each step; 0: the last weights are used.",
         low=0.0,
         high=0.9999,
         step=0.001,
     )
     grows: bool = setting(
-        False, "Grows", "Begin at 4 by 4 pixels and let each finer resolution fade in during the first half."
+        False,
+        "Progressive growing",
+        "Begin at 4 by 4 pixels and let each finer resolution fade in during the first half.",
     )
 
 
@@ -204,7 +206,7 @@ class StyleGan(PictureGame):
             x = self._full(x) if is_full else x
             return {"samples": to_bytes(self.from_scale(x), self.levels), "logits": to_numpy(logits)}
 
-    def measure(self, held_out: Part, seen: Part, *, is_last: bool) -> Measures:
+    def measure(self, held_out: Split, seen: Split, *, is_last: bool) -> Measures:
         """See `PictureGame.measure`; and grown: how many doublings are in."""
         return {**super().measure(held_out, seen, is_last=is_last), "grown": round(self.grown, 4)}
 

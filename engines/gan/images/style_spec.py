@@ -5,7 +5,7 @@ from __future__ import annotations
 from engines.datasets.base import Examples
 from engines.gan.images.convolutional import ABSENT
 from engines.gan.images.style import StyleGan, StyleGanSettings
-from engines.model_spec import ModelSpec, Usual
+from engines.model_spec import ModelSpec, Recipe
 from engines.plan import Plan
 
 RATE = 1e-2  # several times the papers': weights of unit spread move slowly, and these trainings are short
@@ -19,7 +19,7 @@ def build_style_gan(settings: StyleGanSettings, examples: Examples) -> StyleGan:
 STYLE_GAN = ModelSpec(
     key="style_gan",
     family="gan",
-    title="Style-based GAN",
+    title="StyleGAN (small)",
     idea="Latents become styles, and each resolution of a picture takes its own: coarse shape, parts, colours.",
     settings=StyleGanSettings,
     build=build_style_gan,
@@ -33,7 +33,7 @@ STYLE_GAN = ModelSpec(
     takes=("image",),
     plan=Plan(steps=3000, batch_size=32, learning_rate=RATE),
     on={
-        "digits": Usual(StyleGanSettings(grows=True), Plan(steps=2500, batch_size=32, learning_rate=RATE)),
-        "faces": Usual(StyleGanSettings(grows=True, width=16), Plan(steps=6000, batch_size=32, learning_rate=RATE)),
+        "digits": Recipe(StyleGanSettings(grows=True), Plan(steps=2500, batch_size=32, learning_rate=RATE)),
+        "faces": Recipe(StyleGanSettings(grows=True, width=16), Plan(steps=6000, batch_size=32, learning_rate=RATE)),
     },
 )

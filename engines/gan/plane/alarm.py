@@ -50,7 +50,7 @@ ALARMS: Registry[Alarm] = Registry(
 
 
 @dataclass(frozen=True)
-class Signs:
+class AlarmInputs:
     """What the rules look at.
 
     Attributes:
@@ -74,7 +74,7 @@ class Signs:
     pull: float
 
 
-def raise_alarm(signs: Signs) -> Alarm | None:
+def raise_alarm(signs: AlarmInputs) -> Alarm | None:
     """The alarm that fits, the gravest first; None where nothing is wrong, and before it could tell."""
     if signs.share < PATIENCE:
         return None
@@ -97,7 +97,7 @@ class Watch:
     def __init__(self) -> None:
         self._n_troubled = 0
 
-    def look(self, signs: Signs) -> Alarm | None:
+    def look(self, signs: AlarmInputs) -> Alarm | None:
         """The alarm that fits now, if the looks before saw trouble too."""
         alarm = raise_alarm(signs)
         self._n_troubled = 0 if alarm is None else self._n_troubled + 1

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from engines.datasets.gaussian_mixture import GaussianMixture
-from engines.gan.plane.alarm import ALARMS, Signs, Watch
+from engines.gan.plane.alarm import ALARMS, AlarmInputs, Watch
 from engines.gan.plane.optimal import told_apart
 from engines.metrics.bands import Band, band_of, reference_points
 from engines.metrics.distances import squared_distances
@@ -216,7 +216,7 @@ class GameMeasures:
     def _alarm(self, found: dict[str, Any], trace: Trace, share: float) -> float:
         self._most_pull = max(self._most_pull, found["pull"])
         alarm = self._watch.look(
-            Signs(
+            AlarmInputs(
                 share=share,
                 n_modes=0 if self._density.modes is None else len(self._density.modes),
                 n_found=self.held(found),

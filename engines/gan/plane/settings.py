@@ -14,14 +14,14 @@ MOST_MODELS = 16
 class PlaneGanSettings(Settings):
     """The game, the two nets, and cures that combine freely."""
 
-    loss: str = setting("non_saturating", "Game", "What discriminator and generator minimise.", choices=tuple(LOSSES))
+    loss: str = setting("non_saturating", "Loss", "What discriminator and generator minimise.", choices=tuple(LOSSES))
     n_latents: int = setting(2, "Latents", "Numbers of noise that a point is made from.", low=1, high=64)
     noise: str = setting(
         "normal", "Noise", "Its distribution: normal, or uniform between -1 and 1.", choices=("normal", "uniform")
     )
     pieces: int = setting(
         1,
-        "Pieces of noise",
+        "Noise mixture components",
         "Separate pieces that the noise lies in, equally likely. One piece can be bent, not torn: its modes stay tied "
         "by bridges. Several need none.",
         low=1,
@@ -36,7 +36,7 @@ class PlaneGanSettings(Settings):
     discriminator_hidden: int = setting(2, "Discriminator's layers", "Its hidden layers.", low=1, high=5)
     waves: int = setting(
         0,
-        "Discriminator's waves",
+        "Fourier features",
         "Sines and cosines of the point that the discriminator sees beside it: with them it sees narrow modes early.",
         low=0,
         high=128,
@@ -44,7 +44,7 @@ class PlaneGanSettings(Settings):
     )
     discriminator_rate: float = setting(
         1.0,
-        "Discriminator's rate",
+        "Discriminator learning rate ×",
         "Its learning rate over the generator's (two time scales). At 0.1 it is slow, and the generator finds one "
         "place that fools it.",
         low=0.01,
@@ -56,12 +56,12 @@ class PlaneGanSettings(Settings):
         1, "Discriminator's steps", "Its steps for each step of the generator.", low=1, high=10
     )
     momentum: float = setting(
-        0.5, "Momentum", "Adam's first decay rate, in both players.", low=0.0, high=0.95, step=0.05
+        0.5, "Adam β₁", "Adam's first decay rate, in both players.", low=0.0, high=0.95, step=0.05
     )
     r1: float = setting(
-        0.0, "R1", "γ of ½ γ |slope|² of the discriminator at real points.", low=0.0, high=100.0, step=0.01
+        0.0, "R1 penalty γ", "γ of ½ γ |slope|² of the discriminator at real points.", low=0.0, high=100.0, step=0.01
     )
-    r2: float = setting(0.0, "R2", "The same at generated points.", low=0.0, high=100.0, step=0.01)
+    r2: float = setting(0.0, "R2 penalty γ", "The same at generated points.", low=0.0, high=100.0, step=0.01)
     gradient_penalty: float = setting(
         0.0,
         "Gradient penalty",
@@ -70,13 +70,21 @@ class PlaneGanSettings(Settings):
         high=100.0,
         step=0.01,
     )
-    dragan: float = setting(0.0, "DRAGAN", "The same penalty around real points.", low=0.0, high=100.0, step=0.01)
-    clip: float = setting(0.0, "Clipping", "Largest weight of the critic; 0: none.", low=0.0, high=1.0, step=0.001)
+    dragan: float = setting(
+        0.0, "DRAGAN penalty λ", "The same penalty around real points.", low=0.0, high=100.0, step=0.01
+    )
+    clip: float = setting(
+        0.0, "Weight clipping", "Largest weight of the critic; 0: none.", low=0.0, high=1.0, step=0.001
+    )
     spectral_norm: bool = setting(False, "Spectral norm", "Every layer of the discriminator stretches by at most 1.")
     pack: int = setting(
-        1, "Pack", "Points that the discriminator judges together: a pack of equals gives itself away.", low=1, high=4
+        1,
+        "PacGAN pack size",
+        "Points that the discriminator judges together: a pack of equals gives itself away.",
+        low=1,
+        high=4,
     )
-    minibatch_std: bool = setting(False, "Minibatch spread", "The discriminator is told how far a group spreads.")
+    minibatch_std: bool = setting(False, "Minibatch std. dev.", "The discriminator is told how far a group spreads.")
     unroll: int = setting(
         0, "Unrolled steps", "Steps of the discriminator that the generator foresees.", low=0, high=10
     )
@@ -93,13 +101,13 @@ class PlaneGanSettings(Settings):
     )
     averaging: float = setting(
         0.0,
-        "Averaging",
+        "Generator EMA",
         "Memory of the generator's running mean, whose points are shown; 0: none.",
         low=0.0,
         high=0.9999,
         step=0.001,
     )
-    decays: bool = setting(False, "Rate decays", "Whether both learning rates fall to zero along a cosine.")
+    decays: bool = setting(False, "Learning-rate decay", "Whether both learning rates fall to zero along a cosine.")
     n_models: int = setting(
         1, "Seeds at once", "Games trained side by side, each from its own start.", low=1, high=MOST_MODELS
     )

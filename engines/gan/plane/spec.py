@@ -7,7 +7,7 @@ from dataclasses import replace
 from engines.datasets.gaussian_mixture import GaussianMixture
 from engines.gan.plane.gan import PlaneGan
 from engines.gan.plane.settings import PlaneGanSettings
-from engines.model_spec import ModelSpec, Usual
+from engines.model_spec import ModelSpec, Recipe
 from engines.plan import Plan
 
 
@@ -37,8 +37,8 @@ TORN = replace(TIED, pieces=16, batch_norm=False, n_discriminator=2, momentum=0.
 MANY = replace(TORN, pieces=100, r1=0.2)
 # VEEGAN's and PacGAN's protocols: data set, and what comes nearest to their tables.
 PUBLISHED = {
-    "ring of 8": ("ring_narrow", Usual(TORN, Plan(steps=2000, batch_size=256, learning_rate=1e-3))),
-    "grid of 25": ("grid", Usual(MANY, Plan(steps=3000, batch_size=256, learning_rate=1e-3))),
+    "ring of 8": ("ring_narrow", Recipe(TORN, Plan(steps=2000, batch_size=256, learning_rate=1e-3))),
+    "grid of 25": ("grid", Recipe(MANY, Plan(steps=3000, batch_size=256, learning_rate=1e-3))),
 }
 
 PLANE_GAN = ModelSpec(
