@@ -221,6 +221,7 @@ def test_the_wait_is_what_the_run_before_it_still_takes(tmp_path: Path) -> None:
     told.say(short(), "snapshot", step=2, blob=blob, weights=None)
     standings = [told.workers.standing(second), told.workers.standing(third)]
     assert [(each.ahead, each.wait) for each in standings if each] == [(1, pytest.approx(3.0)), (2, None)]
+    told.workers.close()
 
 
 def test_a_full_queue_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
