@@ -71,9 +71,9 @@ class Recorder:
     def run(self, experiment: Experiment) -> Run:
         """Train to the end; the stored run."""
         since = len(self.events)
-        digest = self.workers.submit(experiment)
-        self.wait(lambda e: e.run == digest and e.standing.has_ended, since=since)
-        run = self.workers.shelves.get(digest)
+        name = self.workers.submit(experiment)
+        self.wait(lambda e: e.run == name and e.standing.has_ended, since=since)
+        run = self.workers.shelves.get(name)
         assert run is not None
         return run
 
@@ -282,6 +282,59 @@ def test_a_paused_run_does_not_hold_its_worker_for_ever(one: Recorder, monkeypat
     one.workers.sweep()
     one.wait_for_state(paused, "stopped")
     one.wait_for_state(waiting, "running")
+
+
+def test_a_run_that_nobody_watches_gives_way_and_goes_on_to_the_bit(
+    one: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It waits in the queue as it was while the newcomer trains in its worker, then trains what it would have."""
+    monkeypatch.setattr("engines.training.jobs.UNWATCHED_LEASE", 2.0)
+    left = one.workers.submit(endless(20))
+    one.wait(lambda e: e.run == left and e.kind == "snapshot" and e.step > 0)
+    one.workers._jobs[left].watched_at -= 60.0
+    one.workers.sweep(set())
+    time.sleep(0.2)
+    assert one.workers._jobs[left].standing.state == "running"  # as long as nobody waits
+    newcomer = one.workers.submit(short(21))
+    one.workers.sweep({newcomer})
+    parked = one.wait(lambda e: e.run == left and e.standing.state == "queued" and e.step > 0).standing
+    one.wait_for_state(newcomer, "finished")
+    since = one.events.index(one.wait_for_state(newcomer, "finished"))
+    one.wait(lambda e: e.run == left and e.standing.state == "running", since=since)
+    later = one.wait(lambda e: e.run == left and e.kind == "snapshot" and e.step > parked.step, since=since)
+    found = Snapshot.from_bytes(later.blob)
+    expected = next(each for each in train(endless(20), device="cpu") if each.step == later.step)
+    assert dict(found.losses) == dict(expected.losses)
+    assert all(np.array_equal(found.arrays[name], value) for name, value in expected.arrays.items())
+
+
+def test_a_run_that_is_watched_or_waits_for_nobody_stays(one: Recorder) -> None:
+    watched = one.workers.submit(endless(22))
+    one.wait(lambda e: e.run == watched and e.kind == "frame")
+    other = one.workers.submit(endless(23))
+    one.workers._jobs[watched].watched_at -= 60.0
+    one.workers.sweep({watched, other})
+    one.workers._jobs[watched].watched_at -= 60.0
+    one.workers._jobs[other].watched_at -= 60.0  # nobody waits for it
+    one.workers.sweep(set())
+    time.sleep(0.5)
+    assert not one.workers._jobs[watched].is_parked
+
+
+def test_what_is_parked_can_be_stopped_and_is_kept(one: Recorder, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("engines.training.jobs.UNWATCHED_LEASE", 2.0)
+    left = one.workers.submit(endless(24))
+    one.wait(lambda e: e.run == left and e.kind == "frame")
+    newcomer = one.workers.submit(endless(25))
+    one.workers._jobs[left].watched_at -= 60.0
+    one.workers.sweep({newcomer})
+    one.wait_for_state(newcomer, "running")
+    assert one.workers._jobs[left].is_parked
+    one.workers.command(left, "stop")
+    one.wait_for_state(left, "stopped")
+    run = one.workers.shelves.get(left)
+    assert run is not None and run.info.state == "stopped" and run.info.step > 0
+    one.wait(lambda e: e.run == newcomer and e.kind == "frame")
 
 
 def test_a_killed_worker_is_told_within_three_seconds_and_the_next_run_works(one: Recorder) -> None:
