@@ -41,5 +41,5 @@ def house() -> House:
     runs = Path(os.environ.get("GENLAB_RUNS") or ROOT / "runs")
     shelves = Shelves([RunStore(runs), RunStore(ROOT / "checkpoints")])
     workers, decoder = Workers(shelves), Decoder(shelves)
-    workers.listen(lambda event: decoder.forget(event.digest) if event.standing.has_ended else None)
+    workers.listen(lambda event: decoder.forget(event.run) if event.standing.has_ended else None)
     return House(shelves, workers, Hub(shelves, workers), decoder)

@@ -78,13 +78,13 @@ def _freeze_heap() -> None:
 
 
 async def _sweep() -> None:
-    """Now and then: stop runs that are paused for too long, and delete the oldest runs of a full store."""
+    """Now and then: free workers that runs hold for nothing, and delete the oldest runs of a full store."""
     for count in itertools.count():
         if count % SWEEPS_PER_PRUNE == 0:
-            for digest in await asyncio.to_thread(house().shelves.own.prune, MOST_STORED_BYTES):
-                house().decoder.forget(digest)
+            for run in await asyncio.to_thread(house().shelves.own.prune, MOST_STORED_BYTES):
+                house().decoder.forget(run)
         await asyncio.sleep(SWEEP_SECONDS)
-        await asyncio.to_thread(house().workers.sweep)
+        await asyncio.to_thread(house().workers.sweep, house().hub.watched())
 
 
 def _stop_in_time() -> None:

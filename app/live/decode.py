@@ -5,6 +5,9 @@ share one answer. Two threads do the arithmetic: one what is quickly done, one w
 
 Nobody is hurt by another: each question is checked before it joins others, a failure is the answer to its own question
 alone, sockets take turns, and after TURN seconds of work those that came meanwhile get theirs.
+
+What is kept ready of a run is compared with the run on the shelves whenever those have changed, so that the weights
+that answer are those of the run that is shown, whoever wrote it.
 """
 
 from __future__ import annotations
@@ -84,6 +87,8 @@ class Decoder:
         self._models: OrderedDict[Place, tuple[Any, Run]] = OrderedDict()
         self._answers: OrderedDict[Ask, Arrays] = OrderedDict()
         self._forgotten: dict[str, int] = {}  # how often each run was
+        self._stamp: Hashable = None  # of the shelves, when models and answers were last compared with them
+        self._identities: dict[str, Hashable] = {}  # of the runs that models and answers are of
         self._seconds: OrderedDict[tuple[str, type], float] = OrderedDict()  # of a question of a kind to a run
         self._waiting: dict[Ask, _Asked] = {}
         self._quick, self._patient = self._desks = _Desk("decode-quick"), _Desk("decode-patient")
@@ -106,14 +111,25 @@ class Decoder:
         self._wake()
         return await future
 
-    def forget(self, digest: str) -> None:
+    def forget(self, run: str) -> None:
         """Drop what is kept ready of a run: it has been computed anew, or is gone. May be called from any thread."""
         with self._lock:
-            self._forgotten[digest] = self._forgotten.get(digest, 0) + 1
-            for place in [place for place in self._models if place[0] == digest]:
+            self._forgotten[run] = self._forgotten.get(run, 0) + 1
+            self._identities.pop(run, None)
+            for place in [place for place in self._models if place[0] == run]:
                 del self._models[place]
-            for request in [request for request in self._answers if request.run == digest]:
+            for request in [request for request in self._answers if request.run == run]:
                 del self._answers[request]
+
+    def _forget_replaced(self) -> None:
+        """Drop what is kept ready of runs that are not on the shelves any more, or are others there."""
+        stamp = self._shelves.stamp
+        if stamp == self._stamp:
+            return
+        for run, identity in list(self._identities.items()):
+            if _identity_of(self._shelves.get(run)) != identity:
+                self.forget(run)
+        self._stamp = stamp
 
     def close(self) -> None:
         """End the thread."""
@@ -177,6 +193,9 @@ class Decoder:
         self._wake()
 
     def _ready(self, request: Ask) -> Arrays | None:
+        """The answer, if it is kept and of the run that is on the shelves now."""
+        if self._shelves.stamp != self._stamp:
+            return None
         with self._lock:
             if request in self._answers:
                 self._answers.move_to_end(request)
@@ -201,6 +220,7 @@ class Decoder:
             seconds: After which no pass is begun.
         """
         end = time.monotonic() + seconds
+        self._forget_replaced()
         answers: Answers = {}
         for group in self._groups(requests):
             if time.monotonic() < end or requests[0] in group:
@@ -242,7 +262,7 @@ class Decoder:
             if len(asks) > 1:
                 return {ask: each for one in asks for ask, each in self._pass(kind, model, stored, [one]).items()}
             found = {asks[0]: _sentence(error, f"{kind.__name__} to {stored.folder.name}")}
-        self._note(stored.experiment.digest, kind, (time.thread_time() - start) / len(asks))
+        self._note(asks[0].run, kind, (time.thread_time() - start) / len(asks))
         return found
 
     def _note(self, run: str, kind: type[Ask], seconds: float) -> None:
@@ -266,9 +286,15 @@ class Decoder:
         with self._lock:
             if self._forgotten.get(run, 0) == before:
                 self._models[place] = found
+                self._identities[run] = _identity_of(stored)
             while len(self._models) > N_MODELS:
                 self._models.popitem(last=False)
         return found
+
+
+def _identity_of(run: Run | None) -> Hashable:
+    """Tells a run from any other one that may lie in its place."""
+    return None if run is None else (run.folder, run.info.started, run.info.state, run.info.step, run.info.seconds)
 
 
 def _place_of(request: Ask) -> Place:

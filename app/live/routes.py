@@ -1,6 +1,6 @@
 """The live lane's routes: two WebSockets and the canvases' scripts, in the same process as Streamlit.
 
-/lane/watch?run=DIGEST   snapshots and live pictures of a run, pushed as they are made; commands the other way
+/lane/watch?run=NAME   snapshots and live pictures of a run, pushed as they are made; commands the other way
 /lane/decode             requests of canvases, answered by the model
 /lane/js/**/*.js         the canvases' scripts
 """
@@ -172,15 +172,10 @@ async def _send_news(socket: WebSocket, watcher: Watcher) -> None:
 
 
 async def _obey(watcher: Watcher, message: dict[str, Any]) -> None:
-    """Carry out a command, unless others watch the same run: then it goes on for them."""
+    """Carry out a command for the visitor who gave it: see app/live/hub.py."""
     word = message.get("do")
-    if word not in COMMANDS:
-        return
-    others = house().hub.count(watcher.digest) - 1
-    if others and word in ("pause", "stop"):
-        watcher.say({"type": "shared", "others": others, "word": word})
-        return
-    await asyncio.to_thread(house().workers.command, watcher.digest, word)
+    if word in COMMANDS and (word := house().hub.obey(watcher, word)):
+        await asyncio.to_thread(house().workers.command, watcher.run, word)
 
 
 async def _receive(socket: WebSocket, on_message: Callable[[dict[str, Any]], Awaitable[None]]) -> None:

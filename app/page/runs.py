@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
@@ -11,7 +10,7 @@ import streamlit as st
 from app.canvas.stage import Moment
 from app.house import house
 from app.page.keys import PageKeys, current_settings, load_settings, store_settings, texts_of
-from app.page.own_runs import note_run
+from app.page.own_runs import follow_run, run_of, unfollow_run
 from app.page.trail import note_training
 from engines.datasets import DATASETS
 from engines.errors import GenLabError, UnknownKeyError
@@ -28,7 +27,8 @@ class ShownRun:
 
     Attributes:
         experiment: What its widgets describe, or the fork that was asked for.
-        digest: Its name if it is in training or stored here, else empty.
+        digest: Name of the run if it is in training or stored here, else empty: that of the visitor's own run, or of
+            the one that everybody opens.
         run: The stored run once it has ended, else None.
     """
 
@@ -42,9 +42,11 @@ def open_link(keys: PageKeys, query: Mapping[str, str], *, model: str, target: s
     problems: list[str] = []
     if run := query.get("run"):
         stored = house().shelves.get(run)
+        experiment = stored.experiment if stored is not None else house().workers.experiment(run)
         try:
-            if stored is not None:
-                return _open_run(keys, stored.experiment), problems
+            if experiment is not None:
+                follow_run(stored.name if stored is not None else run, experiment)
+                return _open_run(keys, experiment), problems
             problems.append(
                 f"The run {run[:16]!r} of this link is not stored here: runs stay with the server that trained them. "
                 "The settings of the link are kept; press Train to compute it anew."
@@ -62,6 +64,7 @@ def open_link(keys: PageKeys, query: Mapping[str, str], *, model: str, target: s
     problems += load_settings(keys, f"target.{spec.key}", spec.settings(), texts_of("target", query))
     problems += load_settings(keys, "model", usual.settings, texts_of("model", query))
     problems += load_settings(keys, "plan", usual.plan, texts_of("plan", query))
+    unfollow_run(described_experiment(keys, model, spec.key))  # a link that names no run opens what everybody opens
     return spec.key, problems
 
 
@@ -115,40 +118,19 @@ def find_run(keys: PageKeys, described: Experiment) -> ShownRun:
     else:
         st.session_state.pop(keys.own("fork"), None)
         experiment = described
-    digest = experiment.digest
-    if house().workers.standing(digest) is not None:
-        return ShownRun(experiment, digest, None)
-    run = house().shelves.get(digest)
-    _turn_to_finished(keys, digest, run)
-    return ShownRun(experiment, digest if run else "", run)
-
-
-def _turn_to_finished(keys: PageKeys, digest: str, run: Run | None) -> None:
-    """A training of this visitor has ended early, and a finished run of the same experiment is stored: show that one.
-
-    Canvas, formula and numbers are then of one run.
-    """
-    trained, pressed = st.session_state.get(keys.own("pressed"), ("", 0.0))
-    if trained != digest:
-        return
-    del st.session_state[keys.own("pressed")]
-    if run is not None and run.info.state == "finished" and run.info.started < pressed:
-        st.session_state[keys.own("attempt")] += 1  # the canvas opens the run anew
-        st.session_state[keys.own("problems")] = [
-            "The training has ended early. A finished run of the same experiment is stored, so that one is shown again."
-        ]
+    return ShownRun(experiment, *run_of(experiment))
 
 
 def start_training(keys: PageKeys, experiment: Experiment) -> bool:
     """Queue a training; what goes wrong is said on the page. Whether it went well. Meant as a button's callback."""
     try:
-        note_run(house().workers.submit(experiment))
+        name = house().workers.submit(experiment)
     except GenLabError as error:
         st.session_state[keys.own("problems")] = [str(error)]
         return False
-    note_training(keys, experiment)
+    follow_run(name, experiment)
+    note_training(keys, name, experiment)
     st.session_state[keys.own("attempt")] = st.session_state.get(keys.own("attempt"), 0) + 1
-    st.session_state[keys.own("pressed")] = experiment.digest, time.time()
     st.session_state[keys.own("moment")] = None
     return True
 

@@ -13,7 +13,7 @@ from engines.datasets import DATASETS
 from engines.models import MODELS
 from engines.training import Experiment
 
-TRAIL = "visit/trail"  # in the session: digest -> Chip, the oldest first
+TRAIL = "visit/trail"  # in the session: name of a run -> Chip, the oldest first
 MOST = 6  # chips
 EVERY = 2.0  # seconds between two looks at a training
 LABELS = {"queued": "waiting", "paused": "paused", "failed": "failed", "diverged": "diverged"}
@@ -24,29 +24,32 @@ class Chip:
     """A run of this visit.
 
     Attributes:
+        run: Its name.
         experiment: What was trained.
         page: Name of the page's keys.
         link: Address of the page as it showed the run first; empty until then.
     """
 
+    run: str
     experiment: Experiment
     page: str
     link: Mapping[str, str] = field(default_factory=dict)
 
 
-def note_training(keys: PageKeys, experiment: Experiment) -> None:
-    """A training was asked for on a page; the newest stand last."""
+def note_training(keys: PageKeys, name: str, experiment: Experiment) -> None:
+    """A training was asked for on a page; of each experiment the last one counts, and the newest stand last."""
     trail: dict[str, Chip] = st.session_state.setdefault(TRAIL, {})
-    trail.pop(experiment.digest, None)
-    trail[experiment.digest] = Chip(experiment, keys.page)
+    for other in [key for key, chip in trail.items() if chip.experiment == experiment]:
+        del trail[other]
+    trail[name] = Chip(name, experiment, keys.page)
 
 
 def note_link(page: str, link: Mapping[str, str]) -> None:
     """The address of a page, now that it shows what was asked for there last."""
     trail: dict[str, Chip] = st.session_state.get(TRAIL, {})
-    for digest, chip in trail.items():
+    for name, chip in trail.items():
         if chip.page == page and not chip.link:
-            trail[digest] = replace(chip, link={name: text for name, text in link.items() if name != "at"})
+            trail[name] = replace(chip, link={key: text for key, text in link.items() if key != "at"})
 
 
 def chips() -> list[Chip]:
@@ -59,9 +62,9 @@ def label_of(chip: Chip) -> str:
     """Data, model, and how far it is: "ring of 8, RealNVP 34 %"."""
     experiment = chip.experiment
     title = f"{DATASETS[experiment.dataset].title}, {MODELS[experiment.model].title}"
-    standing = house().workers.standing(experiment.digest)
+    standing = house().workers.standing(chip.run)
     if standing is None or standing.has_ended:
-        run = house().shelves.get(experiment.digest)
+        run = house().shelves.get(chip.run)
         is_whole = run is not None and run.info.state == "finished"
         return title if run is None or is_whole else f"{title} {run.info.state} at {run.info.step:,}"
     share = f"{100 * standing.step / max(1, standing.steps):.0f} %"
@@ -70,7 +73,7 @@ def label_of(chip: Chip) -> str:
 
 def is_live(chip: Chip) -> bool:
     """Whether it is waiting or in training."""
-    standing = house().workers.standing(chip.experiment.digest)
+    standing = house().workers.standing(chip.run)
     return standing is not None and not standing.has_ended
 
 
@@ -88,6 +91,6 @@ def draw_trail() -> Chip | None:
 def _draw_chips() -> None:
     for chip in chips():
         icon = ":material/progress_activity:" if is_live(chip) else ":material/check:"
-        if st.button(label_of(chip), key=f"chip/{chip.experiment.digest}", icon=icon, type="tertiary"):
+        if st.button(label_of(chip), key=f"chip/{chip.run}", icon=icon, type="tertiary"):
             st.session_state["visit/pressed_chip"] = chip
             st.rerun()

@@ -79,6 +79,9 @@ class Experiment:
         canonical = json.dumps({"format": FORMAT_VERSION} | self.to_dict(), sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(canonical.encode()).hexdigest()[:16]
 
+    def __hash__(self) -> int:
+        return hash(self.digest)
+
     def fork(self, step: int, **changes: Any) -> Self:
         """The experiment that starts from this one's weights at a step, with some fields changed."""
         return replace(self, origin=f"{self.digest}@{step}", **changes)

@@ -6,11 +6,13 @@ from engines.blobs import pack
 from engines.errors import RunFormatError, SettingError
 from engines.models import MODELS
 from engines.training.experiment import Experiment
-from engines.training.store import Shelves
+from engines.training.store import NAME, Shelves
 
 
 def origin_weights(shelves: Shelves, experiment: Experiment) -> bytes | None:
     """The weights that a fork starts from, as bytes; None for a run that starts anew.
+
+    Any run of the experiment that keeps the step will do: on one machine they are the same, bit for bit.
 
     Raises:
         RunFormatError: If they are not there.
@@ -19,9 +21,10 @@ def origin_weights(shelves: Shelves, experiment: Experiment) -> bytes | None:
     if not experiment.origin:
         return None
     digest, _, step = experiment.origin.partition("@")
-    run = shelves.get(digest)
-    if run is None or not step.isdigit():
+    runs = shelves.attempts(digest) if NAME.fullmatch(digest) and step.isdigit() else []
+    if not runs:
         raise RunFormatError(f"This run starts from run {digest[:16]!r}, which is not stored here.")
+    run = next((run for run in runs if int(step) in (*run.weight_steps, run.info.step)), runs[0])
     origin = run.experiment
     is_alike = MODELS[experiment.model].adopts or dict(origin.settings) == dict(experiment.settings)
     if origin.model != experiment.model or not is_alike:

@@ -33,7 +33,8 @@ ENDED: frozenset[State] = frozenset({"finished", "stopped", "diverged", "failed"
 MAX_BLOB = 64 << 20
 MOST_SECONDS = 1e11  # since 1970, or of a training
 KEPT = re.compile(r"weights-([0-9]{6,12})\.safetensors")  # weights of a step that keeps them
-NEXT, GONE = ".next", ".gone"  # ends of folders' names beside a finished run: its successor, and itself in the end
+ATTEMPT = re.compile(r"[0-9a-f]{8}")
+UNNAMED = 8 * "0"  # attempt of a run that was written without one and has not finished
 _FILES = ("snapshots.blobs", "weights*.safetensors", ".*.part")  # all that a run writes besides run.json
 
 
@@ -51,6 +52,8 @@ class RunInfo:
         step: Last step reached.
         n_parameters: Weights that were trained.
         versions: torch, numpy, format.
+        attempt: Eight hexadecimal digits that tell this training from others of the same experiment; empty for runs
+            that ship and those of older versions.
     """
 
     experiment: Experiment
@@ -62,6 +65,13 @@ class RunInfo:
     step: int = 0
     n_parameters: int = 0
     versions: Mapping[str, str] = field(default_factory=dict)
+    attempt: str = ""
+
+    @property
+    def name(self) -> str:
+        """The run's own name: `digest-attempt`; the digest alone for a finished run without an attempt."""
+        attempt = self.attempt or ("" if self.state == "finished" else UNNAMED)
+        return f"{self.experiment.digest}-{attempt}" if attempt else self.experiment.digest
 
     def to_json(self) -> str:
         """Text of run.json."""
@@ -109,6 +119,8 @@ class RunInfo:
             raise TypeError("state is none that is known")
         if not isinstance(self.versions, Mapping):
             raise TypeError("versions are no table")
+        if not isinstance(self.attempt, str) or not (self.attempt == "" or ATTEMPT.fullmatch(self.attempt)):
+            raise TypeError("attempt is no name")
         return self
 
 
@@ -142,6 +154,11 @@ class Run:
     def experiment(self) -> Experiment:
         """What was trained."""
         return self.info.experiment
+
+    @property
+    def name(self) -> str:
+        """What it is called wherever exactly this run is meant: see `RunInfo.name`."""
+        return self.info.name
 
     @property
     def snapshots(self) -> list[Snapshot]:
@@ -212,14 +229,11 @@ class RunWriter:
     Args:
         folder: The run's folder; made if missing. Snapshots of an earlier, unfinished try are dropped.
         info: The description to begin with.
-        successor_of: Folder of a finished run of the same experiment: this one takes its place when it has finished
-            too, and gives way if it ends otherwise.
     """
 
-    def __init__(self, folder: Path, info: RunInfo, *, successor_of: Path | None = None) -> None:
+    def __init__(self, folder: Path, info: RunInfo) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
-        self._successor_of = successor_of
         self.info = replace(info, started=time.time(), versions=_versions())
         self._write_info()
         for pattern in _FILES:
@@ -242,8 +256,6 @@ class RunWriter:
         self.info = replace(self.info, state=state, reason=reason, step=self.info.step if step is None else step)
         self._write_info()
         self._stream.close()
-        if self._successor_of is not None:
-            self._succeed(self._successor_of)
         os.utime(self.folder.parent)  # the store has changed: see `RunStore.stamp`
         return Run(self.folder, self.info)
 
@@ -252,18 +264,6 @@ class RunWriter:
         with suppress(OSError):
             self._stream.close()
         shutil.rmtree(self.folder, ignore_errors=True)
-
-    def _succeed(self, before: Path) -> None:
-        """Take the place of a finished run, or give way to it."""
-        if self.info.state == "finished":
-            gone = before.with_name(f".{before.name}{GONE}")
-            shutil.rmtree(gone, ignore_errors=True)
-            before.rename(gone)
-            self.folder.rename(before)
-            shutil.rmtree(gone, ignore_errors=True)
-        else:
-            shutil.rmtree(self.folder, ignore_errors=True)
-        self.folder = before
 
     def _write_info(self) -> None:
         write_atomically(self.folder / "run.json", self.info.to_json().encode())

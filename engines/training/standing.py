@@ -18,6 +18,7 @@ class Standing:
         steps: Steps asked for.
         device: Where it trains, in words.
         reason: Why it ended early; else empty.
+        wait: Seconds until it starts, estimated from the speed of the runs before it; None if that is not known.
     """
 
     state: State
@@ -26,6 +27,7 @@ class Standing:
     steps: int = 0
     device: str = ""
     reason: str = ""
+    wait: float | None = None
 
     @property
     def has_ended(self) -> bool:
@@ -38,14 +40,14 @@ class RunEvent:
     """One thing that happened to a run.
 
     Attributes:
-        digest: Which run.
+        run: Name of the run.
         kind: "snapshot" and "frame" carry a blob, "standing" the new standing.
         standing: How the run stands now.
         blob: Snapshot as bytes, or empty.
         step: Step of the blob.
     """
 
-    digest: str
+    run: str
     kind: str
     standing: Standing
     blob: bytes = b""

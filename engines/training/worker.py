@@ -17,7 +17,7 @@ from contextlib import suppress
 from typing import Any
 
 import numpy as np
-from distributed import WorkerPlugin, get_worker
+from distributed import WorkerPlugin, get_worker, secede
 
 from engines.blobs import as_picture, pack, unpack
 from engines.errors import TrainingDiverged
@@ -46,21 +46,22 @@ class WarmUp(WorkerPlugin):
         trainer.advance()
 
 
-def command(digest: str, word: str) -> bool:
-    """Put a command ("pause", "resume", "step", "stop") before the training of that digest; False if none is here."""
-    inbox = _inboxes.get(digest)
+def command(run: str, word: str) -> bool:
+    """Put a command ("pause", "resume", "step", "stop", "park") before a training; False if none is here."""
+    inbox = _inboxes.get(run)
     if inbox is not None:
         inbox.put(word)
     return inbox is not None
 
 
 def train_in_worker(
-    experiment: Mapping[str, Any], device: str, threads: int | None, weights: bytes | None, attempt: str
+    experiment: Mapping[str, Any], run: str, device: str, threads: int | None, weights: bytes | None, attempt: str
 ) -> None:
     """Train one experiment and post what happens; the task that the server submits.
 
     Args:
         experiment: `Experiment.to_dict()`.
+        run: Name of the run.
         device: "auto", "cuda", "mps" or "cpu".
         threads: torch threads; None for the default.
         weights: Blob of the state to start from, or None.
@@ -68,21 +69,26 @@ def train_in_worker(
     """
     use_threads(threads)
     wanted = Experiment.from_dict(experiment)
-    post = _poster(wanted.digest, attempt)
-    _inboxes[wanted.digest] = queue.SimpleQueue()
+    post = _poster(run, attempt)
+    inbox = _inboxes[run] = queue.SimpleQueue()
     try:
-        _Session(Trainer(wanted, device=device, weights=unpack(weights)[0] if weights else None), post).run()
+        _Session(Trainer(wanted, device=device, weights=unpack(weights)[0] if weights else None), inbox, post).run()
     finally:
-        del _inboxes[wanted.digest]
+        del _inboxes[run]
 
 
 class _Session:
-    """A trainer, its inbox and its live pictures."""
+    """A trainer, its inbox and its live pictures.
 
-    def __init__(self, trainer: Trainer, post: Post) -> None:
+    A training that is parked keeps its state in memory, to the bit, and leaves the worker's place to another one; when
+    it is resumed, the server has seen to it that there is room.
+    """
+
+    def __init__(self, trainer: Trainer, inbox: queue.SimpleQueue[str], post: Post) -> None:
         self.trainer = trainer
         self.post = post
-        self.inbox = _inboxes[trainer.experiment.digest]
+        self.inbox = inbox
+        self.is_parked = self.has_seceded = False
         self.frames = FramePump(trainer, post)
         self.is_paused = False
         self.is_stopped = False
@@ -111,12 +117,15 @@ class _Session:
             self.frames.tick()
 
     def _listen(self) -> None:
-        """Carry out what came; while paused, wait here until a step, a resume or a stop comes."""
-        while self.is_paused or not self.inbox.empty():
+        """Carry out what came; while paused or parked, wait here until a step, a resume or a stop comes."""
+        while self.is_paused or self.is_parked or not self.inbox.empty():
             word = self.inbox.get()
             if word == "stop":
                 self.is_stopped = True
                 return
+            if word == "park" or self.is_parked:
+                self._park(word)
+                continue
             if word == "step":
                 return
             if self.is_paused != (word == "pause"):
@@ -124,6 +133,17 @@ class _Session:
                 self.post("paused" if self.is_paused else "resumed", step=self.trainer.step)
                 if self.is_paused:
                     self.frames.show()
+
+    def _park(self, word: str) -> None:
+        """Leave the worker's place to others until a resume comes; what is paused stays paused after it."""
+        if word == "park" and not self.is_parked:
+            if not self.has_seceded:
+                secede()
+            self.is_parked = self.has_seceded = True
+            self.post("parked", step=self.trainer.step)
+        elif word == "resume":
+            self.is_parked = False
+            self.post("paused" if self.is_paused else "resumed", step=self.trainer.step)
 
     def _post_snapshot(self) -> None:
         snapshot = self.trainer.snapshot()
@@ -183,12 +203,12 @@ class FramePump:
             self._post("frame", step=self._trainer.step, blob=blob)
 
 
-def _poster(digest: str, attempt: str) -> Post:
+def _poster(run: str, attempt: str) -> Post:
     worker = get_worker()
     address = worker.address
 
     def post(kind: str, **message: Any) -> None:
-        worker.log_event(TOPIC, {"digest": digest, "attempt": attempt, "kind": kind, "worker": address, **message})
+        worker.log_event(TOPIC, {"run": run, "attempt": attempt, "kind": kind, "worker": address, **message})
 
     return post
 

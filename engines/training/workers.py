@@ -13,23 +13,23 @@ import threading
 import time
 import uuid
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
-import numpy as np
-
 from engines.blobs import unpack
+from engines.errors import SettingError
 from engines.training import worker as inside
 from engines.training.experiment import Experiment
+from engines.training.jobs import Job, left_alone, paused_too_long, placed
 from engines.training.origin import origin_weights
-from engines.training.run import RunWriter, State
+from engines.training.run import State
 from engines.training.snapshot import Snapshot
 from engines.training.standing import RunEvent, Standing
-from engines.training.store import Shelves
+from engines.training.store import Shelves, new_name
 
 LOGGER = logging.getLogger(__name__)
 MEMORY_PER_WORKER = "3GiB"
@@ -37,6 +37,7 @@ CLOSE_SECONDS = 0.8
 PAUSE_LEASE = 600.0  # seconds that a paused run may hold a worker for nothing
 PAUSE_LEASE_IN_QUEUE = 45.0  # the same while others wait
 REPLACEMENT_SECONDS = 0.25
+MOST_QUEUED = 40
 MOST_TRIES = 3  # of a run whose worker is gone before it begins
 LOST = (
     "The worker that trained this run died: it was killed or ran out of memory. "
@@ -44,30 +45,11 @@ LOST = (
 )
 
 
-@dataclass
-class _Job:
-    """A run that is queued or trained now."""
-
-    experiment: Experiment
-    weights: bytes | None
-    attempt: str = field(default_factory=lambda: uuid.uuid4().hex)
-    standing: Standing = Standing("queued")
-    address: str = ""
-    tries: int = 1
-    future: Any = None
-    writer: RunWriter | None = None
-    unstored: str = ""  # why the run cannot be stored
-    last_weights: Mapping[str, np.ndarray] = field(default_factory=dict)
-    last_blob: bytes = b""
-    blobs: list[bytes] = field(default_factory=list)
-    frame: list[bytes] = field(default_factory=list)  # the last live picture, if it is newer than all snapshots
-    paused_at: float = 0.0
-
-
 class Workers:
     """Runs experiments in worker processes and tells listeners what happens.
 
     All methods may be called from any thread. Listeners are called in the cluster's own thread and must be quick.
+    A run goes by its name here, `digest-attempt`; of one experiment at most one run is queued or trained at a time.
 
     Args:
         shelves: Where runs are looked up and written.
@@ -92,7 +74,7 @@ class Workers:
         self._threads = threads
         self._address = address or os.environ.get("DASK_SCHEDULER_ADDRESS") or None
         self._lock = threading.RLock()
-        self._jobs: dict[str, _Job] = {}
+        self._jobs: dict[str, Job] = {}
         self._queue: OrderedDict[str, None] = OrderedDict()
         self._listeners: list[Callable[[RunEvent], None]] = []
         self._cluster: Any = None
@@ -163,68 +145,96 @@ class Workers:
         self._listeners.append(listener)
 
     def submit(self, experiment: Experiment) -> str:
-        """Queue an experiment, unless it runs already; returns its digest.
+        """Queue an experiment, unless it runs already; one that is paused goes on. Returns the run's name.
 
         Raises:
-            SettingError, UnknownKeyError: If it cannot be trained.
+            SettingError, UnknownKeyError: If it cannot be trained, or the queue is full.
             RunFormatError: If the weights that it starts from are not there.
         """
         experiment.check()
-        digest = experiment.digest
         weights = origin_weights(self.shelves, experiment)
         with self._lock:
-            if digest not in self._jobs:
-                self._jobs[digest] = _Job(experiment, weights, standing=Standing("queued", steps=experiment.steps))
-                self._queue[digest] = None
+            if name := self.running(experiment.digest):
+                if self._jobs[name].standing.state == "paused":
+                    self.command(name, "resume")
+                return name
+            if len(self._queue) >= MOST_QUEUED:
+                raise SettingError(
+                    f"{len(self._queue)} trainings wait already, and the queue takes no more: try again in a few "
+                    "minutes. What is stored can be watched meanwhile."
+                )
+            name = new_name(experiment)
+            self._jobs[name] = Job(name, experiment, weights, standing=Standing("queued", steps=experiment.steps))
+            self._queue[name] = None
         self._ask_to_dispatch()
-        return digest
+        return name
 
-    def standing(self, digest: str) -> Standing | None:
-        """How a run that is queued or trained now stands; None if there is none of that digest."""
+    def running(self, digest: str) -> str:
+        """Name of the run of an experiment that is queued or trained now; empty if there is none."""
         with self._lock:
-            job = self._jobs.get(digest)
-            return None if job is None else self._placed(digest, job)
+            return next((name for name, job in self._jobs.items() if job.experiment.digest == digest), "")
 
-    def history(self, digest: str) -> list[bytes]:
+    def experiment(self, name: str) -> Experiment | None:
+        """What a run trains that is queued or trained now, by its name or by the digest; None if there is none."""
+        with self._lock:
+            job = self._jobs.get(name) or self._jobs.get(self.running(name))
+            return None if job is None else job.experiment
+
+    def standing(self, name: str) -> Standing | None:
+        """How a run that is queued or trained now stands; None if there is none of that name."""
+        with self._lock:
+            job = self._jobs.get(name)
+            return None if job is None else placed(job, self._jobs, self._queue)
+
+    def history(self, name: str) -> list[bytes]:
         """The snapshots so far of a run in training, and its last live picture if that is newer, as bytes."""
         with self._lock:
-            job = self._jobs.get(digest)
+            job = self._jobs.get(name)
             return [] if job is None else [*job.blobs, *job.frame]
 
-    def command(self, digest: str, word: str) -> bool:
+    def command(self, name: str, word: str) -> bool:
         """Pause, resume, step or stop a run; False if it is not in training.
 
         A queued run can only be stopped: it leaves the queue.
         """
         with self._lock:
-            job = self._jobs.get(digest)
+            job = self._jobs.get(name)
             if job is None:
                 return False
-            if digest in self._queue:
-                if word == "stop":
-                    self._end(job, "stopped", "Taken out of the queue before it began.")
-                    self._ask_to_dispatch()  # those behind it move up, and are told
-                return word == "stop"
+            if name in self._queue and word != "stop":
+                return False
+            if name in self._queue and not job.is_parked:
+                self._end(job, "stopped", "Taken out of the queue before it began.")
+                self._ask_to_dispatch()  # those behind it move up, and are told
+                return True
             address = job.address
         if not address:
             return False
-        self._send(address, digest, word)
+        self._send(address, name, word)
         return True
 
-    def sweep(self) -> None:
-        """Stop runs that are paused for too long, so that they do not hold a worker; call it now and then."""
+    def sweep(self, watched: Collection[str] | None = None) -> None:
+        """Free workers from runs that hold them for nothing; call it now and then.
+
+        A run that is paused for too long is stopped. One that nobody watches is parked at the end of the queue when
+        a run that somebody waits for stands in it: later it goes on where it was.
+
+        Args:
+            watched: Names of the runs that somebody watches; None: that is not known, and none is parked.
+        """
         now = time.monotonic()
         with self._lock:
-            lease = PAUSE_LEASE_IN_QUEUE if self._queue else PAUSE_LEASE
-            late = [
-                d for d, job in self._jobs.items() if job.standing.state == "paused" and now - job.paused_at > lease
-            ]
-        for digest in late:
-            self.command(digest, "stop")
+            late = paused_too_long(self._jobs, PAUSE_LEASE_IN_QUEUE if self._queue else PAUSE_LEASE, now)
+            for name in watched if watched is not None else self._jobs:
+                if name in self._jobs:
+                    self._jobs[name].watched_at = now
+            words = dict.fromkeys(left_alone(self._jobs, self._queue, now), "park") | dict.fromkeys(late, "stop")
+        for name, word in words.items():
+            self.command(name, word)
 
-    def _send(self, address: str, digest: str, word: str) -> None:
+    def _send(self, address: str, name: str, word: str) -> None:
         """Call into a worker process, from any thread, without waiting."""
-        self._client.loop.add_callback(self._client.run, inside.command, digest, word, workers=[address])
+        self._client.loop.add_callback(self._client.run, inside.command, name, word, workers=[address])
 
     def _ask_to_dispatch(self) -> None:
         """Hand out runs soon, from the thread that may wait for the cluster; not any more once closed."""
@@ -237,21 +247,29 @@ class Workers:
             return
         n_workers = max(1, len(self._client.nthreads()))
         with self._lock:
-            free = n_workers - sum(job.future is not None for job in self._jobs.values())
-            for digest in list(self._queue)[: max(0, free)]:
-                del self._queue[digest]
-                self._begin(self._jobs[digest])
-            for digest in self._queue:
-                self._tell(self._jobs[digest], "standing")
+            free = n_workers - sum(job.holds_place for job in self._jobs.values())
+            for name in list(self._queue)[: max(0, free)]:
+                del self._queue[name]
+                self._begin_or_go_on(self._jobs[name])
+            for name in self._queue:
+                self._tell(self._jobs[name], "standing")
             is_short = bool(self._queue) and self._cluster is not None and n_workers < self._n_workers
         if is_short:  # a worker that died is being replaced, and nobody tells when the new one is there
             time.sleep(REPLACEMENT_SECONDS)
             self._ask_to_dispatch()
 
-    def _begin(self, job: _Job) -> None:
+    def _begin_or_go_on(self, job: Job) -> None:
+        if job.is_parked:
+            job.is_parked, job.watched_at = False, time.monotonic()  # its turn has come: it may use it
+            self._send(job.address, job.name, "resume")
+        else:
+            self._begin(job)
+
+    def _begin(self, job: Job) -> None:
         job.future = self._client.submit(
             inside.train_in_worker,
             job.experiment.to_dict(),
+            job.name,
             self.device,
             self._threads,
             job.weights,
@@ -262,7 +280,7 @@ class Workers:
         )
         job.future.add_done_callback(lambda future: self._on_done(job, future))
 
-    def _on_done(self, job: _Job, future: Any) -> None:
+    def _on_done(self, job: Job, future: Any) -> None:
         """The task is over. A run that ended by itself has said so before; else its worker is gone or it failed."""
         if future.status not in ("error", "lost", "cancelled"):
             return
@@ -271,42 +289,46 @@ class Workers:
             error = future.exception()
             if type(error).__name__ != "KilledWorker":
                 reason = f"The run failed: {type(error).__name__}: {error}"
-                LOGGER.error("Run %s failed", job.experiment.digest, exc_info=error)
+                LOGGER.error("Run %s failed", job.name, exc_info=error)
         with self._lock:
-            if self._jobs.get(job.experiment.digest) is job:
+            if self._jobs.get(job.name) is job:
                 self._end_or_retry(job, reason)
         self._ask_to_dispatch()
 
     def _on_event(self, event: tuple[float, dict[str, Any]]) -> None:
         message = event[1]
         with self._lock:
-            job = self._jobs.get(message["digest"])
+            job = self._jobs.get(message["run"])
             if job is None or job.attempt != message["attempt"]:
                 return
             handler = getattr(self, f"_on_{message['kind']}")
             try:
                 handler(job, message)
             except Exception as error:  # distributed would pass over it in silence, and the worker's place stay taken
-                LOGGER.exception("Run %s: an event could not be taken in", message["digest"])
+                LOGGER.exception("Run %s: an event could not be taken in", message["run"])
                 self._end(job, "failed", f"The server could not take in what was trained: {type(error).__name__}.")
-                self._send(message["worker"], message["digest"], "stop")
-        if job.standing.has_ended:
+                self._send(message["worker"], message["run"], "stop")
+        if job.standing.has_ended or job.is_parked:
             self._ask_to_dispatch()
 
-    def _on_started(self, job: _Job, message: Mapping[str, Any]) -> None:
+    def _on_started(self, job: Job, message: Mapping[str, Any]) -> None:
         if job.address:  # a scheduler of someone else's tried it again on another worker
-            self._send(message["worker"], job.experiment.digest, "stop")
+            self._send(message["worker"], job.name, "stop")
             self._end(job, "failed", LOST)
             return
         job.address = message["worker"]
         job.standing = replace(job.standing, state="running", device=message["device"])
         open_run = partial(
-            self.shelves.own.open, job.experiment, device=message["device"], n_parameters=message["n_parameters"]
+            self.shelves.own.open,
+            job.experiment,
+            device=message["device"],
+            n_parameters=message["n_parameters"],
+            name=job.name,
         )
         job.writer = self._store(job, open_run)
         self._tell(job, "standing")
 
-    def _on_snapshot(self, job: _Job, message: Mapping[str, Any]) -> None:
+    def _on_snapshot(self, job: Job, message: Mapping[str, Any]) -> None:
         blob = message["blob"]
         snapshot = Snapshot.from_bytes(blob)
         if message["weights"]:
@@ -319,71 +341,70 @@ class Workers:
         job.standing = replace(job.standing, step=snapshot.step)
         self._tell(job, "snapshot", blob)
 
-    def _on_frame(self, job: _Job, message: Mapping[str, Any]) -> None:
+    def _on_frame(self, job: Job, message: Mapping[str, Any]) -> None:
         job.standing = replace(job.standing, step=message["step"])
         job.frame = [message["blob"]]
         self._tell(job, "frame", message["blob"])
 
-    def _on_paused(self, job: _Job, message: Mapping[str, Any]) -> None:
+    def _on_paused(self, job: Job, message: Mapping[str, Any]) -> None:
         job.paused_at = time.monotonic()
         job.standing = replace(job.standing, state="paused", step=message["step"])
         self._tell(job, "standing")
 
-    def _on_resumed(self, job: _Job, message: Mapping[str, Any]) -> None:
+    def _on_resumed(self, job: Job, message: Mapping[str, Any]) -> None:
         job.standing = replace(job.standing, state="running", step=message["step"])
         self._tell(job, "standing")
 
-    def _on_ended(self, job: _Job, message: Mapping[str, Any]) -> None:
+    def _on_parked(self, job: Job, message: Mapping[str, Any]) -> None:
+        """It left its worker's place to others, and goes on when its turn comes."""
+        job.is_parked = True
+        job.standing = replace(job.standing, state="queued", step=message["step"])
+        self._queue[job.name] = None
+        self._tell(job, "standing")
+
+    def _on_ended(self, job: Job, message: Mapping[str, Any]) -> None:
         job.last_weights = unpack(message["weights"])[0]
         job.standing = replace(job.standing, step=message["step"])
         self._end(job, message["state"], message["reason"])
 
-    def _end(self, job: _Job, state: State, reason: str = "") -> None:
+    def _end(self, job: Job, state: State, reason: str = "") -> None:
         """The run is over: its place is free whatever becomes of it in the store."""
-        digest = job.experiment.digest
-        self._jobs.pop(digest, None)
-        self._queue.pop(digest, None)
+        self._jobs.pop(job.name, None)
+        self._queue.pop(job.name, None)
         self._finish_writing(job, state, reason)
         if job.unstored:
             reason = f"{reason or state.capitalize() + '.'} It could not be stored: {job.unstored}."
         job.standing = replace(job.standing, state=state, reason=reason)
         self._tell(job, "standing")
 
-    def _end_or_retry(self, job: _Job, reason: str) -> None:
+    def _end_or_retry(self, job: Job, reason: str) -> None:
         """A run whose worker was gone before it could begin goes back to the head of the queue, a few times."""
         if reason != LOST or job.address or job.tries >= MOST_TRIES:
             self._end(job, "failed", reason)
             return
         job.future, job.attempt, job.tries = None, uuid.uuid4().hex, job.tries + 1
-        self._queue[job.experiment.digest] = None
-        self._queue.move_to_end(job.experiment.digest, last=False)
+        self._queue[job.name] = None
+        self._queue.move_to_end(job.name, last=False)
 
-    def _finish_writing(self, job: _Job, state: State, reason: str) -> None:
+    def _finish_writing(self, job: Job, state: State, reason: str) -> None:
         if job.writer is not None:
             self._store(job, partial(job.writer.end, state, job.last_weights, reason, step=job.standing.step))
             job.writer = None
 
-    def _store(self, job: _Job, write: Callable[[], Any]) -> Any:
+    def _store(self, job: Job, write: Callable[[], Any]) -> Any:
         """Write to the store; a disk that is full or read-only costs the run its place there, and nothing else."""
         try:
             return write()
         except OSError as error:
             job.unstored = self.shelves.own.note_trouble(error)
-            LOGGER.error("Run %s cannot be stored: %s", job.experiment.digest, error)
+            LOGGER.error("Run %s cannot be stored: %s", job.name, error)
             if job.writer is not None:
                 job.writer.discard()
             job.writer = None
             return None
 
-    def _tell(self, job: _Job, kind: str, blob: bytes = b"") -> None:
-        standing = self._placed(job.experiment.digest, job)
-        event = RunEvent(job.experiment.digest, kind, standing, blob, standing.step)
+    def _tell(self, job: Job, kind: str, blob: bytes = b"") -> None:
+        standing = placed(job, self._jobs, self._queue)
+        event = RunEvent(job.name, kind, standing, blob, standing.step)
         for listener in self._listeners:
             listener(event)
-
-    def _placed(self, digest: str, job: _Job) -> Standing:
-        """The standing with the place in the queue filled in."""
-        if digest not in self._queue:
-            return job.standing
-        busy = sum(other.future is not None for other in self._jobs.values())
-        return replace(job.standing, ahead=busy + list(self._queue).index(digest))

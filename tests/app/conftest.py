@@ -46,6 +46,12 @@ class FakeWorkers:
         self.submitted.append(experiment)
         return experiment.digest
 
+    def running(self, digest: str) -> str:
+        return digest if digest in self.standings else ""
+
+    def experiment(self, name: str) -> Experiment | None:
+        return next((each for each in self.submitted if name == each.digest), None)
+
     def standing(self, digest: str) -> Standing | None:
         return self.standings.get(digest)
 

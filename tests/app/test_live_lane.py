@@ -25,7 +25,7 @@ from engines.errors import GenLabError
 from engines.flows.flow import Flow
 from engines.probes import cell_centres, fixed_noise
 from engines.training.run import Run
-from engines.training.workers import Standing
+from engines.training.workers import RunEvent, Standing
 from tests.app.lane import Sockets, ask, closing_code, wait_until
 
 # ---- watch ----
@@ -171,22 +171,81 @@ def test_a_command_goes_to_the_workers(lane: Sockets, stored: Run, workers: Any)
     assert {run for run, _ in workers.commands} == {digest}
 
 
-@pytest.mark.parametrize("word", ["pause", "stop"])
-def test_one_of_two_watchers_cannot_hold_the_run(word: str, lane: Sockets, stored: Run, workers: Any) -> None:
+def test_pause_holds_the_picture_of_who_pressed(lane: Sockets, stored: Run, workers: Any) -> None:
+    """The other's goes on; who pressed gets what came meanwhile with Resume."""
     digest = stored.experiment.digest
-    workers.standings[digest] = Standing("running", steps=40)
+    workers.standings[digest] = Standing("running", step=7, steps=40)
     first, other = lane(f"watch?run={digest}"), lane(f"watch?run={digest}")
-    assert {json.loads(other.recv(10))["watchers"]} == {2}
-    first.send(json.dumps({"do": word}))
-    messages = [json.loads(first.recv(10)) for _ in range(2)]
-    while messages[-1]["type"] != "shared":
-        messages.append(json.loads(first.recv(10)))
-    assert messages[-1] == {"type": "shared", "others": 1, "word": word}
+    hear(other, lambda message: message["watchers"] == 2)
+    first.send(json.dumps({"do": "pause"}))
+    held = hear(first, lambda message: message["state"] == "paused")
+    assert held["reason"] == "Your picture is held at step 7; the training goes on for 1 other." and held["step"] == 7
+    snapshots = [RunEvent(digest, "snapshot", Standing("running", step=s, steps=40), shot(s), s) for s in (8, 9)]
+    for event in snapshots:
+        workers.tell(event)
+    assert pictures(other, 2) == [shot(8), shot(9)]
+    first.send(json.dumps({"do": "resume"}))
+    assert pictures(first, 2) == [shot(8), shot(9)]
+    assert hear(first, lambda message: True)["state"] == "running"
     assert workers.commands == []
-    other.close()
-    wait_until(lambda: json.loads(first.recv(10)).get("watchers") == 1)
-    first.send(json.dumps({"do": word}))
-    wait_until(lambda: workers.commands == [(digest, word)])
+
+
+def test_the_training_pauses_when_all_who_watch_have_pressed(lane: Sockets, stored: Run, workers: Any) -> None:
+    digest = stored.experiment.digest
+    workers.standings[digest] = Standing("running", step=7, steps=40)
+    sockets = [lane(f"watch?run={digest}") for _ in range(2)]
+    hear(sockets[1], lambda message: message["watchers"] == 2)
+    for socket in sockets:
+        socket.send(json.dumps({"do": "pause"}))
+        hear(socket, lambda message: message["state"] == "paused")
+    wait_until(lambda: workers.commands == [(digest, "pause")])
+
+
+def test_stop_is_for_who_pressed_and_the_last_one_stops_the_training(lane: Sockets, stored: Run, workers: Any) -> None:
+    digest = stored.experiment.digest
+    workers.standings[digest] = Standing("running", step=1444, steps=2000)
+    first, other = lane(f"watch?run={digest}"), lane(f"watch?run={digest}")
+    hear(other, lambda message: message["watchers"] == 2)
+    first.send(json.dumps({"do": "stop"}))
+    end = hear(first, lambda message: message["ended"])
+    assert end["reason"] == "You stopped watching at step 1,444; the training goes on for 1 other."
+    assert end["state"] == "stopped" and workers.commands == []
+    hear(other, lambda message: message["watchers"] == 1)
+    first.send(json.dumps({"do": "stop"}))  # it is not this visitor's any more
+    workers.tell(RunEvent(digest, "snapshot", Standing("running", step=1500, steps=2000), shot(1500), 1500))
+    assert pictures(other, 1) == [shot(1500)]
+    with pytest.raises(TimeoutError):
+        first.recv(0.2)
+    other.send(json.dumps({"do": "stop"}))
+    wait_until(lambda: workers.commands == [(digest, "stop")])
+
+
+def test_a_stored_run_says_whether_it_is_what_everybody_opens(lane: Sockets, home: House, stored: Run) -> None:
+    mine = home.shelves.own.open(stored.experiment, device="CPU", n_parameters=1).end("stopped", {}, step=1444)
+    common = hear(lane(f"watch?run={stored.experiment.digest}"), lambda message: True)
+    own = hear(lane(f"watch?run={mine.name}"), lambda message: True)
+    assert (common["stored"], common["own"], common["state"]) == (True, False, "finished")
+    assert (own["stored"], own["own"], own["state"], own["step"]) == (True, True, "stopped", 1444)
+
+
+def shot(step: int) -> bytes:
+    return pack({}, {"step": step, "is_frame": False})
+
+
+def pictures(socket: Any, n: int) -> list[bytes]:
+    """The next n pictures; texts between them are passed over."""
+    found: list[bytes] = []
+    while len(found) < n:
+        found += [message] if isinstance(message := socket.recv(10), bytes) else []
+    return found
+
+
+def hear(socket: Any, is_met: Any) -> dict[str, Any]:
+    """The next standing that meets a condition."""
+    while True:
+        message = socket.recv(10)
+        if isinstance(message, str) and is_met(found := json.loads(message)):
+            return found
 
 
 # ---- decode ----

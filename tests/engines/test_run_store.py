@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -104,9 +105,20 @@ def test_an_unfinished_run_is_readable(store: RunStore) -> None:
     assert np.array_equal(run.weights()["w"], WEIGHTS["w"] * 2)  # the latest that are kept
 
 
-def test_a_run_that_is_made_again_replaces_the_old(store: RunStore) -> None:
-    write_run(store, n=6, state="stopped")
-    run = write_run(store, n=2, state="diverged")
+def test_each_training_has_a_run_of_its_own(store: RunStore) -> None:
+    first, second = write_run(store, n=6, state="stopped"), write_run(store, n=2, state="diverged")
+    assert first.name != second.name and {first.name[:16], second.name[:16]} == {experiment().digest}
+    for run, n in ((first, 6), (second, 2)):
+        found = store.get(run.name)
+        assert found is not None and found.info == run.info and len(found.snapshots) == n
+
+
+def test_a_writer_begins_anew_in_its_folder(tmp_path: Path) -> None:
+    for n in (6, 2):
+        writer = RunWriter(tmp_path / "run", RunInfo(experiment(), "CPU"))
+        for step in range(n):
+            writer.add(make_snapshot(step))
+        run = writer.end("diverged", WEIGHTS)
     assert len(run.snapshots) == 2 and run.weight_steps == (0,) and run.info.state == "diverged"
 
 
@@ -250,7 +262,7 @@ def test_a_killed_writer_leaves_a_readable_run(store: RunStore) -> None:
             assert [snapshot.step for snapshot in run.replay()] == list(range(len(run.snapshots)))
             for step in run.weight_steps:
                 assert np.array_equal(run.weights(step)["w"], WEIGHTS["w"] * step)
-        assert len(RunStore(store.root).list()) == 1
+            assert run.info.state in ("running", "finished")
     write_run(store)
     assert not list(store.root.rglob("*.part"))
 
@@ -271,13 +283,13 @@ def test_writing_is_in_one_piece(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 
 def test_a_listing_resumes_after_what_was_seen(store: RunStore) -> None:
-    digests = sorted(write_run(store, seed).experiment.digest for seed in range(7))
-    assert [run.experiment.digest for run in store.list()] == digests
+    names = sorted(write_run(store, seed).name for seed in range(7))
+    assert [run.name for run in store.list()] == names
     seen: list[str] = []
     while page := store.list(after=seen[-1] if seen else "", limit=3):
-        seen += [run.experiment.digest for run in page]
+        seen += [run.name for run in page]
         write_run(store, 100 + len(seen))  # a run that comes meanwhile shifts nothing
-    assert set(digests) <= set(seen) and seen == sorted(set(seen))
+    assert set(names) <= set(seen) and seen == sorted(set(seen))
 
 
 def test_a_store_sees_what_another_process_wrote_or_deleted(store: RunStore) -> None:
@@ -313,6 +325,7 @@ def test_adding_copies_a_run_in_one_piece(store: RunStore, tmp_path: Path) -> No
 
 
 def test_pruning_deletes_the_oldest_that_ended(store: RunStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """First those that did not finish, which nobody but their visitor opens."""
     now = iter(range(1000, 2000))
     monkeypatch.setattr("engines.training.run.time.time", lambda: next(now))
     oldest, running, middle, newest = (
@@ -320,22 +333,47 @@ def test_pruning_deletes_the_oldest_that_ended(store: RunStore, monkeypatch: pyt
     )
     assert store.prune(10**9) == []
     size = sum(run.n_bytes for run in store.list())
-    assert store.prune(size - 1) == [oldest.experiment.digest]
-    assert store.prune(0) == [middle.experiment.digest, newest.experiment.digest]
-    assert [run.experiment.digest for run in store.list()] == [running.experiment.digest]
+    assert store.prune(size - 1) == [middle.name]
+    assert store.prune(0) == [newest.name, oldest.name]
+    assert [run.name for run in store.list()] == [running.name]
 
 
-def test_shelves_ask_one_store_after_the_other(store: RunStore, tmp_path: Path) -> None:
+def test_shelves_give_what_ships_then_what_finished_first(store: RunStore, tmp_path: Path) -> None:
     shipped = RunStore(tmp_path / "shipped")
     shelves = Shelves([store, shipped])
     first, second = write_run(shipped, 1), write_run(store, 2)
+    repeated = [write_run(store, 1), write_run(store, 2)]
     for run in (first, second):
         found = shelves.get(run.experiment.digest)
-        assert found is not None and found.folder == run.folder
-    newer = write_run(store, 1)
-    found = shelves.get(first.experiment.digest)
-    assert found is not None and found.folder == newer.folder
+        assert found is not None and found.folder == run.folder and shelves.is_common(run)
+    for run in repeated:
+        found = shelves.get(run.name)
+        assert found is not None and found.folder == run.folder and not shelves.is_common(run)
     assert shelves.own is store and shelves.get("0" * 16) is None
+
+
+@pytest.mark.slow
+def test_a_list_of_two_thousand_is_kept_ready(store: RunStore) -> None:
+    """What was read is not read again, also when one more has come."""
+    first = write_run(store).folder / "run.json"
+    for i in range(1999):
+        folder = store.root / f"{experiment().digest}-{i:08x}"
+        folder.mkdir()
+        os.link(first, folder / "run.json")
+    time.sleep(0.06)  # a change so young could be followed by one of the same time
+    assert len(store.list()) == 2000
+    assert min(timed(store.list) for _ in range(5)) < 0.02
+    assert min(timed(lambda: store.get(experiment(7).digest)) for _ in range(5)) < 0.005
+    new = write_run(store, 1)
+    assert len(store.list()) == 2001
+    store.remove(new.name)
+    assert len(store.list()) == 2000
+
+
+def timed(act: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    act()
+    return time.perf_counter() - start
 
 
 def test_a_whole_run_of_the_plane_stays_below_two_megabytes(store: RunStore) -> None:

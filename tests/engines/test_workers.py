@@ -66,14 +66,14 @@ class Recorder:
                     raise AssertionError(f"Not seen in {seconds} s; last: {[e.standing for e in self.events[-3:]]}")
 
     def wait_for_state(self, digest: str, state: str, seconds: float = PATIENCE, *, since: int = 0) -> RunEvent:
-        return self.wait(lambda e: e.digest == digest and e.standing.state == state, seconds, since=since)
+        return self.wait(lambda e: e.run == digest and e.standing.state == state, seconds, since=since)
 
     def run(self, experiment: Experiment) -> Run:
         """Train to the end; the stored run."""
         since = len(self.events)
-        digest = self.workers.submit(experiment)
-        self.wait(lambda e: e.digest == digest and e.standing.has_ended, since=since)
-        run = self.workers.shelves.get(digest)
+        name = self.workers.submit(experiment)
+        self.wait(lambda e: e.run == name and e.standing.has_ended, since=since)
+        run = self.workers.shelves.get(name)
         assert run is not None
         return run
 
@@ -86,7 +86,7 @@ class Recorder:
         for digest in list(self.workers._jobs):
             since = len(self.events)
             if self.workers.command(digest, "stop"):
-                self.wait(lambda e, d=digest: e.digest == d and e.standing.has_ended, since=max(0, since - 1))
+                self.wait(lambda e, d=digest: e.run == d and e.standing.has_ended, since=max(0, since - 1))
 
 
 def is_alive(pid: int) -> bool:
@@ -123,7 +123,7 @@ def one(cluster: Recorder) -> Iterator[Recorder]:
 def test_a_run_is_told_from_queue_to_store(one: Recorder) -> None:
     digest = one.workers.submit(short())
     one.wait_for_state(digest, "finished")
-    events = [event for event in one.events if event.digest == digest]
+    events = [event for event in one.events if event.run == digest]
     states = [event.standing.state for event in events]
     assert states == sorted(states, key=["queued", "running", "finished"].index)
     snapshots = [Snapshot.from_bytes(event.blob) for event in events if event.kind == "snapshot"]
@@ -158,7 +158,7 @@ def test_the_same_experiment_twice_is_one_run(one: Recorder) -> None:
 def test_live_pictures_come_between_snapshots(one: Recorder) -> None:
     digest = one.workers.submit(endless(2))
     one.wait(lambda e: e.kind == "frame" and e.standing.step > 200)
-    steps = [event.step for event in one.events if event.kind in ("frame", "snapshot") and event.digest == digest]
+    steps = [event.step for event in one.events if event.kind in ("frame", "snapshot") and event.run == digest]
     assert steps == sorted(steps)
 
 
@@ -219,7 +219,7 @@ def test_the_queue_is_visible(one: Recorder) -> None:
     assert one.workers.command(third, "pause") is False
     assert one.workers.command(second, "stop")
     one.wait_for_state(second, "stopped", 5)
-    one.wait(lambda e: e.digest == third and e.standing.ahead == 1, 5)
+    one.wait(lambda e: e.run == third and e.standing.ahead == 1, 5)
     since = len(one.events)
     one.workers.command(busy, "stop")
     one.wait_for_state(third, "running", since=since)
@@ -284,6 +284,59 @@ def test_a_paused_run_does_not_hold_its_worker_for_ever(one: Recorder, monkeypat
     one.wait_for_state(waiting, "running")
 
 
+def test_a_run_that_nobody_watches_gives_way_and_goes_on_to_the_bit(
+    one: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It waits in the queue as it was while the newcomer trains in its worker, then trains what it would have."""
+    monkeypatch.setattr("engines.training.jobs.UNWATCHED_LEASE", 2.0)
+    left = one.workers.submit(endless(20))
+    one.wait(lambda e: e.run == left and e.kind == "snapshot" and e.step > 0)
+    one.workers._jobs[left].watched_at -= 60.0
+    one.workers.sweep(set())
+    time.sleep(0.2)
+    assert one.workers._jobs[left].standing.state == "running"  # as long as nobody waits
+    newcomer = one.workers.submit(short(21))
+    one.workers.sweep({newcomer})
+    parked = one.wait(lambda e: e.run == left and e.standing.state == "queued" and e.step > 0).standing
+    one.wait_for_state(newcomer, "finished")
+    since = one.events.index(one.wait_for_state(newcomer, "finished"))
+    one.wait(lambda e: e.run == left and e.standing.state == "running", since=since)
+    later = one.wait(lambda e: e.run == left and e.kind == "snapshot" and e.step > parked.step, since=since)
+    found = Snapshot.from_bytes(later.blob)
+    expected = next(each for each in train(endless(20), device="cpu") if each.step == later.step)
+    assert dict(found.losses) == dict(expected.losses)
+    assert all(np.array_equal(found.arrays[name], value) for name, value in expected.arrays.items())
+
+
+def test_a_run_that_is_watched_or_waits_for_nobody_stays(one: Recorder) -> None:
+    watched = one.workers.submit(endless(22))
+    one.wait(lambda e: e.run == watched and e.kind == "frame")
+    other = one.workers.submit(endless(23))
+    one.workers._jobs[watched].watched_at -= 60.0
+    one.workers.sweep({watched, other})
+    one.workers._jobs[watched].watched_at -= 60.0
+    one.workers._jobs[other].watched_at -= 60.0  # nobody waits for it
+    one.workers.sweep(set())
+    time.sleep(0.5)
+    assert not one.workers._jobs[watched].is_parked
+
+
+def test_what_is_parked_can_be_stopped_and_is_kept(one: Recorder, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("engines.training.jobs.UNWATCHED_LEASE", 2.0)
+    left = one.workers.submit(endless(24))
+    one.wait(lambda e: e.run == left and e.kind == "frame")
+    newcomer = one.workers.submit(endless(25))
+    one.workers._jobs[left].watched_at -= 60.0
+    one.workers.sweep({newcomer})
+    one.wait_for_state(newcomer, "running")
+    assert one.workers._jobs[left].is_parked
+    one.workers.command(left, "stop")
+    one.wait_for_state(left, "stopped")
+    run = one.workers.shelves.get(left)
+    assert run is not None and run.info.state == "stopped" and run.info.step > 0
+    one.wait(lambda e: e.run == newcomer and e.kind == "frame")
+
+
 def test_a_killed_worker_is_told_within_three_seconds_and_the_next_run_works(one: Recorder) -> None:
     digest = one.workers.submit(endless(12))
     one.wait(lambda e: e.kind == "snapshot" and e.standing.step > 0)
@@ -307,11 +360,11 @@ def test_a_killed_worker_hurts_nobody_else(tmp_path: Path) -> None:
     with recording(tmp_path, n_workers=2) as two:
         victim, other = two.workers.submit(endless(1)), two.workers.submit(endless(2))
         for digest in (victim, other):
-            two.wait(lambda e, d=digest: e.digest == d and e.kind == "frame")
+            two.wait(lambda e, d=digest: e.run == d and e.kind == "frame")
         os.kill(two.pid_of(victim), signal.SIGKILL)
         two.wait_for_state(victim, "failed", 3.0)
         since = len(two.events)
-        two.wait(lambda e: e.digest == other and e.kind == "frame", 5.0, since=since)
+        two.wait(lambda e: e.run == other and e.kind == "frame", 5.0, since=since)
         assert two.run(short(3)).info.state == "finished"
         standing = two.workers.standing(other)
         assert standing is not None and standing.state == "running"
@@ -321,7 +374,7 @@ def test_closing_in_mid_run_stores_it_and_leaves_no_process(tmp_path: Path) -> N
     with recording(tmp_path) as recorder:
         digest = recorder.workers.submit(endless(1))
         queued = recorder.workers.submit(endless(2))
-        recorder.wait(lambda e: e.digest == digest and e.kind == "frame")
+        recorder.wait(lambda e: e.run == digest and e.kind == "frame")
         pids = recorder.workers.worker_pids
         shown = [event for event in recorder.events if event.kind == "snapshot"]
         start = time.monotonic()
@@ -343,7 +396,7 @@ def test_a_cluster_of_someone_else_is_used_and_left_alone(tmp_path: Path, monkey
         with recording(tmp_path) as recorder:
             assert recorder.run(short(1)).info.state == "finished"
             digest = recorder.workers.submit(endless(2))
-            recorder.wait(lambda e: e.digest == digest and e.kind == "frame")
+            recorder.wait(lambda e: e.run == digest and e.kind == "frame")
             pids = recorder.workers.worker_pids
         assert len(pids) == 1 and psutil.pid_exists(pids[0])
         run = RunStore(tmp_path).get(digest)

@@ -13,6 +13,7 @@ import streamlit as st
 from app.house import house
 from app.page.controls import draw_settings
 from app.page.keys import PageKeys, current_settings, load_settings, store_settings, texts_of
+from app.page.own_runs import run_of
 from app.page.runs import start_training
 from app.page.targets import draw_target_settings
 from app.page.train import POPOVER_WIDTH
@@ -36,11 +37,13 @@ class Trained:
         experiment: What its widgets describe.
         is_live: Whether it is in training or in the queue.
         run: The stored run, unless it is being made.
+        name: Name of the run.
     """
 
     experiment: Experiment
     is_live: bool
     run: Run | None
+    name: str = ""
 
     @property
     def is_missing(self) -> bool:
@@ -49,9 +52,8 @@ class Trained:
 
     def shown(self) -> ShownModel:
         """What the stage is told of it."""
-        digest = "" if self.is_missing else self.experiment.digest
         title = NAMES[self.experiment.model]
-        return ShownModel(title, digest, self.is_live, words_of(self.run), self.experiment.steps)
+        return ShownModel(title, self.name, self.is_live, words_of(self.run), self.experiment.steps)
 
 
 def words_of(run: Run | None) -> str:
@@ -130,14 +132,13 @@ def find_models(keys: PageKeys, target: str) -> dict[str, Trained]:
 
 
 def _find(experiment: Experiment) -> Trained:
-    if house().workers.standing(experiment.digest) is not None:
-        return Trained(experiment, True, None)
-    return Trained(experiment, False, house().shelves.get(experiment.digest))
+    name, run = run_of(experiment)
+    return Trained(experiment, bool(name) and run is None, run, name)
 
 
 def has_ended(found: Trained) -> bool:
     """Whether a training that was seen under way is over."""
-    return house().workers.standing(found.experiment.digest) is None
+    return house().workers.standing(found.name) is None
 
 
 # ---- controls ----

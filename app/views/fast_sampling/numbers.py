@@ -190,7 +190,7 @@ def answer_here(models: Mapping[str, Trained], place: WaysPlace) -> dict[str, di
         found = models[WAYS[way].model]
         if found.run is None:
             continue
-        ask = WaysAsk(found.experiment.digest, None, way, WAYS[way].clip(place.calls), seed=place.seed)
+        ask = WaysAsk(found.run.name, None, way, WAYS[way].clip(place.calls), seed=place.seed)
         answer = house().decoder.compute([ask])[ask]
         if not isinstance(answer, GenLabError):
             answers[way] = answer

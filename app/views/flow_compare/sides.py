@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from app.house import house
+from app.page import own_runs
 from app.page.runs import ShownRun
 from app.page.targets import thumbnails
 from app.views.flow_compare.gallery import Cell
@@ -80,11 +80,7 @@ def read_choice(key: str, default: str, problems: list[str]) -> str:
 
 def run_of(experiment: Experiment) -> ShownRun:
     """The experiment with its run, if it is in training or stored here."""
-    digest = experiment.digest
-    if house().workers.standing(digest) is not None:
-        return ShownRun(experiment, digest, None)
-    run = house().shelves.get(digest)
-    return ShownRun(experiment, digest if run else "", run)
+    return ShownRun(experiment, *own_runs.run_of(experiment))
 
 
 @lru_cache(maxsize=1)

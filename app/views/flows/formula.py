@@ -52,7 +52,7 @@ def draw_formula(run: Run | None, point: tuple[float, float], step: int | None =
         return
     kept = min(run.weight_steps, key=lambda s: abs(s - step)) if run.weight_steps and step is not None else None
     try:
-        base, volume = terms_at(run.experiment.digest, run.info.started, *point, kept)
+        base, volume = terms_at(run.name, run.info.started, *point, kept)
     except RunFormatError as error:
         st.latex(formula)
         st.caption(str(error))

@@ -42,7 +42,7 @@ def draw_page() -> None:
     draw_problems(KEYS)
     run, step = choose_generator(runs)
     seed = current_seed()
-    write_link(KEYS, {"run": run.experiment.digest, "seed": str(seed)} | ({} if step is None else {"at": str(step)}))
+    write_link(KEYS, {"run": run.name, "seed": str(seed)} | ({} if step is None else {"at": str(step)}))
     draw_quiz(view_of(run, step, seed), key=KEYS.canvas("quiz"))
     draw_below(run)
 
@@ -50,12 +50,12 @@ def draw_page() -> None:
 def judged_runs() -> dict[str, Run]:
     """The stored runs whose generator can be judged, by digest: the usual one first, then what ships, by name."""
     judged = [run for run in listed_runs() if run.experiment.model in JUDGED and run.info.step]
-    return {run.experiment.digest: run for run in sorted(judged, key=_place_of)}
+    return {run.name: run for run in sorted(judged, key=_place_of)}
 
 
 def _place_of(run: Run) -> tuple[bool, int, bool, str]:
     name = run.folder.name
-    is_own = name == run.experiment.digest
+    is_own = name == run.name
     return name != USUAL, JUDGED.index(run.experiment.model), is_own, name
 
 
@@ -107,7 +107,7 @@ def view_of(run: Run, step: int | None, seed: int) -> QuizView:
     data: Any = spec.data(spec.settings.from_dict(run.experiment.dataset_settings))
     window = getattr(data, "window", None)
     shape = (2,) if window else tuple(data.event_shape)
-    return QuizView(run.experiment.digest, step, seed, spec.title, window, shape)
+    return QuizView(run.name, step, seed, spec.title, window, shape)
 
 
 def draw_below(run: Run) -> None:

@@ -68,7 +68,7 @@ def draw_plane_formula(run: Run | None, x: Point, step: int | None) -> None:
         return
     kept = step if step in run.weight_steps else None
     try:
-        terms = terms_at(run.experiment.digest, run.info.started, kept, x)
+        terms = terms_at(run.name, run.info.started, kept, x)
     except RunFormatError as error:
         st.latex(rf"\begin{{aligned}} {FORMULA} \end{{aligned}}")
         st.caption(str(error))

@@ -135,7 +135,7 @@ def _draw_all(run: Run, measured: list[Any], step: int | None, key: str) -> None
     last = [s for s in measured if step is None or s.step <= step][-1].metrics
     left, right = st.columns(2)
     show_drawing(left, draw_error_by_level(last["sigmas"], last["score_errors"]), f"{key}/level")
-    by_density = errors_by_density(run.experiment.digest, run.info.started, step)
+    by_density = errors_by_density(run.name, run.info.started, step)
     show_drawing(right, draw_error_by_density(by_density), f"{key}/density")
     left.caption("Against the exact score of the noised data, in closed form. Mean over points of the noised data.")
     right.caption("The same error cell by cell over the window: it is large where there is no data to learn from.")

@@ -115,7 +115,7 @@ def draw_name_formula(run: Run | None, name: str) -> None:
 
 def _draw_letters(run: Run, name: str) -> None:
     """log p(x given z) of one name as the sum over its letters."""
-    terms = letter_terms(run.experiment.digest, run.info.started, name)
+    terms = letter_terms(run.name, run.info.started, name)
     total = sum(value for _, value in terms)
     parts = " ".join(f"`{_shown(letter)}` {_signed(value)}" for letter, value in terms)
     st.markdown(f"**log p({titled(name)} given z)** = {parts} = **{_signed(total)} nats**")
