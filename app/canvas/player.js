@@ -1,5 +1,6 @@
 // The player: step, play, scrub over a run, live or stored. Its track is the loss curve itself.
 
+import { stepsOf } from "./keys.js";
 import { element, sharpen } from "./live.js";
 
 const SPEEDS = [0.5, 1, 2, 4];
@@ -93,19 +94,14 @@ export class Player {
   }
 
   onKey(event) {
-    const actions = {
-      ArrowLeft: () => this.step(-1),
-      ArrowRight: () => this.step(1),
-      Home: () => this.first(),
-      End: () => this.last(),
-      " ": () => this.toggle(),
-    };
-    if (event.target.tagName === "INPUT" || (event.key === " " && event.target.tagName === "BUTTON")) return;
-    const action = actions[event.key];
-    if (action) {
-      event.preventDefault();
-      action();
-    }
+    if (event.target.tagName === "INPUT") return;
+    const by = stepsOf(event);
+    if (event.key === " " ? event.target.tagName === "BUTTON" : by === undefined) return;
+    event.preventDefault();
+    if (event.key === " ") this.toggle();
+    else if (Number.isFinite(by)) this.step(by);
+    else if (by < 0) this.first();
+    else this.last();
   }
 
   get isTraining() {

@@ -1,5 +1,6 @@
 // The stage of the Dirac-GAN: phase portrait, distance over time, eigenvalues, the line, and all games as a grid.
 
+import { keyedTo, stepsOf } from "../../canvas/keys.js";
 import { element, themeColours, wantsStillness } from "../../canvas/live.js";
 import { mountStage } from "../../canvas/mounting.js";
 import { powerText } from "../../canvas/number_text.js";
@@ -261,28 +262,16 @@ class DiracStage {
   }
 
   onKey(event) {
-    const action = {
-      ArrowLeft: () => {
-        this.at = Math.max(0, Math.ceil(this.at) - 1);
-      },
-      ArrowRight: () => {
-        this.at = Math.min(STEPS, Math.floor(this.at) + 1);
-      },
-      Home: () => {
-        this.at = 0;
-      },
-      End: () => {
-        this.at = STEPS;
-      },
-    }[event.key];
+    const by = stepsOf(event),
+      to = keyedTo(event, by < 0 ? Math.ceil(this.at) : Math.floor(this.at), 0, STEPS);
     if (event.key === " " && event.target.tagName !== "BUTTON") {
       event.preventDefault();
       this.playButton.click();
     }
-    if (!action) return;
+    if (to === null) return;
     event.preventDefault();
     this.isPlaying = false;
-    action();
+    this.at = to;
     this.isDirty = true;
   }
 

@@ -1,6 +1,6 @@
 // The phase portrait: particles that drift along the field, ways of the game, the equilibrium, and the start to be dragged.
 
-import { arrowOf, followDrag, inside, placeUnder } from "../../canvas/dragging.js";
+import { followDrag, inside, nudged, placeUnder } from "../../canvas/dragging.js";
 import { element, sharpen, wantsStillness } from "../../canvas/live.js";
 
 export const SPAN = 2.2; // theta and psi from -SPAN to SPAN
@@ -32,12 +32,11 @@ export class Portrait {
   }
 
   onKey(event) {
-    const by = arrowOf(event);
-    if (!by || !this.start) return;
+    const to = this.start && nudged(this.start, event, KEY_STEP, GRASP);
+    if (!to) return;
     event.preventDefault();
-    this.start = this.start.map((v, i) =>
-      Math.min(REACH, Math.max(-REACH, Math.round(100 * (v + KEY_STEP * by[i])) / 100)),
-    ); // at once, so that no quick press is lost
+    event.stopPropagation();
+    this.start = to.map((v) => Math.round(100 * v) / 100); // at once, so that no quick press is lost
     this.handlers.moved(this.start);
     this.handlers.settled();
   }

@@ -292,7 +292,7 @@ export class WalkStage extends Stage {
 
   onKey(event) {
     const [x0, x1, y0, y1] = this.numbers.window,
-      to = nudged(this.point ?? [(x0 + x1) / 2, (y0 + y1) / 2], event, (x1 - x0) / 100);
+      to = nudged(this.point ?? [(x0 + x1) / 2, (y0 + y1) / 2], event, (x1 - x0) / 100, this.numbers.window);
     if (event.key === " ") this.playWalk();
     else if (event.key === "Enter") this.choose(this.point ?? [0, 0], 0);
     else if (to) {
