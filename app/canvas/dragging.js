@@ -43,12 +43,18 @@ export function arrowOf(event) {
 
 /**
  * A point one step along an arrow key (five with Shift), ten up or down by a page key, or at an end of its window
- * [x0, x1, y0, y1]; null for any other key.
+ * [x0, x1, y0, y1]; null for any other key. Its canvas says where the point goes.
  */
 export function nudged([x, y], event, step, shown) {
   const by = arrowOf(event),
     far = step * (event.shiftKey ? 5 : 1);
   if (!by) return null;
+  const to = keyedPlace([x, y], by, far, shown);
+  event.currentTarget.setAttribute("aria-description", `at ${to.map((v) => v.toFixed(2)).join(", ")}`);
+  return to;
+}
+
+function keyedPlace([x, y], by, far, shown) {
   const low = [Math.min(x, shown[0]), Math.min(y, shown[2])], // a point that stands outside is not thrown back
     high = [Math.max(x, shown[1]), Math.max(y, shown[3])];
   return Number.isFinite(by[0])

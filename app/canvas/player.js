@@ -91,6 +91,41 @@ export class Player {
       this.handlers.settled?.();
     };
     this.root.onkeydown = (event) => this.onKey(event);
+    this.big = button("play", "Play the training from its start", () => this.playFromStart());
+    this.big.classList.add("bigplay");
+    this.big.hidden = true;
+  }
+
+  /** Lay the large play button over the middle of a picture, for a stored run that nobody has played yet. */
+  standOver(picture) {
+    const hold = element("div", { className: "holdsplay" });
+    picture.replaceWith(hold);
+    hold.append(picture, this.big);
+  }
+
+  playFromStart() {
+    this.go(0);
+    this.setPlaying(true);
+    this.playButton.focus(); // the large one is gone
+  }
+
+  /** Another run has come, which nobody has played yet. */
+  forget() {
+    this.isTouched = this.isPlaying = false;
+  }
+
+  /** It counts at once, not when the owner has painted: of two quick key presses none is lost. */
+  go(index) {
+    this.isTouched = true;
+    const at = Math.max(0, Math.min(this.state.snapshots.length - 1, index));
+    Object.assign(this.state, { index: at, following: false, step: this.state.snapshots[at]?.step ?? 0 });
+    this.handlers.seek(at);
+  }
+
+  /** Index of the shown snapshot; a live picture after a snapshot stands one further than that. */
+  get shownIndex() {
+    const { index, snapshots, following, step } = this.state;
+    return following ? snapshots.findLastIndex((s) => s.step < step) + 1 : index;
   }
 
   onKey(event) {
@@ -117,12 +152,14 @@ export class Player {
       this.handlers.follow();
       return;
     }
-    if (!this.isPlaying && this.state.index >= this.state.snapshots.length - 1) this.handlers.seek(0);
+    this.isTouched = true;
+    if (!this.isPlaying && this.state.index >= this.state.snapshots.length - 1) this.go(0);
     this.setPlaying(!this.isPlaying);
   }
 
   setPlaying(isPlaying) {
     this.isPlaying = isPlaying && this.state.snapshots.length > 1;
+    this.isTouched ||= this.isPlaying;
     this.clock = performance.now();
     this.show(this.state);
     if (!this.isPlaying) this.handlers.settled?.();
@@ -130,27 +167,28 @@ export class Player {
 
   step(by) {
     this.isPlaying = false;
-    const { index, snapshots, following, paused } = this.state;
+    const { snapshots, following, paused } = this.state,
+      index = this.shownIndex;
     if (this.isTraining && following && by > 0) {
       if (!paused) this.handlers.command("pause");
       else this.handlers.command("step");
       return;
     }
     if (this.isTraining && by > 0 && index >= snapshots.length - 1) this.handlers.follow();
-    else this.handlers.seek(Math.max(0, Math.min(snapshots.length - 1, index + by)));
+    else this.go(index + by);
     this.handlers.settled?.();
   }
 
   first() {
     this.isPlaying = false;
-    this.handlers.seek(0);
+    this.go(0);
     this.handlers.settled?.();
   }
 
   last() {
     this.isPlaying = false;
     if (this.isTraining) this.handlers.follow();
-    else this.handlers.seek(this.state.snapshots.length - 1);
+    else this.go(this.state.snapshots.length - 1);
     this.handlers.settled?.();
   }
 
@@ -181,7 +219,7 @@ export class Player {
     snapshots.forEach((s, i) => {
       if (Math.abs(s.step - wanted) < Math.abs(snapshots[best].step - wanted)) best = i;
     });
-    this.handlers.seek(best);
+    this.go(best);
   }
 
   /** state: snapshots [{step, loss, keeps}], index, step, steps, live, ended, following, paused, status, floor, tail, marks [{step, text}] */
@@ -191,6 +229,7 @@ export class Player {
     this.playButton.replaceChildren(icon(runs ? "pause" : "play"));
     const count = (n) => n.toLocaleString("en");
     this.stopButton.hidden = !this.isTraining;
+    this.big.hidden = this.isTouched || runs || this.isTraining || !state.ended || state.snapshots.length < 2;
     this.where.replaceChildren("step ", element("b", {}, count(state.step ?? 0)), ` of ${count(state.steps ?? 0)}`);
     this.status.textContent = state.status ?? "";
     this.track.setAttribute("aria-valuemin", "0");

@@ -5,7 +5,7 @@ import { Decoder, element, ramp, themeColours, unpack, wantsStillness, watchRun 
 import { mountStage } from "./mounting.js";
 import { powerText } from "./number_text.js";
 import { Player } from "./player.js";
-import { lostWords } from "./run_words.js";
+import { lostWords, trainingWords, waitingWords } from "./run_words.js";
 
 const MISSING = 0.9; // integral over the window below which mass lies outside
 const SMOOTHING = 70; // ms: how fast what is shown approaches what is true
@@ -65,6 +65,12 @@ export class Stage {
     this.note = element("div", { className: "note", hidden: true });
     this.note.setAttribute("role", "status");
     this.arrange(root);
+    if (this.playsOver) this.player.standOver(this.playsOver);
+  }
+
+  /** The picture over which the large play button stands; null: none. */
+  get playsOver() {
+    return this.cards.model.canvas;
   }
 
   /** What kind of player stands under the cards. */
@@ -168,6 +174,7 @@ export class Stage {
     this.attempt = attempt;
     this.aimed = null;
     this.reset();
+    this.player.forget();
     this.say("");
     if (!digest) return;
     this.wasStored = false;
@@ -430,8 +437,7 @@ export class Stage {
     const { panel } = this.cards.model;
     panel.paintDensity(this.shown?.density ?? EMPTY, this.tables.model, this.top);
     panel.show({ ...common, dots: this.shown?.samples, dotColour: this.dotColour(0.55) });
-    if (!this.shown)
-      panel.write(this.digest ? "opening the run …" : "Not trained yet: press Train.", this.colours.soft);
+    if (!this.shown) panel.write(waitingWords(this), this.colours.soft);
   }
 
   paintThird(common) {
@@ -520,6 +526,7 @@ export class Stage {
     if (!this.digest) return "not trained yet";
     const s = this.standing;
     if (!s) return "opening …";
+    if (s.state === "queued") return "waiting";
     if (s.stored) return `${this.certainty}, stored ${new Date(1000 * s.started).toISOString().slice(0, 10)}`;
     return `${this.certainty}, ${s.ended ? "trained now" : "training"}`;
   }
@@ -529,7 +536,8 @@ export class Stage {
     if (!s) return this.digest ? "opening the run" : "press Train to begin";
     const others = s.watchers > 1 ? ` · ${s.watchers} watching` : "";
     if (s.state === "running" && !this.following) return `training goes on · play to catch up${others}`;
-    if (s.state === "running") return `${this.rate ? `${Math.round(this.rate)} steps/s · ` : ""}${s.device}${others}`;
+    const rate = this.rate ? ` · ${Math.round(this.rate)} steps/s` : "";
+    if (s.state === "running") return `${trainingWords(this)}${rate} · ${s.device}${others}`;
     const words = {
       queued: "waiting in the queue",
       paused: "training is paused",
@@ -566,6 +574,7 @@ export class Stage {
     this.tell.state("moment", {
       of: `${this.digest}/${this.attempt}`,
       step,
+      shown: this.current?.step ?? null, // of a run in training too, for what begins at this very step
       temperature: this.temperature,
       ...this.ownPlace(),
     });

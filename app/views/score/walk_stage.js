@@ -59,6 +59,11 @@ export class WalkStage extends Stage {
     this.isDirty = true;
   }
 
+  /** Walks are played here; the training is replayed only when asked. */
+  get playsOver() {
+    return null;
+  }
+
   // ---- the run ----
 
   read(blob) {
