@@ -227,10 +227,15 @@ export class Player {
     this.state = state;
     const runs = this.isPlaying || (this.isTraining && state.following && !state.paused);
     this.playButton.replaceChildren(icon(runs ? "pause" : "play"));
+    const isThere = state.snapshots.length > 0 || state.step > 0;
     const count = (n) => n.toLocaleString("en");
     this.stopButton.hidden = !this.isTraining;
     this.big.hidden = this.isTouched || runs || this.isTraining || !state.ended || state.snapshots.length < 2;
-    this.where.replaceChildren("step ", element("b", {}, count(state.step ?? 0)), ` of ${count(state.steps ?? 0)}`);
+    this.where.replaceChildren(
+      "step ",
+      element("b", {}, isThere ? count(state.step ?? 0) : "–"),
+      ` of ${count(state.steps ?? 0)}`,
+    );
     this.status.textContent = state.status ?? "";
     this.track.setAttribute("aria-valuemin", "0");
     this.track.setAttribute("aria-valuemax", String(state.steps ?? 0));

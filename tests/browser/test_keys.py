@@ -13,12 +13,14 @@ from app.navigation import NAVIGATION, PageEntry
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 READY = "Object.keys(globalThis).some((name) => name.startsWith('genlab'))"
-SLIDERS = (
-    "input[type=range], [role=slider], [role=application][tabindex='0'], canvas[aria-label*='cross'][tabindex='0']"
-)
-# What a person sees of a slider, or a screen reader hears; Streamlit's own sliders stand in no shadow root.
-IS_OURS = "(e) => e.getRootNode() instanceof ShadowRoot && e.clientWidth > 0 && !e.disabled && +e.min < +(e.max || 1)"
-SAID = "(e) => (e.type === 'range' ? [e.value] : ['now', 'text'].map((n) => e.getAttribute(`aria-value${n}`)).concat([e.getAttribute('aria-description')])).join()"
+CROSSES = "[role=application][tabindex='0'], canvas[aria-label*='cross'][tabindex='0']"
+SLIDERS = f"input[type=range], [role=slider], {CROSSES}"
+# Streamlit's own sliders stand in no shadow root; a slider with one place only has nowhere to go.
+IS_OURS = """(e) => e.getRootNode() instanceof ShadowRoot && e.clientWidth > 0
+  && (e.type !== 'range' || (!e.disabled && +e.min < +e.max))"""
+# What a person sees of a slider, or a screen reader hears.
+SAID = """(e) => e.type === 'range' ? e.value
+  : ['aria-valuenow', 'aria-valuetext', 'aria-description'].map((name) => e.getAttribute(name)).join()"""
 IS_OTHER = f"([e, old]) => ({SAID})(e) !== old"
 SECONDS = 6.0  # a step that does not come by then does not come
 # Start at the low end; each key then has to change what it finds.

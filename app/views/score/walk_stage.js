@@ -142,6 +142,11 @@ export class WalkStage extends Stage {
     return (!this.player.isPlaying && this.full.get(this.aimed?.step)) || this.coarse;
   }
 
+  /** The learned field on all of the noised data: a snapshot's own ends at the window, and no error can be read off it. */
+  get wholeField() {
+    return this.learned === this.coarse ? null : this.learned;
+  }
+
   get usesExact() {
     return this.walk.view === "exact" || this.walk.kind === "metropolis";
   }
@@ -214,6 +219,7 @@ export class WalkStage extends Stage {
     this.forget();
     if (!isHeld(walk.kind)) {
       this.sigma = high;
+      this.isGroundDirty = true;
       this.isByHand = false;
       walk.sigma = 0;
     }
