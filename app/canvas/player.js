@@ -1,5 +1,6 @@
 // The player: step, play, scrub over a run, live or stored. Its track is the loss curve itself.
 
+import { fontOf } from "./base_canvas.js";
 import { stepsOf } from "./keys.js";
 import { element, sharpen } from "./live.js";
 
@@ -310,7 +311,7 @@ export class Player {
   drawMark(c, x, text, y, width, height, colours) {
     c.fillStyle = colours.error;
     c.fillRect(x - 0.75, 0, 1.5, height);
-    c.font = `11px ${getComputedStyle(this.track).fontFamily}`;
+    c.font = fontOf(this.track);
     c.textAlign = x > width * 0.7 ? "right" : "left";
     c.fillText(text, x + (x > width * 0.7 ? -5 : 5), y);
   }
@@ -324,7 +325,7 @@ export class Player {
     c.lineTo(width, y);
     c.stroke();
     c.setLineDash([]);
-    c.font = `11px ${getComputedStyle(this.track).fontFamily}`;
+    c.font = fontOf(this.track);
     c.fillStyle = colours.data;
     c.textAlign = "right";
     const words = `dashed: ${text}`,

@@ -1,5 +1,6 @@
 // The stage of a density model in the plane: data, model and difference on one scale, with the player under them.
 
+import { linkWith, setColours, startFrames, stopFrames } from "./base_canvas.js";
 import { GRID, Panel, toGrid } from "./density.js";
 import { Decoder, element, ramp, themeColours, unpack, wantsStillness, watchRun } from "./live.js";
 import { mountStage } from "./mounting.js";
@@ -22,16 +23,15 @@ export class Stage {
     this.reset();
     this.build(parent.querySelector(".stage"));
     this.decoder = new Decoder();
-    this.loop = (now) => {
-      this.frame(now);
-      this.raf = requestAnimationFrame(this.loop);
-    };
-    this.raf = requestAnimationFrame(this.loop);
-    this.resizing = new ResizeObserver(() => {
-      this.isDirty = this.isDataDirty = true;
-      this.refresh();
+    startFrames(this, parent.querySelector(".stage"), {
+      frame: (now) => {
+        this.frame(now);
+      },
+      resized: () => {
+        this.isDirty = this.isDataDirty = true;
+        this.refresh();
+      },
     });
-    this.resizing.observe(parent.querySelector(".stage"));
     globalThis.genlabStage = this; // for measuring frame rate and latency from outside
   }
 
@@ -140,9 +140,7 @@ export class Stage {
       data: ramp(this.colours.panel, this.colours.data),
       model: ramp(this.colours.panel, this.colours.model),
     };
-    this.parent.querySelector(".stage").style.cssText = Object.entries(this.colours)
-      .map(([k, v]) => `--${k}:${v}`)
-      .join(";");
+    setColours(this.parent.querySelector(".stage"), this.colours);
     const isNewTarget = numbers.target !== this.numbers?.target;
     this.numbers = numbers;
     this.takeTarget(blob, isNewTarget);
@@ -592,21 +590,13 @@ export class Stage {
 
   /** The page's address with this very step and temperature in it. */
   copyLink() {
-    const url = new URL(location.href);
     const step = this.following || this.player.isPlaying ? null : this.current?.step;
-    if (step === null || step === undefined) url.searchParams.delete("at");
-    else url.searchParams.set("at", step);
-    if (this.temperature === 1) url.searchParams.delete("temperature");
-    else url.searchParams.set("temperature", this.temperature);
-    for (const [name, text] of Object.entries(this.ownLink()))
-      if (text === null) url.searchParams.delete(name);
-      else url.searchParams.set(name, text);
-    this.player.copy(url.href);
+    const temperature = this.temperature === 1 ? null : this.temperature;
+    this.player.copy(linkWith({ at: step, temperature, ...this.ownLink() }));
   }
 
   close() {
-    cancelAnimationFrame(this.raf);
-    this.resizing.disconnect();
+    stopFrames(this);
     this.socket?.close();
     this.decoder.close();
   }

@@ -1,5 +1,6 @@
 // The stage of the Dirac-GAN: phase portrait, distance over time, eigenvalues, the line, and all games as a grid.
 
+import { linkSoon, setColours, startFrames, stopFrames } from "../../canvas/base_canvas.js";
 import { keyedTo, stepsOf } from "../../canvas/keys.js";
 import { element, themeColours, wantsStillness } from "../../canvas/live.js";
 import { mountStage } from "../../canvas/mounting.js";
@@ -26,15 +27,14 @@ class DiracStage {
     this.root.classList.add("stage");
     this.kept = [];
     this.build();
-    this.loop = (now) => {
-      this.tick(now);
-      this.raf = requestAnimationFrame(this.loop);
-    };
-    this.raf = requestAnimationFrame(this.loop);
-    this.resizing = new ResizeObserver(() => {
-      this.isDirty = true;
+    startFrames(this, this.root, {
+      frame: (now) => {
+        this.tick(now);
+      },
+      resized: () => {
+        this.isDirty = true;
+      },
     });
-    this.resizing.observe(this.root);
     globalThis.genlabStage = this; // for tests, and for measuring latency from outside
   }
 
@@ -171,9 +171,7 @@ class DiracStage {
     const isNewVisit = numbers.visit !== this.numbers?.visit;
     this.numbers = numbers;
     this.colours = themeColours(this.root, numbers.themes);
-    this.root.style.cssText = Object.entries(this.colours)
-      .map(([k, v]) => `--${k}:${v}`)
-      .join(";");
+    setColours(this.root, this.colours);
     this.controls.build(numbers);
     this.grid.build(numbers);
     if (isNewVisit) {
@@ -394,12 +392,12 @@ class DiracStage {
 
   async copyLink() {
     this.report();
-    await new Promise((done) => setTimeout(done, 400)); // the page writes the address
+    const href = await linkSoon();
     try {
-      await navigator.clipboard.writeText(location.href);
+      await navigator.clipboard.writeText(href);
       this.linkButton.textContent = "Link copied";
     } catch {
-      prompt("Copy this link:", location.href);
+      prompt("Copy this link:", href);
     } // no clipboard outside https and localhost
     setTimeout(() => {
       this.linkButton.textContent = "Copy link";
@@ -407,8 +405,7 @@ class DiracStage {
   }
 
   close() {
-    cancelAnimationFrame(this.raf);
-    this.resizing.disconnect();
+    stopFrames(this);
   }
 }
 

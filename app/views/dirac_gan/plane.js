@@ -1,5 +1,6 @@
 // The phase portrait: particles that drift along the field, ways of the game, the equilibrium, and the start to be dragged.
 
+import { fontOf } from "../../canvas/base_canvas.js";
 import { followDrag, inside, nudged, placeUnder } from "../../canvas/dragging.js";
 import { element, sharpen, wantsStillness } from "../../canvas/live.js";
 
@@ -86,7 +87,7 @@ export class Portrait {
       c.stroke();
       c.setLineDash([]);
     }
-    c.font = `11px ${getComputedStyle(this.canvas).fontFamily}`;
+    c.font = fontOf(this.canvas);
     c.fillStyle = colours.soft;
     c.textAlign = "center";
     for (const v of [-2, -1, 1, 2]) {
@@ -238,7 +239,7 @@ export class Portrait {
     if (wasDragged) return;
     c.fillStyle = colours.ink;
     c.textAlign = start[0] > 1 ? "right" : "left";
-    c.font = `12px ${getComputedStyle(this.canvas).fontFamily}`;
+    c.font = fontOf(this.canvas, "12px");
     c.fillText("drag the start", px + (start[0] > 1 ? -15 : 15), py - 10);
   }
 }

@@ -1,5 +1,6 @@
 // The scrubber of denoising time: both ways, played or dragged.
 
+import { fontOf } from "../../canvas/base_canvas.js";
 import { keyedTo } from "../../canvas/keys.js";
 import { element, sharpen } from "../../canvas/live.js";
 
@@ -123,7 +124,7 @@ export class TimeBar {
     c.beginPath();
     c.arc(x(frame), y, 7.5, 0, 7);
     c.fill();
-    c.font = `11px ${getComputedStyle(this.track).fontFamily}`;
+    c.font = fontOf(this.track);
     c.fillStyle = colours.soft;
     c.textAlign = "left";
     c.fillText("noise", 4, height - 3);

@@ -1,5 +1,6 @@
 // The walk's card: which walk, where it starts, its player over the noise levels, and sliders that act while dragged.
 
+import { fontOf } from "../../canvas/base_canvas.js";
 import { stepsOf } from "../../canvas/keys.js";
 import { element, sharpen } from "../../canvas/live.js";
 import { button, icon } from "../../canvas/player.js";
@@ -266,7 +267,7 @@ export class WalkCard {
     c.globalAlpha = 1;
     c.fillStyle = colours.ink;
     c.fillRect(x(walk.cursor + Math.min(0, walk.phase - 1)) - 1, 0, 2, HEIGHT);
-    c.font = `11px ${getComputedStyle(this.track).fontFamily}`;
+    c.font = fontOf(this.track);
     c.fillStyle = colours.soft;
     c.textAlign = "right";
     c.fillText(`σ ${sigmaText(walk.frames[walk.cursor].sigma)}`, width - 4, 12);
