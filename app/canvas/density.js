@@ -1,5 +1,6 @@
 // A square panel of the plane: a density as colour, samples as dots, ticks along the edges.
 
+import { fontOf } from "./base_canvas.js";
 import { sharpen } from "./live.js";
 
 export const GRID = 128; // cells along each axis of what is drawn
@@ -103,7 +104,7 @@ export class Panel {
   /** A line of text in the middle, over what is shown. */
   write(text, colour) {
     const { context, width, height } = sharpen(this.canvas);
-    context.font = `14px ${getComputedStyle(this.canvas).fontFamily}`;
+    context.font = fontOf(this.canvas, "14px");
     context.fillStyle = colour;
     context.textAlign = "center";
     context.fillText(text, width / 2, height / 2);
@@ -138,7 +139,7 @@ function drawDots(context, dots, [x0, x1, y0, y1], width, height, colour) {
 /** Small numbers along the lower and left edge: the picture's axes, in data units. */
 export function drawTicks(context, [x0, x1, y0, y1], width, height, colour) {
   const step = niceStep((x1 - x0) / 6);
-  context.font = `11px ${getComputedStyle(context.canvas).fontFamily}`;
+  context.font = fontOf(context.canvas);
   context.fillStyle = context.strokeStyle = colour;
   context.lineWidth = 1;
   context.textAlign = "center";

@@ -1,5 +1,6 @@
 // What every canvas shares: the wire format, the two sockets of the live lane, colours by role.
 
+import { takeKeys } from "./keys.js";
 import { lostWords } from "./run_words.js";
 
 // ---- wire: a safetensors blob is an 8-byte length, a JSON header and raw little-endian arrays ----
@@ -237,6 +238,7 @@ export function element(tag, properties = {}, ...children) {
     if (name in node && name !== "list") node[name] = value;
     else node.setAttribute(name, value);
   }
+  if (node.type === "range") takeKeys(node);
   node.append(...children);
   return node;
 }

@@ -1,5 +1,6 @@
 // A row of targets, each with its own density as a picture. Arrow keys move, a click or Enter chooses.
 
+import { setColours } from "./base_canvas.js";
 import { element, ramp, themeColours, unpack } from "./live.js";
 
 const pickers = new WeakMap();
@@ -8,9 +9,7 @@ export function mount({ parentElement, data, setStateValue }) {
   const root = parentElement.querySelector(".picker");
   const blob = unpack(data);
   const colours = themeColours(root, blob.numbers.themes);
-  root.style.cssText = Object.entries(colours)
-    .map(([k, v]) => `--${k}:${v}`)
-    .join(";");
+  setColours(root, colours);
   const before = pickers.get(parentElement);
   const key = JSON.stringify([blob.numbers.items, colours.panel]);
   if (before?.key === key) {

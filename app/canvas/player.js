@@ -1,5 +1,7 @@
 // The player: step, play, scrub over a run, live or stored. Its track is the loss curve itself.
 
+import { fontOf } from "./base_canvas.js";
+import { stepsOf } from "./keys.js";
 import { element, sharpen } from "./live.js";
 
 const SPEEDS = [0.5, 1, 2, 4];
@@ -90,22 +92,52 @@ export class Player {
       this.handlers.settled?.();
     };
     this.root.onkeydown = (event) => this.onKey(event);
+    this.big = button("play", "Play the training from its start", () => this.playFromStart());
+    this.big.classList.add("bigplay");
+    this.big.hidden = true;
+  }
+
+  /** Lay the large play button over the middle of a picture, for a stored run that nobody has played yet. */
+  standOver(picture) {
+    const hold = element("div", { className: "holdsplay" });
+    picture.replaceWith(hold);
+    hold.append(picture, this.big);
+  }
+
+  playFromStart() {
+    this.go(0);
+    this.setPlaying(true);
+    this.playButton.focus(); // the large one is gone
+  }
+
+  /** Another run has come, which nobody has played yet. */
+  forget() {
+    this.isTouched = this.isPlaying = false;
+  }
+
+  /** It counts at once, not when the owner has painted: of two quick key presses none is lost. */
+  go(index) {
+    this.isTouched = true;
+    const at = Math.max(0, Math.min(this.state.snapshots.length - 1, index));
+    Object.assign(this.state, { index: at, following: false, step: this.state.snapshots[at]?.step ?? 0 });
+    this.handlers.seek(at);
+  }
+
+  /** Index of the shown snapshot; a live picture after a snapshot stands one further than that. */
+  get shownIndex() {
+    const { index, snapshots, following, step } = this.state;
+    return following ? snapshots.findLastIndex((s) => s.step < step) + 1 : index;
   }
 
   onKey(event) {
-    const actions = {
-      ArrowLeft: () => this.step(-1),
-      ArrowRight: () => this.step(1),
-      Home: () => this.first(),
-      End: () => this.last(),
-      " ": () => this.toggle(),
-    };
-    if (event.target.tagName === "INPUT" || (event.key === " " && event.target.tagName === "BUTTON")) return;
-    const action = actions[event.key];
-    if (action) {
-      event.preventDefault();
-      action();
-    }
+    if (event.target.tagName === "INPUT") return;
+    const by = stepsOf(event);
+    if (event.key === " " ? event.target.tagName === "BUTTON" : by === undefined) return;
+    event.preventDefault();
+    if (event.key === " ") this.toggle();
+    else if (Number.isFinite(by)) this.step(by);
+    else if (by < 0) this.first();
+    else this.last();
   }
 
   get isTraining() {
@@ -121,12 +153,14 @@ export class Player {
       this.handlers.follow();
       return;
     }
-    if (!this.isPlaying && this.state.index >= this.state.snapshots.length - 1) this.handlers.seek(0);
+    this.isTouched = true;
+    if (!this.isPlaying && this.state.index >= this.state.snapshots.length - 1) this.go(0);
     this.setPlaying(!this.isPlaying);
   }
 
   setPlaying(isPlaying) {
     this.isPlaying = isPlaying && this.state.snapshots.length > 1;
+    this.isTouched ||= this.isPlaying;
     this.clock = performance.now();
     this.show(this.state);
     if (!this.isPlaying) this.handlers.settled?.();
@@ -134,27 +168,28 @@ export class Player {
 
   step(by) {
     this.isPlaying = false;
-    const { index, snapshots, following, paused } = this.state;
+    const { snapshots, following, paused } = this.state,
+      index = this.shownIndex;
     if (this.isTraining && following && by > 0) {
       if (!paused) this.handlers.command("pause");
       else this.handlers.command("step");
       return;
     }
     if (this.isTraining && by > 0 && index >= snapshots.length - 1) this.handlers.follow();
-    else this.handlers.seek(Math.max(0, Math.min(snapshots.length - 1, index + by)));
+    else this.go(index + by);
     this.handlers.settled?.();
   }
 
   first() {
     this.isPlaying = false;
-    this.handlers.seek(0);
+    this.go(0);
     this.handlers.settled?.();
   }
 
   last() {
     this.isPlaying = false;
     if (this.isTraining) this.handlers.follow();
-    else this.handlers.seek(this.state.snapshots.length - 1);
+    else this.go(this.state.snapshots.length - 1);
     this.handlers.settled?.();
   }
 
@@ -185,7 +220,7 @@ export class Player {
     snapshots.forEach((s, i) => {
       if (Math.abs(s.step - wanted) < Math.abs(snapshots[best].step - wanted)) best = i;
     });
-    this.handlers.seek(best);
+    this.go(best);
   }
 
   /** state: snapshots [{step, loss, keeps}], index, step, steps, live, ended, following, paused, status, floor, tail, marks [{step, text}] */
@@ -193,9 +228,15 @@ export class Player {
     this.state = state;
     const runs = this.isPlaying || (this.isTraining && state.following && !state.paused);
     this.playButton.replaceChildren(icon(runs ? "pause" : "play"));
+    const isThere = state.snapshots.length > 0 || state.step > 0;
     const count = (n) => n.toLocaleString("en");
     this.stopButton.hidden = !this.isTraining;
-    this.where.replaceChildren("step ", element("b", {}, count(state.step ?? 0)), ` of ${count(state.steps ?? 0)}`);
+    this.big.hidden = this.isTouched || runs || this.isTraining || !state.ended || state.snapshots.length < 2;
+    this.where.replaceChildren(
+      "step ",
+      element("b", {}, isThere ? count(state.step ?? 0) : "–"),
+      ` of ${count(state.steps ?? 0)}`,
+    );
     this.status.textContent = state.status ?? "";
     this.track.setAttribute("aria-valuemin", "0");
     this.track.setAttribute("aria-valuemax", String(state.steps ?? 0));
@@ -270,7 +311,7 @@ export class Player {
   drawMark(c, x, text, y, width, height, colours) {
     c.fillStyle = colours.error;
     c.fillRect(x - 0.75, 0, 1.5, height);
-    c.font = `11px ${getComputedStyle(this.track).fontFamily}`;
+    c.font = fontOf(this.track);
     c.textAlign = x > width * 0.7 ? "right" : "left";
     c.fillText(text, x + (x > width * 0.7 ? -5 : 5), y);
   }
@@ -284,7 +325,7 @@ export class Player {
     c.lineTo(width, y);
     c.stroke();
     c.setLineDash([]);
-    c.font = `11px ${getComputedStyle(this.track).fontFamily}`;
+    c.font = fontOf(this.track);
     c.fillStyle = colours.data;
     c.textAlign = "right";
     const words = `dashed: ${text}`,

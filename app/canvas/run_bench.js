@@ -1,5 +1,6 @@
 // What every bench shares: it is one canvas around one run, whose model it asks once the run has ended.
 
+import { setColours, stopFrames } from "./base_canvas.js";
 import { element, themeColours } from "./live.js";
 import { RunFollower } from "./run_follower.js";
 
@@ -13,9 +14,7 @@ export class RunBench extends RunFollower {
 
   takeColours({ themes }) {
     this.colours = themeColours(this.root, themes);
-    this.root.style.cssText = Object.entries(this.colours)
-      .map(([k, v]) => `--${k}:${v}`)
-      .join(";");
+    setColours(this.root, this.colours);
   }
 
   say(text) {
@@ -35,8 +34,7 @@ export class RunBench extends RunFollower {
   }
 
   close() {
-    cancelAnimationFrame(this.raf);
-    this.resizing.disconnect();
+    stopFrames(this);
     this.socket?.close();
     this.decoder.close();
   }

@@ -45,6 +45,7 @@ export class RunFollower {
     this.digest = run;
     this.attempt = attempt;
     this.reset();
+    this.player?.forget();
     this.say("");
   }
 

@@ -8,11 +8,12 @@ export function lostWords(code, reason) {
 }
 
 /** How a watched run stands, in one line under its player; the time of its training has so many digits. */
-export function statusWords({ digest, standing: s, snapshots, following }, digits = 1) {
+export function statusWords(run, digits = 1) {
+  const { digest, standing: s, snapshots, following } = run;
   if (!s) return digest ? "opening the run" : "press Train to begin";
   const finished = `${(snapshots.at(-1)?.seconds ?? 0).toFixed(digits)} s of training`;
   const words = {
-    running: following ? "training" : "training goes on · play to catch up",
+    running: following ? trainingWords(run) : "training goes on · play to catch up",
     queued: "waiting in the queue",
     paused: "training is paused",
     finished,
@@ -22,6 +23,19 @@ export function statusWords({ digest, standing: s, snapshots, following }, digit
   };
   const kind = s.stored ? `stored ${new Date(1000 * s.started).toISOString().slice(0, 10)} · ` : "";
   return `${kind}${words[s.state]} · ${s.device || "no device yet"}${s.watchers > 1 ? ` · ${s.watchers} watching` : ""}`;
+}
+
+/** How far a training is; before its first picture: that it begins. */
+export function trainingWords({ live, standing }) {
+  const count = (n) => n.toLocaleString("en");
+  return live ? `training, step ${count(live.step)} of ${count(standing.steps)}` : "training begins";
+}
+
+/** What stands where a picture of the run will be. */
+export function waitingWords({ digest, standing }) {
+  if (!digest) return "Not trained yet: press Train.";
+  if (standing?.state === "queued") return "waiting for a free worker …";
+  return standing?.state === "running" ? "training begins …" : "opening the run …";
 }
 
 /** What is to be said of a new standing; "" takes earlier words back, null leaves them. */

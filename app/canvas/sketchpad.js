@@ -1,5 +1,6 @@
 // Draw a target of your own: each stroke is sent when the hand lets go. Undo, clear; nothing is lost on a reload.
 
+import { setColours } from "./base_canvas.js";
 import { element, sharpen, themeColours } from "./live.js";
 import { mountStage } from "./mounting.js";
 
@@ -32,9 +33,7 @@ class Sketchpad {
 
   update({ numbers: { strokes, themes, brush } }) {
     this.colours = themeColours(this.root, themes);
-    this.root.style.cssText = Object.entries(this.colours)
-      .map(([k, v]) => `--${k}:${v}`)
-      .join(";");
+    setColours(this.root, this.colours);
     this.brush = brush;
     if (!this.stroke && !this.isOwn) this.strokes = strokes;
     this.draw();

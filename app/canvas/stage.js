@@ -1,11 +1,12 @@
 // The stage of a density model in the plane: data, model and difference on one scale, with the player under them.
 
+import { linkWith, setColours, startFrames, stopFrames } from "./base_canvas.js";
 import { GRID, Panel, toGrid } from "./density.js";
 import { Decoder, element, ramp, themeColours, unpack, wantsStillness, watchRun } from "./live.js";
 import { mountStage } from "./mounting.js";
 import { powerText } from "./number_text.js";
 import { Player } from "./player.js";
-import { lostWords } from "./run_words.js";
+import { lostWords, trainingWords, waitingWords } from "./run_words.js";
 
 const MISSING = 0.9; // integral over the window below which mass lies outside
 const SMOOTHING = 70; // ms: how fast what is shown approaches what is true
@@ -22,16 +23,15 @@ export class Stage {
     this.reset();
     this.build(parent.querySelector(".stage"));
     this.decoder = new Decoder();
-    this.loop = (now) => {
-      this.frame(now);
-      this.raf = requestAnimationFrame(this.loop);
-    };
-    this.raf = requestAnimationFrame(this.loop);
-    this.resizing = new ResizeObserver(() => {
-      this.isDirty = this.isDataDirty = true;
-      this.refresh();
+    startFrames(this, parent.querySelector(".stage"), {
+      frame: (now) => {
+        this.frame(now);
+      },
+      resized: () => {
+        this.isDirty = this.isDataDirty = true;
+        this.refresh();
+      },
     });
-    this.resizing.observe(parent.querySelector(".stage"));
     globalThis.genlabStage = this; // for measuring frame rate and latency from outside
   }
 
@@ -65,6 +65,12 @@ export class Stage {
     this.note = element("div", { className: "note", hidden: true });
     this.note.setAttribute("role", "status");
     this.arrange(root);
+    if (this.playsOver) this.player.standOver(this.playsOver);
+  }
+
+  /** The picture over which the large play button stands; null: none. */
+  get playsOver() {
+    return this.cards.model.canvas;
   }
 
   /** What kind of player stands under the cards. */
@@ -134,9 +140,7 @@ export class Stage {
       data: ramp(this.colours.panel, this.colours.data),
       model: ramp(this.colours.panel, this.colours.model),
     };
-    this.parent.querySelector(".stage").style.cssText = Object.entries(this.colours)
-      .map(([k, v]) => `--${k}:${v}`)
-      .join(";");
+    setColours(this.parent.querySelector(".stage"), this.colours);
     const isNewTarget = numbers.target !== this.numbers?.target;
     this.numbers = numbers;
     this.takeTarget(blob, isNewTarget);
@@ -168,6 +172,7 @@ export class Stage {
     this.attempt = attempt;
     this.aimed = null;
     this.reset();
+    this.player.forget();
     this.say("");
     if (!digest) return;
     this.wasStored = false;
@@ -430,8 +435,7 @@ export class Stage {
     const { panel } = this.cards.model;
     panel.paintDensity(this.shown?.density ?? EMPTY, this.tables.model, this.top);
     panel.show({ ...common, dots: this.shown?.samples, dotColour: this.dotColour(0.55) });
-    if (!this.shown)
-      panel.write(this.digest ? "opening the run …" : "Not trained yet: press Train.", this.colours.soft);
+    if (!this.shown) panel.write(waitingWords(this), this.colours.soft);
   }
 
   paintThird(common) {
@@ -520,6 +524,7 @@ export class Stage {
     if (!this.digest) return "not trained yet";
     const s = this.standing;
     if (!s) return "opening …";
+    if (s.state === "queued") return "waiting";
     if (s.stored) return `${this.certainty}, stored ${new Date(1000 * s.started).toISOString().slice(0, 10)}`;
     return `${this.certainty}, ${s.ended ? "trained now" : "training"}`;
   }
@@ -529,7 +534,8 @@ export class Stage {
     if (!s) return this.digest ? "opening the run" : "press Train to begin";
     const others = s.watchers > 1 ? ` · ${s.watchers} watching` : "";
     if (s.state === "running" && !this.following) return `training goes on · play to catch up${others}`;
-    if (s.state === "running") return `${this.rate ? `${Math.round(this.rate)} steps/s · ` : ""}${s.device}${others}`;
+    const rate = this.rate ? ` · ${Math.round(this.rate)} steps/s` : "";
+    if (s.state === "running") return `${trainingWords(this)}${rate} · ${s.device}${others}`;
     const words = {
       queued: "waiting in the queue",
       paused: "training is paused",
@@ -566,6 +572,7 @@ export class Stage {
     this.tell.state("moment", {
       of: `${this.digest}/${this.attempt}`,
       step,
+      shown: this.current?.step ?? null, // of a run in training too, for what begins at this very step
       temperature: this.temperature,
       ...this.ownPlace(),
     });
@@ -583,21 +590,13 @@ export class Stage {
 
   /** The page's address with this very step and temperature in it. */
   copyLink() {
-    const url = new URL(location.href);
     const step = this.following || this.player.isPlaying ? null : this.current?.step;
-    if (step === null || step === undefined) url.searchParams.delete("at");
-    else url.searchParams.set("at", step);
-    if (this.temperature === 1) url.searchParams.delete("temperature");
-    else url.searchParams.set("temperature", this.temperature);
-    for (const [name, text] of Object.entries(this.ownLink()))
-      if (text === null) url.searchParams.delete(name);
-      else url.searchParams.set(name, text);
-    this.player.copy(url.href);
+    const temperature = this.temperature === 1 ? null : this.temperature;
+    this.player.copy(linkWith({ at: step, temperature, ...this.ownLink() }));
   }
 
   close() {
-    cancelAnimationFrame(this.raf);
-    this.resizing.disconnect();
+    stopFrames(this);
     this.socket?.close();
     this.decoder.close();
   }

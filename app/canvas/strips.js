@@ -1,5 +1,6 @@
 // The lower stage: rows of pictures that answer one question each.
 
+import { fontOf } from "./base_canvas.js";
 import { element, sharpen } from "./live.js";
 import { difference, memberOf, stamp, toBitmap, toBitmaps } from "./pictures.js";
 
@@ -209,7 +210,7 @@ export class Strips {
       radius: "paintRadius",
       yours: "paintYours",
     };
-    c.font = `12px ${getComputedStyle(this.canvas).fontFamily}`;
+    c.font = fontOf(this.canvas, "12px");
     this[painters[this.tab]](c, width);
   }
 
@@ -218,7 +219,7 @@ export class Strips {
     if (this.canvas.clientHeight !== Math.round(height)) this.canvas.style.height = `${Math.round(height)}px`;
     const { context, width } = sharpen(this.canvas);
     context.clearRect(0, 0, width, height);
-    context.font = `12px ${getComputedStyle(this.canvas).fontFamily}`;
+    context.font = fontOf(this.canvas, "12px");
     context.fillStyle = this.studio.colours.soft;
     return context;
   }

@@ -1,5 +1,6 @@
 // One way from noise to data: particles over the exact density, their ways as thin lines, and how well they end.
 
+import { fontOf } from "./base_canvas.js";
 import { drawTicks } from "./density.js";
 import { element, sharpen } from "./live.js";
 
@@ -165,7 +166,7 @@ export class WayPanel {
   }
 
   write(c, { words, colours }, width, height) {
-    c.font = `13px ${getComputedStyle(this.canvas).fontFamily}`;
+    c.font = fontOf(this.canvas, "13px");
     c.textAlign = "center";
     c.lineWidth = 4;
     c.strokeStyle = colours.panel;

@@ -1,5 +1,6 @@
 // One panel of two domains: the points of one fly to the other and back; their colour tells where they began.
 
+import { fontOf } from "../../canvas/base_canvas.js";
 import { drawTicks, GRID, toGrid } from "../../canvas/density.js";
 import { element, ramp, sharpen } from "../../canvas/live.js";
 import { faintDensity, hueColours } from "../../canvas/way_panel.js";
@@ -57,7 +58,7 @@ export class FlightPanel {
     drawTicks(c, window, side, side, colours.soft);
     c.restore();
     c.fillStyle = colours.soft;
-    c.font = `12px ${getComputedStyle(this.canvas).fontFamily}`;
+    c.font = fontOf(this.canvas, "12px");
     c.textAlign = "left";
     c.fillText(`${i ? "B" : "A"}: ${title}`, x + 2, 12);
   }
@@ -120,7 +121,7 @@ export class FlightPanel {
 
   write(c, { words, colours }, width, height) {
     c.fillStyle = colours.soft;
-    c.font = `13px ${getComputedStyle(this.canvas).fontFamily}`;
+    c.font = fontOf(this.canvas, "13px");
     c.textAlign = "center";
     (words ?? "")
       .split("\n")

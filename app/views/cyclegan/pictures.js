@@ -1,5 +1,6 @@
 // The stage of CycleGAN on pictures: each picture, what it is turned into, its way back, and its true counterpart.
 
+import { fontOf, linkSoon, setColours, startFrames, stopFrames } from "../../canvas/base_canvas.js";
 import { Decoder, element, sharpen, themeColours, wantsStillness } from "../../canvas/live.js";
 import { mountStage } from "../../canvas/mounting.js";
 import { difference, stamp, toBase64, toBitmap, toBitmaps } from "../../canvas/pictures.js";
@@ -19,17 +20,16 @@ class PicturesStage {
     this.first = 0;
     this.forget();
     this.build();
-    this.loop = (now) => {
-      this.time.tick(now);
-      this.run.player.tick(now);
-      if (this.isDirty && this.colours) this.paint();
-      this.raf = requestAnimationFrame(this.loop);
-    };
-    this.raf = requestAnimationFrame(this.loop);
-    this.resizing = new ResizeObserver(() => {
-      this.isDirty = true;
+    startFrames(this, this.root, {
+      frame: (now) => {
+        this.time.tick(now);
+        this.run.player.tick(now);
+        if (this.isDirty && this.colours) this.paint();
+      },
+      resized: () => {
+        this.isDirty = true;
+      },
     });
-    this.resizing.observe(this.root);
     globalThis.genlabStage = this; // for tests, and for measuring latency from outside
   }
 
@@ -112,9 +112,7 @@ class PicturesStage {
       isNewVisit = numbers.visit !== this.numbers?.visit;
     this.numbers = numbers;
     this.colours = themeColours(this.root, numbers.themes);
-    this.root.style.cssText = Object.entries(this.colours)
-      .map(([k, v]) => `--${k}:${v}`)
-      .join(";");
+    setColours(this.root, this.colours);
     if (isNewVisit) this.time.set(numbers.place.time);
     if (this.run.isAnother(numbers)) {
       this.forget();
@@ -236,7 +234,7 @@ class PicturesStage {
     const { context: c, width, height } = sharpen(canvas);
     if (!width) return;
     c.clearRect(0, 0, width, height);
-    c.font = `12px ${getComputedStyle(canvas).fontFamily}`;
+    c.font = fontOf(canvas, "12px");
     c.fillStyle = this.colours.soft;
     c.textAlign = "center";
     const own = this.run.isAtEnd ? this.ownAnswers[way] : null,
@@ -311,13 +309,11 @@ class PicturesStage {
 
   async copyLink() {
     this.report();
-    await new Promise((done) => setTimeout(done, 400)); // the page writes the address
-    this.run.player.copy(location.href);
+    this.run.player.copy(await linkSoon());
   }
 
   close() {
-    cancelAnimationFrame(this.raf);
-    this.resizing.disconnect();
+    stopFrames(this);
     this.run.close();
     this.decoder.close();
   }

@@ -1,6 +1,8 @@
 // The stage of CycleGAN in the plane: points that fly to another density and back, with the cycle and without.
 
-import { element, themeColours, wantsStillness, watchRun } from "../../canvas/live.js";
+import { linkSoon, setColours, startFrames, stopFrames } from "../../canvas/base_canvas.js";
+import { BesideRun } from "../../canvas/beside.js";
+import { element, themeColours, wantsStillness } from "../../canvas/live.js";
 import { mountStage } from "../../canvas/mounting.js";
 import { WatchedRun } from "../../canvas/watched_run.js";
 import { Choice } from "../score/controls.js";
@@ -12,23 +14,39 @@ const WAYS = { there: ["to_b", "samples", "back"], back: ["to_a", "to_a", "again
 /** Streamlit calls this at each change of data or theme; the stage itself lives as long as the page. */
 export const mount = (component) => mountStage(PointsStage, component);
 
+/** The run beside, whose last picture is shown. */
+class BesidePoints extends BesideRun {
+  constructor(stage) {
+    super();
+    this.stage = stage;
+  }
+
+  read({ numbers, ...arrays }) {
+    return { step: numbers.step, arrays, metrics: numbers.metrics };
+  }
+
+  changed() {
+    if (this.standing) this.stage.refresh();
+  }
+}
+
 class PointsStage {
   constructor(parent) {
     this.root = parent.querySelector(".cyclegan_points");
     this.root.classList.add("stage", "cyclestage");
     this.way = "there";
+    this.follower = new BesidePoints(this);
     this.build();
-    this.loop = (now) => {
-      this.time.tick(now);
-      this.run.player.tick(now);
-      if (this.isDirty && this.scene) this.paint();
-      this.raf = requestAnimationFrame(this.loop);
-    };
-    this.raf = requestAnimationFrame(this.loop);
-    this.resizing = new ResizeObserver(() => {
-      this.isDirty = true;
+    startFrames(this, this.root, {
+      frame: (now) => {
+        this.time.tick(now);
+        this.run.player.tick(now);
+        if (this.isDirty && this.scene) this.paint();
+      },
+      resized: () => {
+        this.isDirty = true;
+      },
     });
-    this.resizing.observe(this.root);
     globalThis.genlabStage = this; // for tests, and for measuring latency from outside
   }
 
@@ -81,9 +99,7 @@ class PointsStage {
       isNewVisit = numbers.visit !== this.numbers?.visit;
     this.numbers = numbers;
     this.colours = themeColours(this.root, numbers.themes);
-    this.root.style.cssText = Object.entries(this.colours)
-      .map(([k, v]) => `--${k}:${v}`)
-      .join(";");
+    setColours(this.root, this.colours);
     const domains = ["a", "b"].map((name, i) => domainOf(blob[`truth_${name}`], numbers.domains[i], this.colours));
     this.points = [blob.points_a.values, blob.points_b.values];
     this.scene = { domains, colours: this.colours, ...huesOf(this.colours === numbers.themes.dark) };
@@ -98,7 +114,7 @@ class PointsStage {
     }
     if (this.run.isAnother(numbers))
       this.watch(isNewVisit ? numbers.place.step : null, isNewVisit && numbers.place.time === 1);
-    if (numbers.beside !== this.besideDigest) this.watchBeside();
+    this.follower.follow(numbers.beside);
     this.turn();
   }
 
@@ -107,17 +123,9 @@ class PointsStage {
     this.run.open(this.numbers.run, this.numbers.attempt, this.numbers.steps, at);
   }
 
-  /** The last picture of the run beside. */
-  watchBeside() {
-    this.besideSocket?.close();
-    [this.besideDigest, this.beside] = [this.numbers.beside, null];
-    if (!this.besideDigest) return;
-    this.besideSocket = watchRun(this.besideDigest, {
-      blob: ({ numbers, ...arrays }) => {
-        this.beside = { arrays, metrics: numbers.metrics };
-      },
-      text: () => this.refresh(),
-    });
+  /** Picture of the run beside, once it has come. */
+  get beside() {
+    return this.follower.live;
   }
 
   say(text) {
@@ -230,14 +238,12 @@ class PointsStage {
 
   async copyLink() {
     this.report();
-    await new Promise((done) => setTimeout(done, 400)); // the page writes the address
-    this.run.player.copy(location.href);
+    this.run.player.copy(await linkSoon());
   }
 
   close() {
-    cancelAnimationFrame(this.raf);
-    this.resizing.disconnect();
-    this.besideSocket?.close();
+    stopFrames(this);
+    this.follower.close();
     this.run.close();
   }
 }

@@ -1,5 +1,7 @@
 // The stage of the Dirac-GAN: phase portrait, distance over time, eigenvalues, the line, and all games as a grid.
 
+import { linkSoon, setColours, startFrames, stopFrames } from "../../canvas/base_canvas.js";
+import { keyedTo, stepsOf } from "../../canvas/keys.js";
 import { element, themeColours, wantsStillness } from "../../canvas/live.js";
 import { mountStage } from "../../canvas/mounting.js";
 import { powerText } from "../../canvas/number_text.js";
@@ -25,15 +27,14 @@ class DiracStage {
     this.root.classList.add("stage");
     this.kept = [];
     this.build();
-    this.loop = (now) => {
-      this.tick(now);
-      this.raf = requestAnimationFrame(this.loop);
-    };
-    this.raf = requestAnimationFrame(this.loop);
-    this.resizing = new ResizeObserver(() => {
-      this.isDirty = true;
+    startFrames(this, this.root, {
+      frame: (now) => {
+        this.tick(now);
+      },
+      resized: () => {
+        this.isDirty = true;
+      },
     });
-    this.resizing.observe(this.root);
     globalThis.genlabStage = this; // for tests, and for measuring latency from outside
   }
 
@@ -170,9 +171,7 @@ class DiracStage {
     const isNewVisit = numbers.visit !== this.numbers?.visit;
     this.numbers = numbers;
     this.colours = themeColours(this.root, numbers.themes);
-    this.root.style.cssText = Object.entries(this.colours)
-      .map(([k, v]) => `--${k}:${v}`)
-      .join(";");
+    setColours(this.root, this.colours);
     this.controls.build(numbers);
     this.grid.build(numbers);
     if (isNewVisit) {
@@ -261,28 +260,16 @@ class DiracStage {
   }
 
   onKey(event) {
-    const action = {
-      ArrowLeft: () => {
-        this.at = Math.max(0, Math.ceil(this.at) - 1);
-      },
-      ArrowRight: () => {
-        this.at = Math.min(STEPS, Math.floor(this.at) + 1);
-      },
-      Home: () => {
-        this.at = 0;
-      },
-      End: () => {
-        this.at = STEPS;
-      },
-    }[event.key];
+    const by = stepsOf(event),
+      to = keyedTo(event, by < 0 ? Math.ceil(this.at) : Math.floor(this.at), 0, STEPS);
     if (event.key === " " && event.target.tagName !== "BUTTON") {
       event.preventDefault();
       this.playButton.click();
     }
-    if (!action) return;
+    if (to === null) return;
     event.preventDefault();
     this.isPlaying = false;
-    action();
+    this.at = to;
     this.isDirty = true;
   }
 
@@ -405,12 +392,12 @@ class DiracStage {
 
   async copyLink() {
     this.report();
-    await new Promise((done) => setTimeout(done, 400)); // the page writes the address
+    const href = await linkSoon();
     try {
-      await navigator.clipboard.writeText(location.href);
+      await navigator.clipboard.writeText(href);
       this.linkButton.textContent = "Link copied";
     } catch {
-      prompt("Copy this link:", location.href);
+      prompt("Copy this link:", href);
     } // no clipboard outside https and localhost
     setTimeout(() => {
       this.linkButton.textContent = "Copy link";
@@ -418,8 +405,7 @@ class DiracStage {
   }
 
   close() {
-    cancelAnimationFrame(this.raf);
-    this.resizing.disconnect();
+    stopFrames(this);
   }
 }
 

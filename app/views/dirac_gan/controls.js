@@ -17,6 +17,7 @@ class Dial {
       max: isLog ? String(TICKS) : String(high),
       step: isLog ? "1" : String(step),
     });
+    this.input.reading = () => this.textOf(this.read());
     this.name = element("span", {}, field.label);
     this.value = element("b", { className: "num" });
     this.input.oninput = () => {
@@ -44,11 +45,15 @@ class Dial {
   }
 
   paint(value) {
-    const { low, high, is_log: isLog, kind } = this.field,
+    const { low, high, is_log: isLog } = this.field,
       share = isLog ? Math.log(value / low) / Math.log(high / low) : (value - low) / (high - low);
     this.input.style.setProperty("--share", `${100 * share}%`);
-    this.value.textContent = (kind === "int" ? String(value) : value.toFixed(2)).replace("-", "−");
+    this.value.textContent = this.textOf(value);
     this.input.setAttribute("aria-valuetext", this.value.textContent);
+  }
+
+  textOf(value) {
+    return (this.field.kind === "int" ? String(value) : value.toFixed(2)).replace("-", "−");
   }
 }
 

@@ -1,6 +1,7 @@
 // The phase portrait: particles that drift along the field, ways of the game, the equilibrium, and the start to be dragged.
 
-import { arrowOf, followDrag, inside, placeUnder } from "../../canvas/dragging.js";
+import { fontOf } from "../../canvas/base_canvas.js";
+import { followDrag, inside, nudged, placeUnder } from "../../canvas/dragging.js";
 import { element, sharpen, wantsStillness } from "../../canvas/live.js";
 
 export const SPAN = 2.2; // theta and psi from -SPAN to SPAN
@@ -32,12 +33,11 @@ export class Portrait {
   }
 
   onKey(event) {
-    const by = arrowOf(event);
-    if (!by || !this.start) return;
+    const to = this.start && nudged(this.start, event, KEY_STEP, GRASP);
+    if (!to) return;
     event.preventDefault();
-    this.start = this.start.map((v, i) =>
-      Math.min(REACH, Math.max(-REACH, Math.round(100 * (v + KEY_STEP * by[i])) / 100)),
-    ); // at once, so that no quick press is lost
+    event.stopPropagation();
+    this.start = to.map((v) => Math.round(100 * v) / 100); // at once, so that no quick press is lost
     this.handlers.moved(this.start);
     this.handlers.settled();
   }
@@ -87,7 +87,7 @@ export class Portrait {
       c.stroke();
       c.setLineDash([]);
     }
-    c.font = `11px ${getComputedStyle(this.canvas).fontFamily}`;
+    c.font = fontOf(this.canvas);
     c.fillStyle = colours.soft;
     c.textAlign = "center";
     for (const v of [-2, -1, 1, 2]) {
@@ -239,7 +239,7 @@ export class Portrait {
     if (wasDragged) return;
     c.fillStyle = colours.ink;
     c.textAlign = start[0] > 1 ? "right" : "left";
-    c.font = `12px ${getComputedStyle(this.canvas).fontFamily}`;
+    c.font = fontOf(this.canvas, "12px");
     c.fillText("drag the start", px + (start[0] > 1 ? -15 : 15), py - 10);
   }
 }

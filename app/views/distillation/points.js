@@ -4,6 +4,7 @@ import { GRID, toGrid } from "../../canvas/density.js";
 import { element, ramp, wantsStillness } from "../../canvas/live.js";
 import { mountStage } from "../../canvas/mounting.js";
 import { powerText } from "../../canvas/number_text.js";
+import { waitingWords } from "../../canvas/run_words.js";
 import { blend, card, dot, EMPTY, Stage } from "../../canvas/stage.js";
 import { HandoverPlayer, lossOf } from "./words.js";
 
@@ -104,8 +105,7 @@ class DistillationStage extends Stage {
     const { panel } = this.cards.teacher;
     panel.paintDensity(this.shownTaught?.density ?? EMPTY, this.tables.teacher ?? this.tables.model, this.top);
     panel.show({ ...common, dots: this.shownTaught?.samples, dotColour: this.dotColour(0.55) });
-    if (!this.shownTaught)
-      panel.write(this.digest ? "opening the run …" : "Not trained yet: press Train.", this.colours.soft);
+    if (!this.shownTaught) panel.write(waitingWords(this), this.colours.soft);
   }
 
   paintThird(common) {

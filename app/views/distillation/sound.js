@@ -1,5 +1,6 @@
 // The stage of sound: real waves, the teacher's and the student's, to be looked at and heard; spectra, and where they differ.
 
+import { linkSoon, setColours, startFrames, stopFrames } from "../../canvas/base_canvas.js";
 import { Decoder, element, themeColours } from "../../canvas/live.js";
 import { mountStage } from "../../canvas/mounting.js";
 import { powerText } from "../../canvas/number_text.js";
@@ -24,16 +25,15 @@ class SoundStage {
     this.decoder = new Decoder();
     this.speaker = new Loudspeaker();
     this.build();
-    this.loop = (now) => {
-      this.run.player.tick(now);
-      if (this.isDirty && this.colours) this.paint();
-      this.raf = requestAnimationFrame(this.loop);
-    };
-    this.raf = requestAnimationFrame(this.loop);
-    this.resizing = new ResizeObserver(() => {
-      this.isDirty = true;
+    startFrames(this, this.root, {
+      frame: (now) => {
+        this.run.player.tick(now);
+        if (this.isDirty && this.colours) this.paint();
+      },
+      resized: () => {
+        this.isDirty = true;
+      },
     });
-    this.resizing.observe(this.root);
     globalThis.genlabStage = this; // for tests, and for measuring from outside
   }
 
@@ -122,9 +122,7 @@ class SoundStage {
     const { numbers } = blob;
     this.numbers = numbers;
     this.colours = themeColours(this.root, numbers.themes);
-    this.root.style.cssText = Object.entries(this.colours)
-      .map(([k, v]) => `--${k}:${v}`)
-      .join(";");
+    setColours(this.root, this.colours);
     this.waves = { ...this.waves, data: blob.waves };
     if (this.run.isAnother(numbers)) {
       this.own = null;
@@ -263,13 +261,11 @@ class SoundStage {
 
   async copyLink() {
     this.report();
-    await new Promise((done) => setTimeout(done, 400)); // the page writes the address
-    this.run.player.copy(location.href);
+    this.run.player.copy(await linkSoon());
   }
 
   close() {
-    cancelAnimationFrame(this.raf);
-    this.resizing.disconnect();
+    stopFrames(this);
     this.speaker.close();
     this.run.close();
     this.decoder.close();

@@ -1,9 +1,10 @@
 // What the stage of sound draws: waves under each other, spectra as lines, and the gap of each sample as bars.
 
+import { fontOf } from "../../canvas/base_canvas.js";
 import { element, sharpen } from "../../canvas/live.js";
 
 const REACH = 1.6; // amplitude at which a wave fills its row, data units
-const FONT = (canvas) => `11px ${getComputedStyle(canvas).fontFamily}`;
+const FONT = (canvas) => fontOf(canvas);
 
 /** Waves under each other; each is a button. */
 export class WaveStack {

@@ -1,6 +1,6 @@
 // Over the panels: the dial of calls, and which ways are shown. Under them: the time from noise to data, played or dragged.
 
-import { element, wantsStillness } from "../../canvas/live.js";
+import { element } from "../../canvas/live.js";
 import { button, icon } from "../../canvas/player.js";
 
 const SECONDS = 3; // from noise to data
@@ -172,10 +172,10 @@ export class WaysTime {
     this.play.replaceChildren(icon("play"));
   }
 
-  /** A first look, for those who do not mind motion. */
+  /** At its end, and still, until a hand plays it. */
   open() {
-    if (wantsStillness()) this.set(1);
-    else this.start();
+    this.pause();
+    this.set(1);
   }
 
   tick(now) {

@@ -1,5 +1,6 @@
 // The stage of shortcuts: several ways from the same noise to the same data, side by side, under one dial of calls.
 
+import { linkWith, setColours, startFrames, stopFrames, unusual } from "../../canvas/base_canvas.js";
 import { GRID, toGrid } from "../../canvas/density.js";
 import { Decoder, element, ramp, themeColours, watchRun } from "../../canvas/live.js";
 import { mountStage } from "../../canvas/mounting.js";
@@ -19,16 +20,15 @@ class Shortcuts {
     this.decoder = new Decoder();
     this.kept = new Map(); // key of an answer -> Way
     this.runs = {}; // model -> {digest, socket, standing, picture}
-    this.loop = (now) => {
-      this.time?.tick(now);
-      if (this.isDirty && this.colours) this.paint();
-      this.raf = requestAnimationFrame(this.loop);
-    };
-    this.raf = requestAnimationFrame(this.loop);
-    this.resizing = new ResizeObserver(() => {
-      this.isDirty = true;
+    startFrames(this, this.root, {
+      frame: (now) => {
+        this.time?.tick(now);
+        if (this.isDirty && this.colours) this.paint();
+      },
+      resized: () => {
+        this.isDirty = true;
+      },
     });
-    this.resizing.observe(this.root);
     globalThis.genlabStage = this; // for tests, and for measuring latency from outside
   }
 
@@ -59,9 +59,7 @@ class Shortcuts {
       isNewVisit = numbers.visit !== this.numbers?.visit;
     if (!this.numbers) this.build(numbers);
     this.colours = themeColours(this.root, numbers.themes);
-    this.root.style.cssText = Object.entries(this.colours)
-      .map(([k, v]) => `--${k}:${v}`)
-      .join(";");
+    setColours(this.root, this.colours);
     this.numbers = numbers;
     this.noise = blob.noise.values;
     this.takeTheme(blob);
@@ -395,23 +393,18 @@ class Shortcuts {
 
   async copyLink() {
     this.report();
-    const url = new URL(location.href),
-      { usual } = this.numbers;
-    for (const [name, value] of Object.entries(this.where()))
-      if (String(value) !== String(usual[name])) url.searchParams.set(name, value);
-      else url.searchParams.delete(name);
+    const href = linkWith(unusual(this.where(), this.numbers.usual));
     try {
-      await navigator.clipboard.writeText(url.href);
+      await navigator.clipboard.writeText(href);
       this.time.flash("link copied");
     } catch {
-      prompt("Copy this link:", url.href);
+      prompt("Copy this link:", href);
     } // no clipboard outside https and localhost
   }
 
   close() {
-    cancelAnimationFrame(this.raf);
+    stopFrames(this);
     clearTimeout(this.patience);
-    this.resizing.disconnect();
     for (const { socket, silence } of Object.values(this.runs)) {
       socket?.close();
       clearTimeout(silence);

@@ -1,5 +1,6 @@
 // The gallery of stored flows: rows are models, columns are targets; a click puts a run on the stage above.
 
+import { setColours } from "../../canvas/base_canvas.js";
 import { element, ramp, themeColours, unpack } from "../../canvas/live.js";
 
 const galleries = new WeakMap();
@@ -11,9 +12,7 @@ export function mount({ parentElement, data, setStateValue }) {
   const blob = unpack(data),
     { numbers } = blob;
   const colours = themeColours(root, numbers.themes);
-  root.style.cssText = Object.entries(colours)
-    .map(([k, v]) => `--${k}:${v}`)
-    .join(";");
+  setColours(root, colours);
   held.tell = setStateValue;
   const key = JSON.stringify([numbers.cells, colours.panel]);
   if (held.key !== key) {

@@ -1,5 +1,6 @@
 // KL over the training of two runs, on one logarithmic axis: which one is nearer to the data, and when.
 
+import { fontOf } from "../../canvas/base_canvas.js";
 import { element, sharpen } from "../../canvas/live.js";
 
 const EDGE = { left: 40, right: 10, top: 10, bottom: 24 };
@@ -61,7 +62,7 @@ export class Race {
   }
 
   drawAxes(context, { x, y, low, high, most, width, height, colours }) {
-    context.font = `11px ${getComputedStyle(this.canvas).fontFamily}`;
+    context.font = fontOf(this.canvas);
     context.lineWidth = 1;
     context.textAlign = "right";
     for (let power = low; power <= high; power++) {
@@ -83,7 +84,7 @@ export class Race {
   }
 
   write(context, width, height, colours) {
-    context.font = `14px ${getComputedStyle(this.canvas).fontFamily}`;
+    context.font = fontOf(this.canvas, "14px");
     context.fillStyle = colours.soft;
     context.textAlign = "center";
     context.fillText("Nothing measured yet.", width / 2, height / 2);

@@ -1,59 +1,37 @@
 // The run on the right of two flows side by side: it follows the player of the one on the left, step for step.
 
+import { BesideRun } from "../../canvas/beside.js";
 import { toGrid } from "../../canvas/density.js";
-import { watchRun } from "../../canvas/live.js";
 import { blend } from "../../canvas/stage.js";
 
-export class Rival {
+export class Rival extends BesideRun {
   /** tell: {changed, say}: something new is there to be shown; a sentence for the visitor. */
   constructor(tell) {
+    super();
     this.tell = tell;
     this.reset();
   }
 
   reset() {
-    this.snapshots = [];
-    this.live = this.picture = this.shown = this.standing = null;
+    super.reset();
+    this.shown = null;
   }
 
-  /** Watch a run, if it is another one or another try than before. */
-  follow(digest, attempt) {
-    if (digest === this.digest && attempt === this.attempt) return;
-    this.socket?.close();
-    [this.digest, this.attempt] = [digest, attempt];
-    this.reset();
-    if (!digest) return;
-    this.socket = watchRun(digest, {
-      opened: () => this.reset(),
-      blob: (blob) => this.take(blob),
-      text: (message) => {
-        this.standing = message;
-        this.tell.changed();
-      },
-      lost: (code) => {
-        if (code === 4404) this.tell.say("The run on the right is not stored here. Press Train both to compute it.");
-      },
-    });
+  missing() {
+    this.tell.say("The run on the right is not stored here. Press Train both to compute it.");
   }
 
-  take({ numbers, log_prob: log, samples }) {
-    const picture = {
+  changed() {
+    this.tell.changed();
+  }
+
+  read({ numbers, log_prob: log, samples }) {
+    return {
       step: numbers.step,
       metrics: numbers.metrics,
       density: log ? toGrid(log) : null,
       samples: samples?.values ?? null,
     };
-    if (!numbers.is_frame) {
-      if (this.snapshots.at(-1)?.step === picture.step) this.snapshots.pop();
-      this.snapshots.push(picture);
-    }
-    this.live = picture;
-    this.tell.changed();
-  }
-
-  /** Whether its training goes on. */
-  get isRunning() {
-    return !!this.standing && !this.standing.ended;
   }
 
   /** Show the newest picture, or the last one up to a step. */
@@ -93,9 +71,5 @@ export class Rival {
       } else moved = blend(this.shown[name], goal, share, least) || moved;
     }
     return moved;
-  }
-
-  close() {
-    this.socket?.close();
   }
 }

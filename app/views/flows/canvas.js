@@ -1,5 +1,6 @@
 // The stage of a flow in the plane: data, model, difference, the ledger of a point, and the layers one by one.
 
+import { fontOf } from "../../canvas/base_canvas.js";
 import { holdPoint, placeUnder } from "../../canvas/dragging.js";
 import { element } from "../../canvas/live.js";
 import { mountStage } from "../../canvas/mounting.js";
@@ -342,7 +343,7 @@ class FlowStage extends Stage {
       );
       context.fill();
     }
-    context.font = `12px ${getComputedStyle(canvas).fontFamily}`;
+    context.font = fontOf(canvas, "12px");
     context.textAlign = "center";
     context.fillText(isOne ? "one point: the base's centre" : "only the centres of the base", width / 2, height - 24);
   }

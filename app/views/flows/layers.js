@@ -1,5 +1,6 @@
 // Layer by layer: base and data side by side, and between them the plane as it is bent under a scrubber.
 
+import { fontOf } from "../../canvas/base_canvas.js";
 import { element, sharpen, wantsStillness } from "../../canvas/live.js";
 import { powerText } from "../../canvas/number_text.js";
 import { icon } from "../../canvas/player.js";
@@ -373,7 +374,7 @@ export class Layers {
     const { context, width, height } = sharpen(canvas);
     context.clearRect(0, 0, width, height);
     if (!isMain) return;
-    context.font = `14px ${getComputedStyle(canvas).fontFamily}`;
+    context.font = fontOf(canvas, "14px");
     context.fillStyle = this.colours.soft;
     context.textAlign = "center";
     context.fillText(this.words ?? "Not trained yet: press Train.", width / 2, height / 2);
@@ -460,7 +461,7 @@ export class Layers {
 
   /** Names under the layers where they fit, numbers else; the one that acts in ink. */
   paintNames(c, x, t, last, height) {
-    c.font = `11px ${getComputedStyle(this.track).fontFamily}`;
+    c.font = fontOf(this.track);
     c.textAlign = "center";
     const room = x(1) - x(0),
       widths = this.names.map((name) => c.measureText(name).width),

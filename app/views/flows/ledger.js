@@ -1,5 +1,6 @@
 // The ledger of a point: log density of the base plus the log-determinant of each layer, as a waterfall.
 
+import { fontOf } from "../../canvas/base_canvas.js";
 import { element, sharpen } from "../../canvas/live.js";
 import { powerText } from "../../canvas/number_text.js";
 import { nats } from "../plane_vae/bound_line.js";
@@ -142,7 +143,7 @@ export class Ledger {
     if (this.canvas.style.width !== wanted) this.canvas.style.width = wanted;
     const { context: c, width, height } = sharpen(this.canvas);
     c.clearRect(0, 0, width, height);
-    c.font = `12px ${getComputedStyle(this.canvas).fontFamily}`;
+    c.font = fontOf(this.canvas, "12px");
     if (!this.view) {
       this.write(c, width, height);
       return;
@@ -219,7 +220,7 @@ export class Ledger {
     if (!isEnd && !(isFree && (bar === last || (bar % every === 0 && (last - bar) * step >= NUMBER)))) return;
     c.fillStyle = this.selected === bar ? this.colours.ink : this.colours.soft;
     c.textAlign = bar === 0 ? "left" : bar === n - 1 ? "right" : "center";
-    c.font = `11px ${getComputedStyle(this.canvas).fontFamily}`;
+    c.font = fontOf(this.canvas);
     c.fillText(
       bar === 0 ? "base" : bar === n - 1 ? "total" : String(bar),
       bar === 0 ? PAD.left : bar === n - 1 ? x + step / 2 : x,
@@ -238,7 +239,7 @@ export class Ledger {
         : this.wordsOf(this.selected);
     c.fillStyle = colours.line;
     c.fillRect(PAD.left, y(0) - 0.5, width - PAD.left - PAD.right, 1);
-    c.font = `12px ${getComputedStyle(this.canvas).fontFamily}`;
+    c.font = fontOf(this.canvas, "12px");
     c.fillStyle = this.selected === null ? colours.soft : colours.ink;
     c.textAlign = "left";
     c.fillText(left, from + PAD.left, 14);

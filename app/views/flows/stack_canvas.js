@@ -1,5 +1,6 @@
 // A builder for a flow of one's own: press a layer of the palette to add it, drag or use arrow keys to move one.
 
+import { setColours } from "../../canvas/base_canvas.js";
 import { element, themeColours } from "../../canvas/live.js";
 import { mountStage } from "../../canvas/mounting.js";
 
@@ -50,9 +51,7 @@ class Builder {
 
   update({ numbers }) {
     const colours = themeColours(this.root, numbers.themes);
-    this.root.style.cssText = Object.entries(colours)
-      .map(([k, v]) => `--${k}:${v}`)
-      .join(";");
+    setColours(this.root, colours);
     Object.assign(this, { layers: numbers.layers, text: numbers.text });
     if (!this.palette.childElementCount) this.fillPalette(numbers.palette);
     this.hints = numbers.palette;

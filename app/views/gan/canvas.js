@@ -129,7 +129,7 @@ class GanStage extends Stage {
       this.wantedMoves = this.place.moves;
     }
     super.update(blob);
-    this.future.follow(numbers.origin, numbers.run);
+    this.future.followOrigin(numbers.origin, numbers.run);
     this.choose({});
   }
 

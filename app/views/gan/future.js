@@ -1,12 +1,14 @@
 // The other future: the run that a fork came from, at the same number of steps.
 
-import { element, watchRun } from "../../canvas/live.js";
+import { BesideRun } from "../../canvas/beside.js";
+import { element } from "../../canvas/live.js";
 import { countModes, fairModes } from "./monitor.js";
 import { Motion, readGame } from "./motion.js";
 import { GanPlane } from "./plane.js";
 
-export class Future {
+export class Future extends BesideRun {
   constructor(stage) {
+    super();
     this.stage = stage;
     this.motion = new Motion();
     this.canvas = element("canvas", { className: "plane" });
@@ -26,49 +28,31 @@ export class Future {
   }
 
   reset() {
-    this.snapshots = [];
-    this.live = null;
-    this.picture = null;
+    super.reset();
     this.note = "";
     this.motion.clear();
     this.counted = null;
   }
 
-  /** origin: {run, step, was} or null; watch that run if it is another one than before. */
-  follow(origin, run) {
+  /** origin: {run, step, was} or null; run: of the fork itself, or empty. */
+  followOrigin(origin, run) {
     const wanted = origin && run ? origin.run : "";
     this.origin = origin;
     this.root.hidden = !wanted;
-    if (wanted === this.digest) return;
-    this.socket?.close();
-    this.digest = wanted;
-    this.reset();
-    if (!wanted) return;
-    this.socket = watchRun(wanted, {
-      opened: () => this.reset(),
-      blob: (blob) => this.take(blob),
-      text: (message) => {
-        if (message.ended !== undefined) this.steps = message.ended ? this.snapshots.at(-1)?.step : message.steps;
-      },
-      lost: (code) => {
-        if (code === 4404) {
-          this.note = "The run that this fork came from is not stored here any more.";
-          this.refresh();
-        }
-      },
-    });
+    this.follow(wanted);
   }
 
-  take(blob) {
-    const { numbers } = blob,
-      picture = { step: numbers.step, metrics: numbers.metrics, ...readGame(blob) };
-    if (numbers.is_frame) {
-      this.live = picture;
-    } else {
-      if (this.snapshots.at(-1)?.step === picture.step) this.snapshots.pop();
-      this.snapshots.push(picture);
-      this.live = picture;
-    }
+  missing() {
+    this.note = "The run that this fork came from is not stored here any more.";
+    this.refresh();
+  }
+
+  read(blob) {
+    const { step, metrics } = blob.numbers;
+    return { step, metrics, ...readGame(blob) };
+  }
+
+  changed() {
     this.seek(this.stage.aimed?.step ?? 0);
   }
 
@@ -134,9 +118,5 @@ export class Future {
       "aria-label",
       `The run that this fork left at step ${origin.step}, ${name}, at step ${picture?.step ?? 0}${here ? `: ${this.counted.found} of ${count} modes` : ""}`,
     );
-  }
-
-  close() {
-    this.socket?.close();
   }
 }

@@ -1,5 +1,6 @@
 // All games of a run of several, in small: landscape, points, and how many modes each has found.
 
+import { fontOf } from "../../canvas/base_canvas.js";
 import { element, sharpen } from "../../canvas/live.js";
 import { hasBorder, rangeOf, toneOf } from "./optimal.js";
 
@@ -47,7 +48,7 @@ export class Members {
     if (this.canvas.clientHeight !== Math.round(height)) this.canvas.style.height = `${Math.round(height)}px`;
     const { context: c } = sharpen(this.canvas);
     c.clearRect(0, 0, width, height);
-    c.font = `11px ${getComputedStyle(this.canvas).fontFamily}`;
+    c.font = fontOf(this.canvas);
     c.textAlign = "center";
     for (let i = 0; i < k; i++) {
       const x = (i % columns) * (size + GAP),

@@ -1,5 +1,6 @@
 // The mode monitor: bars of share per mode against the true shares, gauges with what true samples score, and the trace.
 
+import { fontOf } from "../../canvas/base_canvas.js";
 import { element, ramp, sharpen } from "../../canvas/live.js";
 import { powerText } from "../../canvas/number_text.js";
 
@@ -208,7 +209,7 @@ export class Monitor {
       floor = height - 15;
     const top = Math.max(2 * Math.max(...truth), ...(shares ? [Math.max(...shares)] : [])) * 1.04,
       y = (v) => floor - (floor - 4) * (v / top);
-    c.font = `11px ${getComputedStyle(this.canvas).fontFamily}`;
+    c.font = fontOf(this.canvas);
     c.textAlign = "center";
     for (let k = 0; k < n; k++) {
       const x = k * slot,
@@ -274,7 +275,7 @@ export class TraceCard {
     c.globalAlpha = 0.4;
     c.fillRect(left, 0, wide, floor);
     c.globalAlpha = 1;
-    c.font = `11px ${getComputedStyle(this.canvas).fontFamily}`;
+    c.font = fontOf(this.canvas);
     c.fillStyle = colours.soft;
     c.textAlign = "right";
     const every = Math.max(1, Math.ceil((m * 12) / floor));

@@ -1,5 +1,6 @@
 // The plane of a game: landscape, border, latent grid, real and generated points, and the arrow that each fake feels.
 
+import { fontOf } from "../../canvas/base_canvas.js";
 import { GRID, Panel } from "../../canvas/density.js";
 import { sharpen } from "../../canvas/live.js";
 import { paintTones } from "./optimal.js";
@@ -145,7 +146,7 @@ function numberModes(view, modes, colours) {
   const { c, width } = view,
     mx = modes.reduce((s, m) => s + m[0], 0) / modes.length,
     my = modes.reduce((s, m) => s + m[1], 0) / modes.length;
-  c.font = `600 11px ${getComputedStyle(c.canvas).fontFamily}`;
+  c.font = fontOf(c.canvas, "600 11px");
   c.textAlign = "center";
   c.fillStyle = colours.soft;
   modes.forEach(([x, y], k) => {

@@ -1,5 +1,6 @@
 // The player of a game: its track shows the losses of both players.
 
+import { fontOf } from "../../canvas/base_canvas.js";
 import { Player } from "../../canvas/player.js";
 import { NOTHING, NOTHING_TEXT } from "./optimal.js";
 
@@ -16,7 +17,7 @@ export class GamePlayer extends Player {
       low = Math.min(both[Math.floor(0.02 * both.length)], nothing),
       high = Math.max(both[Math.floor(0.97 * (both.length - 1))], nothing, low + 1e-3);
     const y = (v) => height - 11 - (height - 32) * Math.min(1.08, Math.max(-0.05, (v - low) / (high - low)));
-    c.font = `11px ${getComputedStyle(this.track).fontFamily}`;
+    c.font = fontOf(this.track);
     c.textAlign = "right";
     c.setLineDash([4, 4]);
     c.strokeStyle = colours.soft;

@@ -1,5 +1,6 @@
 // One iteration in slow motion: each part lights up in turn, with one sentence.
 
+import { fontOf } from "../../canvas/base_canvas.js";
 import { element, wantsStillness } from "../../canvas/live.js";
 import { button, icon } from "../../canvas/player.js";
 import { ease, mix } from "./motion.js";
@@ -285,7 +286,7 @@ export class Slow {
     c.fillRect(left, top, size, size);
     c.strokeStyle = colours.base;
     c.strokeRect(left, top, size, size);
-    c.font = `11px ${getComputedStyle(c.canvas).fontFamily}`;
+    c.font = fontOf(c.canvas);
     c.fillStyle = colours.soft;
     c.textAlign = "left";
     c.fillText("noise", left + 5, top + 13);

@@ -74,7 +74,7 @@ function fill(sentence, metrics, { modes }) {
   const values = {
     found: metrics.modes_fair,
     modes: modes.length,
-    quality: (100 * (metrics.high_quality ?? 0)).toFixed(1),
+    quality: Number.isFinite(metrics.high_quality) ? (100 * metrics.high_quality).toFixed(1) : "–",
     accuracy: (100 * metrics.accuracy).toFixed(1),
   };
   return sentence.replace(/\{(\w+)\}/g, (_, name) => values[name] ?? "?");

@@ -1,5 +1,6 @@
 // The table of the human discriminator: a question at a time, a clock, and the score of all judges.
 
+import { fontOf, setColours } from "../../canvas/base_canvas.js";
 import { drawTicks } from "../../canvas/density.js";
 import { Decoder, element, sharpen, themeColours } from "../../canvas/live.js";
 import { mountStage } from "../../canvas/mounting.js";
@@ -82,9 +83,7 @@ class Quiz {
 
   update(blob) {
     this.colours = themeColours(this.root, blob.numbers.themes);
-    this.root.style.cssText = Object.entries(this.colours)
-      .map(([k, v]) => `--${k}:${v}`)
-      .join(";");
+    setColours(this.root, this.colours);
     const place = ["run", "step", "seed"].map((name) => blob.numbers[name]).join("/");
     this.numbers = blob.numbers;
     if (place !== this.place) {
@@ -330,7 +329,7 @@ class Quiz {
       side = Math.min(width, height),
       small = side / 7,
       gap = 6;
-    c.font = `12px ${getComputedStyle(this.scene).fontFamily}`;
+    c.font = fontOf(this.scene, "12px");
     for (const [name, title, colour, column] of [
       ["real", "real", colours.data, 0],
       ["fake", "generated", colours.model, 1],

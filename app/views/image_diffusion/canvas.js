@@ -1,5 +1,6 @@
 // The bench of denoising: many chains from noise to picture and back, what the denoiser believes, one chain as a film.
 
+import { linkWith, startFrames, unusual } from "../../canvas/base_canvas.js";
 import { Decoder, element, wantsStillness } from "../../canvas/live.js";
 import { mountStage } from "../../canvas/mounting.js";
 import { toBitmaps } from "../../canvas/pictures.js";
@@ -25,17 +26,16 @@ class Bench extends RunBench {
     this.chain = 0;
     this.reset();
     this.build();
-    this.loop = (now) => {
-      this.player.tick(now);
-      this.time.tick(now);
-      if (this.isDirty && this.colours) this.paint();
-      this.raf = requestAnimationFrame(this.loop);
-    };
-    this.raf = requestAnimationFrame(this.loop);
-    this.resizing = new ResizeObserver(() => {
-      this.isDirty = true;
+    startFrames(this, this.root, {
+      frame: (now) => {
+        this.player.tick(now);
+        this.time.tick(now);
+        if (this.isDirty && this.colours) this.paint();
+      },
+      resized: () => {
+        this.isDirty = true;
+      },
     });
-    this.resizing.observe(this.root);
     globalThis.genlabDenoising = this; // for tests, and for measuring latency from outside
   }
 
@@ -307,12 +307,7 @@ class Bench extends RunBench {
 
   copyLink() {
     this.report();
-    const url = new URL(location.href),
-      usual = this.numbers.usual;
-    for (const [name, value] of Object.entries(this.where()))
-      if (value !== usual[name]) url.searchParams.set(name, value);
-      else url.searchParams.delete(name);
-    this.player.copy(url.href);
+    this.player.copy(linkWith(unusual(this.where(), this.numbers.usual)));
   }
 }
 

@@ -1,5 +1,6 @@
 // Many pictures in a grid, one of them chosen.
 
+import { fontOf } from "../../canvas/base_canvas.js";
 import { element, sharpen } from "../../canvas/live.js";
 import { stamp } from "../../canvas/pictures.js";
 
@@ -84,7 +85,7 @@ export class Chains {
   }
 
   say(c, width, height, text, colours) {
-    c.font = `14px ${getComputedStyle(this.canvas).fontFamily}`;
+    c.font = fontOf(this.canvas, "14px");
     const lines = [""];
     for (const word of text.split(" ")) {
       if (c.measureText(`${lines.at(-1)} ${word}`).width > width - 40) lines.push("");

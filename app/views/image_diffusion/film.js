@@ -1,5 +1,6 @@
 // One chain as a film: every state, and below it what the denoiser believed there. Click a frame to go to it.
 
+import { fontOf } from "../../canvas/base_canvas.js";
 import { element, sharpen } from "../../canvas/live.js";
 
 const SMALLEST = 30,
@@ -46,7 +47,7 @@ export class Film {
     if (this.canvas.clientHeight !== tall) this.canvas.style.height = `${tall}px`;
     const { context: c } = sharpen(this.canvas);
     c.clearRect(0, 0, wide, tall);
-    c.font = `12px ${getComputedStyle(this.canvas).fontFamily}`;
+    c.font = fontOf(this.canvas, "12px");
     c.fillStyle = colours.soft;
     if (!way) {
       c.fillText(empty, 4, 34);

@@ -1,5 +1,7 @@
 // The scrubber of denoising time: both ways, played or dragged.
 
+import { fontOf } from "../../canvas/base_canvas.js";
+import { keyedTo } from "../../canvas/keys.js";
 import { element, sharpen } from "../../canvas/live.js";
 
 const FRAMES_PER_SECOND = 12;
@@ -65,15 +67,13 @@ export class TimeBar {
   }
 
   key(event) {
-    const to = { ArrowLeft: this.state?.frame - 1, ArrowRight: this.state?.frame + 1, Home: 0, End: this.length - 1 }[
-      event.key
-    ];
+    const to = keyedTo(event, this.state?.frame ?? 0, 0, this.length - 1);
     if (event.key === " ") {
       event.preventDefault();
       this.play(this.direction ? 0 : 1);
       return;
     }
-    if (to === undefined) return;
+    if (to === null) return;
     event.preventDefault();
     this.play(0);
     this.go(to);
@@ -124,7 +124,7 @@ export class TimeBar {
     c.beginPath();
     c.arc(x(frame), y, 7.5, 0, 7);
     c.fill();
-    c.font = `11px ${getComputedStyle(this.track).fontFamily}`;
+    c.font = fontOf(this.track);
     c.fillStyle = colours.soft;
     c.textAlign = "left";
     c.fillText("noise", 4, height - 3);

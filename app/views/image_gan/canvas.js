@@ -1,5 +1,6 @@
 // The studio of a game about pictures: wall, picture in hand, tools, monitor, player.
 
+import { linkWith, startFrames, unusual } from "../../canvas/base_canvas.js";
 import { Decoder, element } from "../../canvas/live.js";
 import { mountStage } from "../../canvas/mounting.js";
 import { toBitmaps } from "../../canvas/pictures.js";
@@ -25,16 +26,15 @@ class GameStudio extends RunBench {
     this.seed = 0;
     this.build();
     this.reset();
-    this.loop = (now) => {
-      this.player.tick(now);
-      if (this.isDirty && this.colours) this.paint();
-      this.raf = requestAnimationFrame(this.loop);
-    };
-    this.raf = requestAnimationFrame(this.loop);
-    this.resizing = new ResizeObserver(() => {
-      this.isDirty = true;
+    startFrames(this, this.root, {
+      frame: (now) => {
+        this.player.tick(now);
+        if (this.isDirty && this.colours) this.paint();
+      },
+      resized: () => {
+        this.isDirty = true;
+      },
     });
-    this.resizing.observe(this.root);
     globalThis.genlabGame = this; // for tests, and for measuring latency from outside
   }
 
@@ -415,12 +415,7 @@ class GameStudio extends RunBench {
 
   copyLink() {
     this.report();
-    const url = new URL(location.href),
-      usual = this.numbers.usual;
-    for (const [name, value] of Object.entries(this.where()))
-      if (value !== usual[name]) url.searchParams.set(name, value);
-      else url.searchParams.delete(name);
-    this.player.copy(url.href);
+    this.player.copy(linkWith(unusual(this.where(), this.numbers.usual)));
   }
 
   close() {

@@ -1,5 +1,6 @@
 // The monitor: which kinds are made, how well real pictures are covered, and an alarm with its cures.
 
+import { fontOf } from "../../canvas/base_canvas.js";
 import { element, sharpen } from "../../canvas/live.js";
 import { alarms, FIRST, healthy } from "./alarm.js";
 
@@ -144,7 +145,7 @@ export class Monitor {
     if (!bars.length || !width) return;
     const cell = Math.min(110, width / bars.length),
       full = height - foot - head;
-    c.font = `11px ${getComputedStyle(this.canvas).fontFamily}`;
+    c.font = fontOf(this.canvas);
     c.textAlign = "center";
     bars.forEach(({ name, value, mark, isLow, said }, k) => {
       const x = k * cell + cell * 0.16,

@@ -1,5 +1,6 @@
 // The picture in hand: large, what the discriminator says of it, and the training pictures that are nearest to it.
 
+import { fontOf } from "../../canvas/base_canvas.js";
 import { element, sharpen } from "../../canvas/live.js";
 import { stamp, toBitmaps } from "../../canvas/pictures.js";
 
@@ -58,7 +59,7 @@ export class PictureInHand {
     const { context: c, width } = sharpen(this.line),
       y = 26;
     c.clearRect(0, 0, width, 60);
-    c.font = `11px ${getComputedStyle(this.line).fontFamily}`;
+    c.font = fontOf(this.line);
     if (!scale || !width) return;
     const x = (logit) => 6 + ((width - 12) * (1 + scale.opinion(logit))) / 2;
     c.fillStyle = colours.line;
@@ -133,7 +134,7 @@ export class PictureInHand {
   say(c, width, height, text, colours) {
     c.fillStyle = colours.soft;
     c.textAlign = "center";
-    c.font = `14px ${getComputedStyle(this.canvas).fontFamily}`;
+    c.font = fontOf(this.canvas, "14px");
     const words = text.split(" "),
       lines = [""];
     for (const word of words) {

@@ -1,5 +1,6 @@
 // Styles: which resolution takes its style from A or from B, which hears noise, and how far styles lie from their mean.
 
+import { fontOf } from "../../canvas/base_canvas.js";
 import { element, sharpen } from "../../canvas/live.js";
 import { stamp } from "../../canvas/pictures.js";
 
@@ -147,7 +148,7 @@ export class StylePanel {
       cell = width / variants.length,
       side = Math.min(cell - 4, height - 18);
     c.clearRect(0, 0, width, height);
-    c.font = `11px ${getComputedStyle(this.strip).fontFamily}`;
+    c.font = fontOf(this.strip);
     c.textAlign = "center";
     variants.forEach((levels, k) => {
       const x = k * cell + (cell - side) / 2,

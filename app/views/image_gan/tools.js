@@ -1,6 +1,6 @@
 // The third card: what can be done with the picture in hand. Latents, a plane of two, the way to another, styles.
 
-import { arrowOf, followDrag, inside, placeUnder } from "../../canvas/dragging.js";
+import { followDrag, inside, nudged, placeUnder } from "../../canvas/dragging.js";
 import { END, LatentList } from "../../canvas/latent_list.js";
 import { element, sharpen } from "../../canvas/live.js";
 import { stamp } from "../../canvas/pictures.js";
@@ -157,14 +157,11 @@ export class Tools {
   }
 
   nudge(event) {
-    const by = arrowOf(event);
-    if (!by || !this.studio.z) return;
+    const { z } = this.studio,
+      to = z && nudged([z[this.axes[0]], z[this.axes[1]]], event, KEY_STEP, WINDOW);
+    if (!to) return;
     event.preventDefault();
-    const { z } = this.studio;
-    this.studio.move({
-      [this.axes[0]]: z[this.axes[0]] + KEY_STEP * by[0],
-      [this.axes[1]]: z[this.axes[1]] + KEY_STEP * by[1],
-    });
+    this.studio.move({ [this.axes[0]]: to[0], [this.axes[1]]: to[1] });
     this.studio.settled();
   }
 

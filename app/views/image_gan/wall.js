@@ -1,5 +1,6 @@
 // The wall: what fixed latents become at the step that is shown, and under each what the discriminator says of it.
 
+import { fontOf } from "../../canvas/base_canvas.js";
 import { element, sharpen } from "../../canvas/live.js";
 import { stamp, toBitmaps } from "../../canvas/pictures.js";
 
@@ -122,7 +123,7 @@ export class Wall {
   say(c, width, height, text, colours) {
     c.fillStyle = colours.soft;
     c.textAlign = "center";
-    c.font = `14px ${getComputedStyle(this.canvas).fontFamily}`;
+    c.font = fontOf(this.canvas, "14px");
     c.fillText(text, width / 2, height / 2);
   }
 }

@@ -1,5 +1,6 @@
 // The studio of a latent space: a plane to drag in, what is decoded there, what each latent carries, what a sweep trades.
 
+import { linkWith, startFrames } from "../../canvas/base_canvas.js";
 import { DEAD, LatentList } from "../../canvas/latent_list.js";
 import { Decoder, element } from "../../canvas/live.js";
 import { mountStage } from "../../canvas/mounting.js";
@@ -30,17 +31,16 @@ class Studio extends RunBench {
     this.label = -1;
     this.reset();
     this.build();
-    this.loop = (now) => {
-      this.player.tick(now);
-      if (this.isDirty && this.colours) this.paint();
-      else if (this.isStripDirty && this.colours) this.paintStrips();
-      this.raf = requestAnimationFrame(this.loop);
-    };
-    this.raf = requestAnimationFrame(this.loop);
-    this.resizing = new ResizeObserver(() => {
-      this.isDirty = true;
+    startFrames(this, this.root, {
+      frame: (now) => {
+        this.player.tick(now);
+        if (this.isDirty && this.colours) this.paint();
+        else if (this.isStripDirty && this.colours) this.paintStrips();
+      },
+      resized: () => {
+        this.isDirty = true;
+      },
     });
-    this.resizing.observe(this.root);
     globalThis.genlabStudio = this; // for measuring frame rate and latency from outside
   }
 
@@ -677,10 +677,7 @@ class Studio extends RunBench {
 
   copyLink() {
     this.report();
-    const url = new URL(location.href);
-    url.searchParams.set("member", this.member);
-    if (this.z) url.searchParams.set("z", round([this.z])[0].join(" "));
-    url.searchParams.set("tab", this.strips.tab);
-    this.player.copy(url.href);
+    const z = this.z ? { z: round([this.z])[0].join(" ") } : {};
+    this.player.copy(linkWith({ member: this.member, ...z, tab: this.strips.tab }));
   }
 }

@@ -1,5 +1,6 @@
 // The decoded picture: large, with the original in its corner, its numbers, and what can be done with its code.
 
+import { fontOf } from "../../canvas/base_canvas.js";
 import { element, sharpen } from "../../canvas/live.js";
 import { memberOf, stamp, toBitmap } from "../../canvas/pictures.js";
 
@@ -72,7 +73,7 @@ export class DecodedCard {
   write(c, width, text) {
     c.fillStyle = this.studio.colours.soft;
     c.textAlign = "center";
-    c.font = `14px ${getComputedStyle(this.canvas).fontFamily}`;
+    c.font = fontOf(this.canvas, "14px");
     c.fillText(text, width / 2, width / 2);
   }
 

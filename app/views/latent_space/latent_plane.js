@@ -37,7 +37,7 @@ export class LatentPlane {
   }
 
   onKey(event) {
-    const to = nudged([this.place.p, this.place.q], event, KEY_STEP);
+    const to = nudged([this.place.p, this.place.q], event, KEY_STEP, WINDOW);
     if (!to) return;
     event.preventDefault();
     this.place = { p: to[0], q: to[1] }; // at once, so that no quick press is lost

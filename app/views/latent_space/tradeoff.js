@@ -1,5 +1,6 @@
 // What a sweep trades: rate against distortion, scores, KL of each latent, and which factor each latent follows.
 
+import { fontOf } from "../../canvas/base_canvas.js";
 import { element, sharpen } from "../../canvas/live.js";
 
 const TABS = { curve: "Rate and distortion", scores: "Scores", bars: "KL by latent", factors: "Factors" };
@@ -69,7 +70,7 @@ export class Tradeoff {
     const { context, width, height } = sharpen(this.canvas);
     if (!width) return;
     context.clearRect(0, 0, width, height);
-    context.font = `12px ${getComputedStyle(this.canvas).fontFamily}`;
+    context.font = fontOf(this.canvas, "12px");
     this.spots = [];
     this.caption.textContent = "";
     const painters = { curve: "paintCurve", scores: "paintScores", bars: "paintBars", factors: "paintFactors" };

@@ -1,5 +1,6 @@
 // The bound and what it misses, on one line: bound + gap = log p(x), with the tighter bounds between them.
 
+import { fontOf } from "../../canvas/base_canvas.js";
 import { element, sharpen } from "../../canvas/live.js";
 import { powerText } from "../../canvas/number_text.js";
 
@@ -90,7 +91,7 @@ export class BoundLine {
     const { total, bound, few, many } = this.values,
       end = width - 58;
     const at = (v) => Math.max(0, end + ((v - total) / this.span) * end);
-    c.font = `12px ${getComputedStyle(this.canvas).fontFamily}`;
+    c.font = fontOf(this.canvas, "12px");
     this.bar(c, 0, at(bound), this.colours.model, 0.35);
     this.bar(c, at(bound), end, this.colours.error, 0.9);
     this.mark(c, at(bound), "bound", "above", "right");

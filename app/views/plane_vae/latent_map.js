@@ -1,5 +1,6 @@
 // The latent plane of one point: the true posterior as a map, the encoder's q over it; with one latent, both as curves.
 
+import { fontOf } from "../../canvas/base_canvas.js";
 import { toGrid } from "../../canvas/density.js";
 import { sharpen } from "../../canvas/live.js";
 
@@ -99,7 +100,7 @@ function pointOutside(context, mean, width, height, colours) {
   context.lineWidth = 2;
   trace(context, [back(0.5), tip, back(-0.5)]);
   context.stroke();
-  context.font = `12px ${getComputedStyle(context.canvas).fontFamily}`;
+  context.font = fontOf(context.canvas, "12px");
   context.textAlign = "center";
   context.fillStyle = colours.ink;
   const text = `q lies outside: (${[...mean].map((v) => v.toFixed(1)).join(", ")})`.replaceAll("-", "\u2212");
@@ -162,7 +163,7 @@ function fillUnder(context, points, floor, colour) {
 }
 
 function axis(context, at, reach, name, width, height, colours) {
-  context.font = `11px ${getComputedStyle(context.canvas).fontFamily}`;
+  context.font = fontOf(context.canvas);
   context.fillStyle = context.strokeStyle = colours.soft;
   context.textAlign = "center";
   context.lineWidth = 1;
@@ -175,7 +176,7 @@ function axis(context, at, reach, name, width, height, colours) {
 
 function axisNames(context, across, up, width, colours) {
   const height = context.canvas.clientHeight;
-  context.font = `italic 13px ${getComputedStyle(context.canvas).fontFamily}`;
+  context.font = fontOf(context.canvas, "italic 13px");
   context.fillStyle = colours.soft;
   context.textAlign = "right";
   context.fillText(across, width - 6, height - 30);

@@ -179,6 +179,7 @@ class ScoreStage extends WalkStage {
       if (this.shownX?.length !== at.length) this.shownX = new Float32Array(at.length);
       walker.shown(this.shownX);
     }
+    this.cards.error.setLags(this.isMapDirty);
     const way = this.wayOfChosen(now);
     this.plane.paint({
       window,
@@ -231,7 +232,8 @@ class ScoreStage extends WalkStage {
   }
 
   paintError(now) {
-    const { learned, exact, sigma, window, colours } = this;
+    const { exact, sigma, window, colours } = this,
+      learned = this.wholeField;
     this.mappedAt = now;
     this.isMapDirty = false;
     this.cards.error.paintMap({ learned, exact, sigma, window, table: this.tables.error });

@@ -81,6 +81,11 @@ export class ErrorCard extends SideCard {
     this.panel.show({ window, tickColour: "transparent" }); // too small for numbers
   }
 
+  /** Whether the dial stands at another level than map and number, until they follow. */
+  setLags(lags) {
+    this.root.classList.toggle("lags", lags);
+  }
+
   /** error: mean of sigma²|s - s*|² at the dial's level; metrics: those of the run by level. */
   show(error, sigma, metrics, colours) {
     this.number.textContent = error === null ? "–" : short(error);

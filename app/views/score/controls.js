@@ -1,5 +1,7 @@
 // The walk's card: which walk, where it starts, its player over the noise levels, and sliders that act while dragged.
 
+import { fontOf } from "../../canvas/base_canvas.js";
+import { stepsOf } from "../../canvas/keys.js";
 import { element, sharpen } from "../../canvas/live.js";
 import { button, icon } from "../../canvas/player.js";
 import { sigmaText } from "./noise_dial.js";
@@ -51,6 +53,7 @@ class Slider {
       step: isLog ? "1" : String(field.step),
     });
     this.input.setAttribute("aria-label", field.label);
+    this.input.reading = () => this.textOf(this.read());
     this.value = element("b", { className: "num" });
     this.input.oninput = () => {
       this.paint(this.read());
@@ -83,12 +86,16 @@ class Slider {
   }
 
   paint(value) {
-    const { low, high, kind, is_log: isLog } = this.field,
+    const { low, high, is_log: isLog } = this.field,
       share = isLog ? Math.log(value / low) / Math.log(high / low) : (value - low) / (high - low);
     this.input.style.setProperty("--share", `${100 * share}%`);
-    const text = kind === "int" ? value.toLocaleString("en") : isLog ? String(+value.toPrecision(3)) : value.toFixed(2);
-    this.value.textContent = text;
-    this.input.setAttribute("aria-valuetext", text);
+    this.value.textContent = this.textOf(value);
+    this.input.setAttribute("aria-valuetext", this.value.textContent);
+  }
+
+  textOf(value) {
+    const { kind, is_log: isLog } = this.field;
+    return kind === "int" ? value.toLocaleString("en") : isLog ? String(+value.toPrecision(3)) : value.toFixed(2);
   }
 }
 
@@ -155,17 +162,13 @@ export class WalkCard {
   }
 
   onKey(event) {
-    const { stepBy, play, seek } = this.handlers;
-    const action = {
-      ArrowLeft: () => stepBy(-1),
-      ArrowRight: () => stepBy(1),
-      Home: () => seek(0),
-      End: () => seek(Infinity),
-      " ": play,
-    }[event.key];
-    if (!action || (event.key === " " && event.target.tagName === "BUTTON")) return;
+    const { stepBy, play, seek } = this.handlers,
+      by = stepsOf(event);
+    if (event.key === " " ? event.target.tagName === "BUTTON" : by === undefined) return;
     event.preventDefault();
-    action();
+    if (event.key === " ") play();
+    else if (Number.isFinite(by)) stepBy(by);
+    else seek(by < 0 ? 0 : Infinity);
   }
 
   /** kinds and sliders of the fields that Python names; once. */
@@ -264,7 +267,7 @@ export class WalkCard {
     c.globalAlpha = 1;
     c.fillStyle = colours.ink;
     c.fillRect(x(walk.cursor + Math.min(0, walk.phase - 1)) - 1, 0, 2, HEIGHT);
-    c.font = `11px ${getComputedStyle(this.track).fontFamily}`;
+    c.font = fontOf(this.track);
     c.fillStyle = colours.soft;
     c.textAlign = "right";
     c.fillText(`σ ${sigmaText(walk.frames[walk.cursor].sigma)}`, width - 4, 12);

@@ -18,6 +18,7 @@ export class NoiseDial {
       title: "Noise σ: drag, wheel or arrow keys",
     });
     this.input.setAttribute("aria-label", "Noise sigma");
+    this.input.reading = () => sigmaText(this.sigmaAt(+this.input.value / STEPS));
     this.input.oninput = () => this.turn(+this.input.value / STEPS);
     this.input.onchange = () => handlers.settled();
     this.value = element("b", { className: "num" });
@@ -46,9 +47,13 @@ export class NoiseDial {
     return Math.log(this.sigma / this.range[0]) / Math.log(this.range[1] / this.range[0]);
   }
 
-  turn(share) {
+  sigmaAt(share) {
     const [low, high] = this.range;
-    this.show(low * (high / low) ** share, this.range, this.trained);
+    return low * (high / low) ** share;
+  }
+
+  turn(share) {
+    this.show(this.sigmaAt(share), this.range, this.trained);
     this.handlers.turn(this.sigma);
   }
 

@@ -59,6 +59,11 @@ export class WalkStage extends Stage {
     this.isDirty = true;
   }
 
+  /** Walks are played here; the training is replayed only when asked. */
+  get playsOver() {
+    return null;
+  }
+
   // ---- the run ----
 
   read(blob) {
@@ -137,6 +142,11 @@ export class WalkStage extends Stage {
     return (!this.player.isPlaying && this.full.get(this.aimed?.step)) || this.coarse;
   }
 
+  /** The learned field on all of the noised data: a snapshot's own ends at the window, and no error can be read off it. */
+  get wholeField() {
+    return this.learned === this.coarse ? null : this.learned;
+  }
+
   get usesExact() {
     return this.walk.view === "exact" || this.walk.kind === "metropolis";
   }
@@ -209,6 +219,7 @@ export class WalkStage extends Stage {
     this.forget();
     if (!isHeld(walk.kind)) {
       this.sigma = high;
+      this.isGroundDirty = true;
       this.isByHand = false;
       walk.sigma = 0;
     }
@@ -292,7 +303,7 @@ export class WalkStage extends Stage {
 
   onKey(event) {
     const [x0, x1, y0, y1] = this.numbers.window,
-      to = nudged(this.point ?? [(x0 + x1) / 2, (y0 + y1) / 2], event, (x1 - x0) / 100);
+      to = nudged(this.point ?? [(x0 + x1) / 2, (y0 + y1) / 2], event, (x1 - x0) / 100, this.numbers.window);
     if (event.key === " ") this.playWalk();
     else if (event.key === "Enter") this.choose(this.point ?? [0, 0], 0);
     else if (to) {

@@ -1,5 +1,6 @@
 // The lab of names: a slider from one name to another, a map of all names, what is near, what the prior draws.
 
+import { linkWith, startFrames } from "../../canvas/base_canvas.js";
 import { Decoder, element, wantsStillness } from "../../canvas/live.js";
 import { mountStage } from "../../canvas/mounting.js";
 import { RunBench } from "../../canvas/run_bench.js";
@@ -32,15 +33,14 @@ class NameLab extends RunBench {
     this.seed = 1;
     this.reset();
     this.build();
-    this.loop = (now) => {
-      this.frame(now);
-      this.raf = requestAnimationFrame(this.loop);
-    };
-    this.raf = requestAnimationFrame(this.loop);
-    this.resizing = new ResizeObserver(() => {
-      this.isDirty = this.word.isMoving = true;
+    startFrames(this, this.root, {
+      frame: (now) => {
+        this.frame(now);
+      },
+      resized: () => {
+        this.isDirty = this.word.isMoving = true;
+      },
     });
-    this.resizing.observe(this.root);
     globalThis.genlabNames = this; // for measuring frame rate and latency from outside
   }
 
@@ -692,15 +692,9 @@ class NameLab extends RunBench {
 
   copyLink() {
     this.report();
-    const url = new URL(location.href),
-      { searchParams: link } = url;
-    link.set("a", this.numbers.a);
-    link.set("b", this.numbers.b);
-    link.set("t", this.t);
-    link.set("way", this.way);
-    if (this.isOff && this.z) link.set("z", rounded(this.z).join(" "));
-    else link.delete("z");
-    this.player.copy(url.href);
+    const { a, b } = this.numbers,
+      z = this.isOff && this.z ? rounded(this.z).join(" ") : null;
+    this.player.copy(linkWith({ a, b, t: this.t, way: this.way, z }));
   }
 
   close() {

@@ -1,5 +1,6 @@
 // The workbench of discrete codes: a picture, its two maps of codes, what else could stand in a cell, and how codes are used.
 
+import { linkWith, startFrames } from "../../canvas/base_canvas.js";
 import { Decoder, element } from "../../canvas/live.js";
 import { mountStage } from "../../canvas/mounting.js";
 import { PaintPad } from "../../canvas/paint_pad.js";
@@ -30,16 +31,15 @@ class Bench extends RunBench {
     this.cell = 0;
     this.reset();
     this.build();
-    this.loop = (now) => {
-      this.player.tick(now);
-      if (this.isDirty && this.colours) this.paint();
-      this.raf = requestAnimationFrame(this.loop);
-    };
-    this.raf = requestAnimationFrame(this.loop);
-    this.resizing = new ResizeObserver(() => {
-      this.isDirty = true;
+    startFrames(this, this.root, {
+      frame: (now) => {
+        this.player.tick(now);
+        if (this.isDirty && this.colours) this.paint();
+      },
+      resized: () => {
+        this.isDirty = true;
+      },
     });
-    this.resizing.observe(this.root);
     this.onKey = (event) => this.key(event);
     document.addEventListener("keydown", this.onKey);
     globalThis.genlabCodes = this; // for measuring latency from outside
@@ -476,9 +476,8 @@ class Bench extends RunBench {
 
   copyLink() {
     this.report();
-    const url = new URL(location.href);
-    for (const [name, value] of Object.entries(this.where())) if (value !== "") url.searchParams.set(name, value);
-    this.player.copy(url.href);
+    const said = Object.entries(this.where()).filter(([, value]) => value !== "");
+    this.player.copy(linkWith(Object.fromEntries(said)));
   }
 
   close() {

@@ -1,5 +1,6 @@
 // All codes for one cell: what each would draw there, sorted by how likely the prior finds it.
 
+import { fontOf } from "../../canvas/base_canvas.js";
 import { element, sharpen } from "../../canvas/live.js";
 import { stamp } from "../../canvas/pictures.js";
 
@@ -105,7 +106,7 @@ export class CodePalette {
     const { context: c } = sharpen(this.canvas),
       { colours } = state;
     c.clearRect(0, 0, width, rows * (side + LINE + 2));
-    c.font = `11px ${getComputedStyle(this.canvas).fontFamily}`;
+    c.font = fontOf(this.canvas);
     this.spots = codes.map((code, i) => ({
       code,
       x: (i % this.columns) * (side + GAP),
@@ -114,7 +115,7 @@ export class CodePalette {
     for (const { code, x, y } of this.spots) this.paintOne(c, code, x, y, state);
     if (!state.patches) {
       c.fillStyle = colours.soft;
-      c.font = `13px ${getComputedStyle(this.canvas).fontFamily}`;
+      c.font = fontOf(this.canvas, "13px");
       c.textAlign = "left";
       c.fillText(state.why, 2, 30);
     }

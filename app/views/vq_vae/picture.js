@@ -1,5 +1,6 @@
 // The decoded picture with the pixels of a cell marked, and a shelf of held-out pictures under it.
 
+import { fontOf } from "../../canvas/base_canvas.js";
 import { element, sharpen } from "../../canvas/live.js";
 import { stamp, toBitmap, toBitmaps } from "../../canvas/pictures.js";
 
@@ -112,7 +113,7 @@ export class CodePicture {
   say(c, width, text) {
     c.fillStyle = this.bench.colours.soft;
     c.textAlign = "center";
-    c.font = `14px ${getComputedStyle(this.canvas).fontFamily}`;
+    c.font = fontOf(this.canvas, "14px");
     c.fillText(text, width / 2, width / 2);
   }
 

@@ -1,5 +1,6 @@
 // The lower stage of the workbench: rows of pictures that answer one question each.
 
+import { fontOf } from "../../canvas/base_canvas.js";
 import { element, sharpen } from "../../canvas/live.js";
 import { stamp, toBitmaps } from "../../canvas/pictures.js";
 
@@ -182,7 +183,7 @@ export class CodeRows {
     if (this.canvas.clientHeight !== Math.round(height)) this.canvas.style.height = `${Math.round(height)}px`;
     const { context, width } = sharpen(this.canvas);
     context.clearRect(0, 0, width, height);
-    context.font = `12px ${getComputedStyle(this.canvas).fontFamily}`;
+    context.font = fontOf(this.canvas, "12px");
     context.fillStyle = this.bench.colours.soft;
     context.textAlign = "left";
     return context;

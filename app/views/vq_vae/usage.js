@@ -1,5 +1,6 @@
 // How the codebooks are used: shares sorted, dead codes marked; and what the codes of a picture cost.
 
+import { fontOf } from "../../canvas/base_canvas.js";
 import { element, sharpen } from "../../canvas/live.js";
 import { stamp } from "../../canvas/pictures.js";
 
@@ -31,7 +32,7 @@ export class CodeUsage {
     const { context: c, width, height } = sharpen(this.canvas);
     if (!width || !state) return;
     c.clearRect(0, 0, width, height);
-    c.font = `12px ${getComputedStyle(this.canvas).fontFamily}`;
+    c.font = fontOf(this.canvas, "12px");
     if (!state.usages) {
       c.fillStyle = state.colours.soft;
       c.fillText("The histograms come with the first picture.", 4, 40);
