@@ -133,7 +133,7 @@ def test_a_link_restores_the_place_and_the_numbers(come: Open, small_run: Run, h
         ({"seed": "1.5"}, "Expected a number from 0 to 999 after seed="),
         ({"at": "nan"}, "Expected a number from 0 to 1 after at="),
         ({"target": "moons"}, "is no set of pictures"),
-        ({"model.width": "1"}, "Channels: expected a whole number from 16 to 64"),
+        ({"model.width": "1"}, "Width: expected a whole number from 16 to 64"),
     ],
 )
 def test_what_is_impossible_in_a_link_is_said(link: dict[str, str], said: str, come: Open, home: House) -> None:

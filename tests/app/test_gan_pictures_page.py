@@ -137,7 +137,7 @@ def test_a_link_restores_the_place_and_the_numbers(come: Open, runs: dict[str, R
         ({"pick": "1.5"}, "Expected a number from 0 to 47 after pick="),
         ({"game": "chess"}, "Expected one of picture_gan, style_gan after game="),
         ({"target": "moons"}, "is no set of pictures"),
-        ({"model.width": "1"}, "Channels: expected a whole number from 4 to 48"),
+        ({"model.width": "1"}, "Width: expected a whole number from 4 to 48"),
     ],
 )
 def test_what_is_impossible_in_a_link_is_said(link: dict[str, str], said: str, come: Open, home: House) -> None:
