@@ -14,8 +14,9 @@ import streamlit as st  # noqa: E402
 
 from app.house import house  # noqa: E402
 from app.navigation import NAVIGATION  # noqa: E402
+from app.page.search import draw_search  # noqa: E402
 from app.page.trail import draw_trail, note_link  # noqa: E402
-from app.page.visit import address_of, arrive, follow_to_top, keep_address, leave_here, name_of  # noqa: E402
+from app.page.visit import address_of, arrive, follow_to_top, go_to, keep_address, name_of  # noqa: E402
 from app.words import plain  # noqa: E402
 
 # A file of ours: Streamlit's own icons for the browser tab come from the internet.
@@ -30,12 +31,14 @@ for index, entry in enumerate(NAVIGATION):
 page = st.navigation(pages, expanded=True)
 if trouble := house().shelves.own.trouble:
     st.warning(plain(trouble), icon=":material/storage:")
+hit = draw_search()
 keep_address()
 arrive(page.url_path)
 page.run()
 follow_to_top()
 note_link(name_of(page.url_path), address_of(page.url_path))
-if chip := draw_trail():
-    leave_here()
-    back = next(each for each in chain(*pages.values()) if name_of(each.url_path) == chip.page)
-    st.switch_page(back, query_params=chip.link)
+chip = draw_trail()
+if hit:
+    go_to(next(each for each in chain(*pages.values()) if each.title == hit.page), hit.link)
+if chip:
+    go_to(next(each for each in chain(*pages.values()) if name_of(each.url_path) == chip.page), chip.link)

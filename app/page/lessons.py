@@ -50,7 +50,7 @@ def _draw_one(
 ) -> None:
     st.markdown(f"**{entry['title']}**  \n{entry['what']}")
     st.caption(f"**Watch:** {entry['watch']}  \n**Cure:** {entry['cure']}")
-    st.button("Set it up", key=key, icon=":material/science:", on_click=_press, args=(entry, keys, start))
+    st.button("Open this experiment", key=key, icon=":material/science:", on_click=_press, args=(entry, keys, start))
 
 
 def _press(entry: dict[str, Any], keys: PageKeys, start: Callable[[dict[str, str]], object] | None) -> None:

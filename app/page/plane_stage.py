@@ -32,7 +32,7 @@ def common_view(keys: PageKeys, dataset: str, view: TargetView, shown: ShownRun,
         "steps": shown.experiment.steps,
         "temperature": 1.0,
         "at": moment.step if moment else None,
-        "autoplay": True,
+        "autoplay": False,
     }
     return common | other
 

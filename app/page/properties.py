@@ -20,7 +20,7 @@ def card(model: str) -> dict[str, dict[str, str]]:
 
 def draw_properties(model: str) -> None:
     """A small table: question, answer, and how it was measured."""
-    st.subheader("Its properties, measured", anchor=False)
+    st.subheader("Model card", anchor=False)
     facts = card(model)
     rows = "".join(f"| **{q.capitalize()}** | {facts[q]['value']} |\n" for q in QUESTIONS)
     st.markdown("| property | measured |\n|---|---|\n" + rows)

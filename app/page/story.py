@@ -6,11 +6,19 @@ from collections.abc import Callable
 
 import streamlit as st
 
+from app.navigation import NAVIGATION
 from app.page.keys import PageKeys
 from app.page.lessons import draw_experiments
 from app.page.visit import WATCH
 
 Draw = Callable[[], object]
+
+
+def ask(keys: PageKeys, question: str) -> None:
+    """The page's question, under the field's term for what it shows."""
+    term = next((entry.title for entry in NAVIGATION if entry.folder == (keys.folder or keys.page)), "")
+    st.caption(term)
+    st.title(question, anchor=False)
 
 
 def choose_target(keys: PageKeys, pick: Callable[[PageKeys, str], str], start: Callable[[str, str], object]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any, NoReturn
 
 import streamlit as st
 
@@ -68,9 +69,10 @@ def arrive(path: str) -> None:
     st.session_state[PAGE] = path  # last: a run that is broken off before arrives again
 
 
-def leave_here() -> None:
-    """Let the next address open its page anew, even if it is this one."""
-    st.session_state[PAGE] = ""
+def go_to(page: Any, link: Mapping[str, str]) -> NoReturn:
+    """Open a page of the navigation by a link, even if it is the one that is shown."""
+    st.session_state[PAGE] = ""  # so that it arrives
+    st.switch_page(page, query_params=dict(link))
 
 
 def name_of(path: str) -> str:

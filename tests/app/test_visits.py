@@ -55,7 +55,8 @@ def other_than(folder: str) -> str:
 def widgets_of(page: AppTest) -> dict[str, Any]:
     """What every widget with a key holds."""
     kinds = ("slider", "select_slider", "number_input", "selectbox", "text_input", "toggle", "segmented_control")
-    return {found.key: found.value for kind in kinds for found in page.get(kind) if found.key}
+    found: list[Any] = [each for kind in kinds for each in page.get(kind)]
+    return {each.key: each.value for each in found if each.key}
 
 
 @pytest.mark.parametrize("folder", PAGES)

@@ -179,7 +179,7 @@ def test_layers_are_dragged_to_another_place(visit: Callable) -> None:
 
 def test_an_experiment_that_is_set_up_comes_into_view(visit: Callable) -> None:
     visitor = visit({"target": "ring"})
-    button = visitor.page.get_by_role("button", name="Set it up").last
+    button = visitor.page.get_by_role("button", name="Open this experiment").last
     button.scroll_into_view_if_needed()
     top = "document.querySelector('[data-testid=stMain]').scrollTop"
     assert visitor.page.evaluate(top) > 500

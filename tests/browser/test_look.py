@@ -71,8 +71,11 @@ def test_all_that_is_drawn_has_a_name_and_an_origin(visit: Callable, stored_link
 
 
 @pytest.mark.alone
-def test_a_stored_run_plays_by_itself_smoothly(visit: Callable, stored_link: dict[str, str]) -> None:
+def test_a_stored_run_plays_smoothly(visit: Callable, stored_link: dict[str, str]) -> None:
     visitor = visit(stored_link)
+    visitor.wait(AT_END)
+    assert not visitor.ask("player.isPlaying")
+    visitor.page.get_by_role("button", name="Play the training from its start").click()
     visitor.wait("genlabStage.player.isPlaying")
     rate = visitor.page.evaluate(FRAMES)
     print(f"replay: {rate:.0f} frames/s")

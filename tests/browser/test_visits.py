@@ -29,7 +29,7 @@ def test_back_takes_one_press_and_the_page_is_as_it_was_left(visit: Callable) ->
 def test_an_experiment_scrolls_up_each_time_and_says_what_to_watch(visit: Callable) -> None:
     visitor = visit({}, at=AT)
     for index in (0, 1, 0):
-        button = visitor.page.get_by_role("button", name="Set it up").nth(index)
+        button = visitor.page.get_by_role("button", name="Open this experiment").nth(index)
         button.scroll_into_view_if_needed()
         assert visitor.page.evaluate("document.querySelector('[data-testid=stMain]').scrollTop") > 300
         button.click()

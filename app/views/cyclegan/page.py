@@ -11,7 +11,7 @@ from app.page.keys import PageKeys, write_link
 from app.page.pictures import draw_own_picture, own_picture
 from app.page.properties import draw_properties
 from app.page.runs import ShownRun, open_link, run_parameters, use_usual
-from app.page.story import choose_target, tell_below
+from app.page.story import ask, choose_target, tell_below
 from app.page.targets import draw_own_target, pick_target
 from app.page.train import draw_controls
 from app.page.visit import draw_problems, open_page
@@ -46,7 +46,7 @@ FIRST = {"points": "moons", "pictures": "faces"}
 def draw_page() -> None:
     """The page from top to bottom."""
     open_page(KEYS, read_link)
-    st.title("How do you translate without a dictionary?", anchor=False)
+    ask(KEYS, "How do you translate without a dictionary?")
     st.caption(
         "Two heaps of examples, and nobody says which belongs to which. Two translators learn to turn each kind into "
         "the other; what holds them together is that there and back again must lead home."

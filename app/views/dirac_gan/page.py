@@ -8,7 +8,7 @@ import streamlit as st
 
 from app.page.keys import PageKeys, write_link
 from app.page.properties import draw_properties
-from app.page.story import tell_below
+from app.page.story import ask, tell_below
 from app.page.visit import draw_problems, open_page
 from app.views.dirac_gan.canvas import DiracPlace, DiracView, draw_dirac, place_of_link, read_dirac_place
 from app.views.dirac_gan.numbers import draw_dirac_code, draw_dirac_formula, draw_dirac_table
@@ -19,7 +19,7 @@ KEYS = PageKeys("dirac", "dirac_gan")
 def draw_page() -> None:
     """The page from top to bottom."""
     open_page(KEYS, read_link)
-    st.title("Why do some GANs circle, and some converge?", anchor=False)
+    ask(KEYS, "Why do some GANs circle, and some converge?")
     st.caption(
         "The smallest GAN there is: all data at 0, a generator that makes one point θ, a discriminator that is a line "
         "of slope ψ. Two numbers play, so the whole game is a picture. Drag the start, and watch where it goes."

@@ -14,7 +14,7 @@ from app.page.keys import PageKeys, write_link
 from app.page.plane_stage import common_view, draw_plane_stage
 from app.page.properties import draw_properties
 from app.page.runs import ShownRun, link_parameters, open_link, use_usual
-from app.page.story import choose_target, tell_below
+from app.page.story import ask, choose_target, tell_below
 from app.page.targets import draw_own_target, pick_target, target_view
 from app.page.train import draw_controls
 from app.page.visit import draw_problems, open_page, read_step
@@ -50,7 +50,7 @@ N_WAVES = 6
 def draw_page() -> None:
     """The page from top to bottom."""
     open_page(KEYS, read_link)
-    st.title("Can a slow teacher make a fast student?", anchor=False)
+    ask(KEYS, "Can a slow teacher make a fast student?")
     st.caption(
         "An autoregressive flow makes a sample one number after the other, each waiting for those before it. Turned "
         "round, such a flow makes all at once, but learns slowly from data. So the first learns from the data, and the "

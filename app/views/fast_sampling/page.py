@@ -10,7 +10,7 @@ import streamlit as st
 from app.canvas.stage import is_lane_blocked
 from app.page.keys import PageKeys, write_link
 from app.page.properties import draw_properties
-from app.page.story import choose_target, tell_below
+from app.page.story import ask, choose_target, tell_below
 from app.page.targets import TargetView, draw_own_target, pick_target, target_view
 from app.page.visit import draw_problems, open_page
 from app.views.fast_sampling.asks import frame_of, noise_of
@@ -38,7 +38,7 @@ FIRST = "ring"
 def draw_page() -> None:
     """The page from top to bottom."""
     open_page(KEYS, read_link)
-    st.title("How few looks at the network are enough?", anchor=False)
+    ask(KEYS, "How few looks at the network are enough?")
     st.caption(
         "Langevin dynamics asks its network 301 times for every sample. Ways that were straightened, and a student "
         "that jumps to their end, ask once. All panels begin with the same noise: turn the dial of calls, and see who "

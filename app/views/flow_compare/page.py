@@ -13,7 +13,7 @@ from app.page.keys import PageKeys, write_link
 from app.page.lessons import draw_experiments
 from app.page.plane_stage import common_view
 from app.page.runs import ShownRun, start_training
-from app.page.story import choose_target, draw_code
+from app.page.story import ask, choose_target, draw_code
 from app.page.targets import TargetView, pick_target, target_view
 from app.page.visit import draw_problems, open_page, read_step
 from app.views.flow_compare.gallery import draw_flow_gallery
@@ -41,7 +41,7 @@ def draw_page() -> None:
     """The page from top to bottom."""
     open_page(KEYS, read_link)
     take_up(KEYS.told("gallery"))
-    st.title("Which flow bends better, and what does it pay?", anchor=False)
+    ask(KEYS, "Which flow bends better, and what does it pay?")
     st.caption(
         "Two flows learn the same density from the same seed and are shown on the same axes. Their KL from the data is "
         "measured the same way, so the curves may be compared; a flow is as good as the layers that it is made of."

@@ -15,7 +15,7 @@ from app.page.keys import PageKeys, write_link
 from app.page.plane_stage import common_view, current_moment, draw_plane_stage
 from app.page.properties import CARDS, draw_properties
 from app.page.runs import ShownRun, link_parameters, use_usual
-from app.page.story import choose_target, tell_below
+from app.page.story import ask, choose_target, tell_below
 from app.page.targets import TargetView, draw_own_target, pick_target, target_view
 from app.page.train import draw_controls
 from app.page.visit import draw_problems, open_page, read_visit
@@ -75,7 +75,7 @@ def read_link(query: dict[str, str], problems: list[str]) -> str:
 
 def draw_heading(target: str, flow: str) -> None:
     """The page's question, and what this flow does."""
-    st.title(f"How do you bend a Gaussian into {target}, and keep count of the probability?", anchor=False)
+    ask(KEYS, f"How do you bend a Gaussian into {target}, and keep count of the probability?")
     st.caption(
         "A flow is a chain of invertible layers. Each layer moves the points and tells by how much it stretched the "
         f"space around them; the sum is the exact density. **{MODELS[flow].title}:** {MODELS[flow].idea}"

@@ -14,7 +14,7 @@ from app.page.keys import PageKeys, write_link
 from app.page.plane_stage import common_view, current_moment, draw_plane_stage
 from app.page.properties import draw_properties
 from app.page.runs import ShownRun, link_parameters
-from app.page.story import choose_target, tell_below
+from app.page.story import ask, choose_target, tell_below
 from app.page.targets import TargetView, draw_own_target, pick_target, target_view
 from app.page.train import draw_controls
 from app.page.visit import draw_problems, open_page, read_visit
@@ -45,7 +45,7 @@ FIRST = {"target": "ring", "target.std": str(NARROW)}
 def draw_page() -> None:
     """The page from top to bottom."""
     open_page(KEYS, read_link)
-    st.title("What happens when two nets play against each other?", anchor=False)
+    ask(KEYS, "What happens when two nets play against each other?")
     st.caption(
         "The generator G makes points out of noise, the discriminator D tells them from real ones; each learns from "
         "the other, and neither ever sees a density."
@@ -105,7 +105,7 @@ def stage_view(target: str, view: TargetView, shown: ShownRun) -> GanStageView:
     about = gan_target(target, dataset_settings)
     place: GanPlace = st.session_state[KEYS.own("place")]
     return GanStageView(
-        **common_view(KEYS, target, view, shown, target_note="", autoplay=not place.moves),
+        **common_view(KEYS, target, view, shown, target_note=""),
         **vars(about),
         settings=cast(PlaneGanSettings, PlaneGanSettings.from_dict(experiment.settings)),
         place=place,

@@ -10,7 +10,7 @@ import streamlit as st
 from app.page.keys import PageKeys, write_link
 from app.page.lessons import draw_experiments
 from app.page.own_runs import listed_runs, note_run
-from app.page.story import draw_code
+from app.page.story import ask, draw_code
 from app.page.titles import titles_of
 from app.page.visit import draw_problems, open_page
 from app.views.human_discriminator.asks import JUDGED
@@ -28,7 +28,7 @@ FORMULA = (
 
 def draw_page() -> None:
     """The page from top to bottom."""
-    st.title("Can you tell what is real?", anchor=False)
+    ask(KEYS, "Can you tell what is real?")
     st.caption(
         "For one minute you are the discriminator: real or generated? A trained net and, in the plane, the best judge "
         "that mathematics allows answer the same questions."

@@ -12,7 +12,7 @@ from app.page.keys import PageKeys, write_link
 from app.page.pictures import draw_own_picture, draw_own_set, examples_of, open_pictures, own_picture, pick_pictures
 from app.page.properties import draw_properties
 from app.page.runs import ShownRun, run_parameters, use_usual
-from app.page.story import choose_target, tell_below
+from app.page.story import ask, choose_target, tell_below
 from app.page.train import draw_controls
 from app.page.visit import draw_problems, open_page
 from app.views.image_diffusion.asks import EMPIRICAL_PICTURES
@@ -41,7 +41,7 @@ FIRST, MODEL = "mnist_5k", "image_denoiser"
 def draw_page() -> None:
     """The page from top to bottom."""
     open_page(KEYS, read_link)
-    st.title("How does a picture come out of noise?", anchor=False)
+    ask(KEYS, "How does a picture come out of noise?")
     st.caption(
         "A net has learned one thing: what picture to expect behind any amount of noise. Ask it, move a little towards "
         "its answer, ask again. Drag time both ways and watch it make up its mind."

@@ -17,7 +17,7 @@ from app.page.runs import (
     start_training,
     use_usual,
 )
-from app.page.story import choose_target, tell_below
+from app.page.story import ask, choose_target, tell_below
 from app.page.train import draw_controls
 from app.page.visit import draw_problems, open_page
 from app.views.image_gan.canvas import GamePlace, GameView, draw_game, game_place_of_link, read_game_place
@@ -40,13 +40,13 @@ from engines.settings import Settings
 
 KEYS = PageKeys("gan_pictures", "image_gan", stage="bench")
 FIRST = "mnist_5k"
-GAMES = {"picture_gan": "Convolutional", "style_gan": "Style-based"}
+GAMES = {"picture_gan": "DCGAN", "style_gan": "StyleGAN"}
 
 
 def draw_page() -> None:
     """The page from top to bottom."""
     open_page(KEYS, read_link)
-    st.title("Can two nets that fight learn to draw?", anchor=False)
+    ask(KEYS, "Can two nets that fight learn to draw?")
     st.caption(
         "One net makes pictures of noise and never sees a real one. The other tells made from real, and its slope is "
         "all that the first one learns from. Watch the wall while they play; then take a picture in hand and bend it."
@@ -60,7 +60,7 @@ def draw_page() -> None:
         st.info(plain(error), icon=":material/image_not_supported:")
         return
     model: str = st.session_state[KEYS.own("model")]
-    turn = (f"{GAMES[model]} GAN", ":material/swap_horiz:", draw_kinds)
+    turn = (GAMES[model], ":material/swap_horiz:", draw_kinds)
     shown = draw_controls(KEYS, model, dataset, presets_of(model, dataset), turn=turn)
     place = current_place(shown)
     write_link(KEYS, link_of(model, dataset, shown, place))

@@ -13,7 +13,7 @@ from app.page.keys import PageKeys, write_link
 from app.page.pictures import draw_own_picture, draw_own_set, examples_of, open_pictures, own_picture, pick_pictures
 from app.page.properties import draw_properties
 from app.page.runs import ShownRun, run_parameters, use_usual
-from app.page.story import choose_target, tell_below
+from app.page.story import ask, choose_target, tell_below
 from app.page.train import draw_controls
 from app.page.visit import draw_problems, open_page
 from app.views.latent_space.canvas import Member, Place, StudioView, draw_studio, read_place
@@ -32,7 +32,7 @@ FIRST = "faces"
 def draw_page() -> None:
     """The page from top to bottom."""
     open_page(KEYS, read_link)
-    st.title("What does each direction of the latent space mean?", anchor=False)
+    ask(KEYS, "What does each direction of the latent space mean?")
     st.caption(
         "The encoder turns a picture into a small cloud of codes; the decoder draws a picture from any code. "
         "Raise β, the price of a code, and the codes must share less and mean more."

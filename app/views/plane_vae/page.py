@@ -13,7 +13,7 @@ from app.page.keys import PageKeys, write_link
 from app.page.plane_stage import common_view, current_moment, draw_plane_stage
 from app.page.properties import draw_properties
 from app.page.runs import ShownRun, link_parameters
-from app.page.story import choose_target, tell_below
+from app.page.story import ask, choose_target, tell_below
 from app.page.targets import TargetView, draw_own_target, pick_target, target_view
 from app.page.train import draw_controls
 from app.page.visit import draw_problems, open_page, read_visit
@@ -39,7 +39,7 @@ PRESETS = {"two latents": MODELS[MODEL].settings(), **MODELS[MODEL].presets}
 def draw_page() -> None:
     """The page from top to bottom."""
     open_page(KEYS, read_link)
-    st.title("How far is the bound from the truth?", anchor=False)
+    ask(KEYS, "How far is the bound from the truth?")
     st.caption(
         "A VAE is trained on a lower bound of log p(x), never on log p(x) itself. With one or two latents the integral "
         "behind it can be computed, so the gap is known at every point: drag x, and compare what the encoder believes "

@@ -14,7 +14,7 @@ from app.page.keys import PageKeys, texts_of, write_link
 from app.page.plane_stage import common_view, current_moment, draw_plane_stage
 from app.page.properties import draw_properties
 from app.page.runs import ShownRun, link_parameters
-from app.page.story import choose_target, tell_below
+from app.page.story import ask, choose_target, tell_below
 from app.page.targets import TargetView, draw_own_target, pick_target, target_view
 from app.page.train import draw_controls
 from app.page.visit import draw_problems, open_page, read_visit
@@ -38,7 +38,7 @@ MODEL = "score_field"
 def draw_page() -> None:
     """The page from top to bottom."""
     open_page(KEYS, read_link)
-    st.title("How do particles find the data when only the slope is known?", anchor=False)
+    ask(KEYS, "How do particles find the data when only the slope is known?")
     st.caption(
         "The network learned, at every noise level, which way the density rises. Turn the noise down slowly, and "
         "particles that began anywhere settle on the data."

@@ -13,7 +13,7 @@ from app.page.bounds import draw_bound_charts
 from app.page.keys import PageKeys, write_link
 from app.page.properties import draw_properties
 from app.page.runs import ShownRun, open_link, run_parameters, use_usual
-from app.page.story import tell_below
+from app.page.story import ask, tell_below
 from app.page.train import draw_controls
 from app.page.visit import draw_problems, open_page
 from app.views.sentence_vae.canvas import NameLabView, NamePlace, draw_namelab, place_of_link, read_name_place
@@ -34,7 +34,7 @@ PRESETS = {
 def draw_page() -> None:
     """The page from top to bottom."""
     open_page(KEYS, read_link)
-    st.title("What lies between two names?", anchor=False)
+    ask(KEYS, "What lies between two names?")
     st.caption(
         "The encoder turns a place name into a small cloud of codes; the decoder writes a name from any code, letter "
         "by letter. Drag from one name to the other, and read the places in between."

@@ -14,7 +14,7 @@ from app.page.keys import PageKeys, write_link
 from app.page.pictures import draw_own_picture, draw_own_set, examples_of, open_pictures, own_picture, pick_pictures
 from app.page.properties import draw_properties
 from app.page.runs import ShownRun, run_parameters, use_usual
-from app.page.story import choose_target, tell_below
+from app.page.story import ask, choose_target, tell_below
 from app.page.train import draw_controls
 from app.page.visit import draw_problems, open_page
 from app.views.vq_vae.canvas import (
@@ -45,7 +45,7 @@ Shapes = tuple[tuple[int, ...], tuple[int, ...]]
 def draw_page() -> None:
     """The page from top to bottom."""
     open_page(KEYS, read_link)
-    heading = st.empty()
+    heading = st.container()
     st.caption(
         "The encoder spells a picture in an alphabet of codes, a coarse map and a fine one, and the decoder reads it "
         "back. Change a word and see what it said; a language model has learned which words follow each other."
@@ -56,11 +56,13 @@ def draw_page() -> None:
     try:
         examples = examples_of(KEYS, dataset)
     except DataError as error:
-        heading.title("What can a picture say in a few words?", anchor=False)
+        with heading:
+            ask(KEYS, "What can a picture say in a few words?")
         st.info(plain(error), icon=":material/image_not_supported:")
         return
     shapes = shapes_of(examples.event_shape)
-    heading.title(f"What can a picture say in {count_cells(shapes)} words?", anchor=False)
+    with heading:
+        ask(KEYS, f"What can a picture say in {count_cells(shapes)} words?")
     turn = ("Your picture", ":material/add_photo_alternate:", partial(draw_own_picture, KEYS))
     shown = draw_controls(KEYS, MODEL, dataset, presets_of(dataset), turn=turn)
     place = current_place(shown, shapes)
