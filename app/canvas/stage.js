@@ -5,7 +5,7 @@ import { Decoder, element, ramp, themeColours, unpack, wantsStillness, watchRun 
 import { mountStage } from "./mounting.js";
 import { powerText } from "./number_text.js";
 import { Player } from "./player.js";
-import { lostWords } from "./run_words.js";
+import { endWords, keptWords, lostWords } from "./run_words.js";
 
 const MISSING = 0.9; // integral over the window below which mass lies outside
 const SMOOTHING = 70; // ms: how fast what is shown approaches what is true
@@ -520,7 +520,7 @@ export class Stage {
     if (!this.digest) return "not trained yet";
     const s = this.standing;
     if (!s) return "opening …";
-    if (s.stored) return `${this.certainty}, stored ${new Date(1000 * s.started).toISOString().slice(0, 10)}`;
+    if (s.stored) return [this.certainty, keptWords(s), endWords(s)].filter(Boolean).join(", ");
     return `${this.certainty}, ${s.ended ? "trained now" : "training"}`;
   }
 
