@@ -5,7 +5,7 @@ import { Decoder, element, ramp, themeColours, unpack, wantsStillness, watchRun 
 import { mountStage } from "./mounting.js";
 import { powerText } from "./number_text.js";
 import { Player } from "./player.js";
-import { endWords, keptWords, lostWords } from "./run_words.js";
+import { endWords, keptWords, lostWords, standingWords } from "./run_words.js";
 
 const MISSING = 0.9; // integral over the window below which mass lies outside
 const SMOOTHING = 70; // ms: how fast what is shown approaches what is true
@@ -282,12 +282,7 @@ export class Stage {
     if (message.stored && !before) this.startReplay();
     else if (message.state === "diverged" && !before?.ended) this.seek(this.lastUpTo(message.step)); // the last good one
     if (message.reason) this.say(message.reason);
-    else if (message.state === "queued")
-      this.say(
-        message.ahead
-          ? `Waiting for a free worker: ${message.ahead} run${message.ahead > 1 ? "s" : ""} ahead of yours.`
-          : "Waiting for a worker …",
-      );
+    else if (message.state === "queued") this.say(standingWords(message, before));
     else if (before && (before.reason || before.state === "queued")) this.say("");
     this.refresh();
   }
