@@ -261,18 +261,9 @@ class Workers:
             self._begin(job)
 
     def _begin(self, job: Job) -> None:
-        job.future = self._client.submit(
-            inside.train_in_worker,
-            job.experiment.to_dict(),
-            job.name,
-            self.device,
-            self._threads,
-            job.weights,
-            job.attempt,
-            key=f"run-{job.attempt}",
-            pure=False,
-            retries=0,
-        )
+        what = (job.experiment.to_dict(), job.name, self.device, self._threads, job.weights, job.attempt)
+        key = f"run-{job.attempt}"
+        job.future = self._client.submit(inside.train_in_worker, *what, key=key, pure=False, retries=0)
         job.future.add_done_callback(lambda future: self._on_done(job, future))
 
     def _on_done(self, job: Job, future: Any) -> None:
