@@ -23,7 +23,7 @@ def titles_of(runs: Mapping[str, Run]) -> dict[str, str]:
     Args:
         runs: By name.
     """
-    commons = {run.experiment.digest: name for name, run in reversed(runs.items()) if run.info.state == "finished"}
+    commons = {run.experiment.digest: name for name, run in reversed([*runs.items()]) if run.info.state == "finished"}
     titles = {name: title_of(run, is_own=_is_own(name, run, commons)) for name, run in runs.items()}
     counts = Counter(titles.values())
     return {name: f"{title} ({_short(name)})" if counts[title] > 1 else title for name, title in titles.items()}
