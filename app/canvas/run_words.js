@@ -7,6 +7,13 @@ export function lostWords(code, reason) {
   return "The connection to the live lane is lost; trying again. If a proxy is in between, it must let WebSockets through.";
 }
 
+/** Whose a stored run is, and of which day: the one that everybody opens, or the visitor's own. */
+export const keptWords = ({ own, started }) =>
+  `${own ? "yours" : "stored"} ${new Date(1000 * started).toISOString().slice(0, 10)}`;
+
+/** Where a run ended that did not finish: "stopped at 1,444"; empty for one that did. */
+export const endWords = ({ state, step }) => (state === "finished" ? "" : `${state} at ${step.toLocaleString("en")}`);
+
 /** How a watched run stands, in one line under its player; the time of its training has so many digits. */
 export function statusWords(run, digits = 1) {
   const { digest, standing: s, snapshots, following } = run;
@@ -17,11 +24,11 @@ export function statusWords(run, digits = 1) {
     queued: "waiting in the queue",
     paused: "training is paused",
     finished,
-    stopped: "stopped",
-    diverged: "diverged",
-    failed: "failed",
+    stopped: endWords(s),
+    diverged: endWords(s),
+    failed: endWords(s),
   };
-  const kind = s.stored ? `stored ${new Date(1000 * s.started).toISOString().slice(0, 10)} · ` : "";
+  const kind = s.stored ? `${keptWords(s)} · ` : "";
   return `${kind}${words[s.state]} · ${s.device || "no device yet"}${s.watchers > 1 ? ` · ${s.watchers} watching` : ""}`;
 }
 
@@ -39,11 +46,11 @@ export function waitingWords({ digest, standing }) {
 }
 
 /** What is to be said of a new standing; "" takes earlier words back, null leaves them. */
-export function standingWords({ reason, state, ahead }, before) {
+export function standingWords({ reason, state, ahead, wait }, before) {
   if (reason) return reason;
   if (state === "queued")
     return ahead
-      ? `Waiting for a free worker: ${ahead} run${ahead > 1 ? "s" : ""} ahead of yours.`
+      ? `In the queue: ${ahead} run${ahead > 1 ? "s" : ""} ahead of yours${wait ? `, about ${Math.ceil(wait)} s` : ""}.`
       : "Waiting for a worker …";
   return before && (before.reason || before.state === "queued") ? "" : null;
 }

@@ -6,7 +6,7 @@ import { Decoder, element, ramp, themeColours, unpack, wantsStillness, watchRun 
 import { mountStage } from "./mounting.js";
 import { powerText } from "./number_text.js";
 import { Player } from "./player.js";
-import { lostWords, trainingWords, waitingWords } from "./run_words.js";
+import { endWords, keptWords, lostWords, standingWords, trainingWords, waitingWords } from "./run_words.js";
 
 const MISSING = 0.9; // integral over the window below which mass lies outside
 const SMOOTHING = 70; // ms: how fast what is shown approaches what is true
@@ -287,12 +287,7 @@ export class Stage {
     if (message.stored && !before) this.startReplay();
     else if (message.state === "diverged" && !before?.ended) this.seek(this.lastUpTo(message.step)); // the last good one
     if (message.reason) this.say(message.reason);
-    else if (message.state === "queued")
-      this.say(
-        message.ahead
-          ? `Waiting for a free worker: ${message.ahead} run${message.ahead > 1 ? "s" : ""} ahead of yours.`
-          : "Waiting for a worker …",
-      );
+    else if (message.state === "queued") this.say(standingWords(message, before));
     else if (before && (before.reason || before.state === "queued")) this.say("");
     this.refresh();
   }
@@ -525,7 +520,7 @@ export class Stage {
     const s = this.standing;
     if (!s) return "opening …";
     if (s.state === "queued") return "waiting";
-    if (s.stored) return `${this.certainty}, stored ${new Date(1000 * s.started).toISOString().slice(0, 10)}`;
+    if (s.stored) return [this.certainty, keptWords(s), endWords(s)].filter(Boolean).join(", ");
     return `${this.certainty}, ${s.ended ? "trained now" : "training"}`;
   }
 

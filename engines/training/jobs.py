@@ -16,6 +16,11 @@ from engines.training.run import RunWriter
 from engines.training.standing import Standing
 
 UNWATCHED_LEASE = 30.0  # seconds that a run which nobody watches may hold a worker while others wait
+MOST_TRIES = 3  # of a run whose worker is gone before it begins
+LOST = (
+    "The worker that trained this run died: it was killed or ran out of memory. "
+    "What it had shown is kept; press Train to compute the run again."
+)
 MOST_PARKED = 8  # trainings that are kept in the memory of the workers while others train
 
 

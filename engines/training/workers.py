@@ -24,7 +24,7 @@ from engines.blobs import unpack
 from engines.errors import SettingError
 from engines.training import worker as inside
 from engines.training.experiment import Experiment
-from engines.training.jobs import Job, left_alone, paused_too_long, placed
+from engines.training.jobs import LOST, MOST_TRIES, Job, left_alone, paused_too_long, placed
 from engines.training.origin import origin_weights
 from engines.training.run import State
 from engines.training.snapshot import Snapshot
@@ -38,11 +38,6 @@ PAUSE_LEASE = 600.0  # seconds that a paused run may hold a worker for nothing
 PAUSE_LEASE_IN_QUEUE = 45.0  # the same while others wait
 REPLACEMENT_SECONDS = 0.25
 MOST_QUEUED = 40
-MOST_TRIES = 3  # of a run whose worker is gone before it begins
-LOST = (
-    "The worker that trained this run died: it was killed or ran out of memory. "
-    "What it had shown is kept; press Train to compute the run again."
-)
 
 
 class Workers:
@@ -266,18 +261,9 @@ class Workers:
             self._begin(job)
 
     def _begin(self, job: Job) -> None:
-        job.future = self._client.submit(
-            inside.train_in_worker,
-            job.experiment.to_dict(),
-            job.name,
-            self.device,
-            self._threads,
-            job.weights,
-            job.attempt,
-            key=f"run-{job.attempt}",
-            pure=False,
-            retries=0,
-        )
+        what = (job.experiment.to_dict(), job.name, self.device, self._threads, job.weights, job.attempt)
+        key = f"run-{job.attempt}"
+        job.future = self._client.submit(inside.train_in_worker, *what, key=key, pure=False, retries=0)
         job.future.add_done_callback(lambda future: self._on_done(job, future))
 
     def _on_done(self, job: Job, future: Any) -> None:

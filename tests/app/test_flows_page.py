@@ -299,7 +299,17 @@ def test_a_run_that_was_cut_off_opens(visit: Open, stored: Run) -> None:
     """As it lies in the store after the server was killed: no final weights, "running" in run.json."""
     (stored.folder / "run.json").write_text(replace(stored.info, state="running").to_json(), encoding="utf-8")
     (stored.folder / "weights.safetensors").unlink()
-    assert sentences(visit({"run": stored.experiment.digest})) == []
+    assert sentences(visit({"run": f"{stored.experiment.digest}-00000000"})) == []
+    assert len(sentences(visit({"run": stored.experiment.digest}))) == 1  # by its digest nobody opens it
+
+
+def test_a_fork_opens_by_its_link_while_it_trains(visit: Open, home: House, stored: Run) -> None:
+    fork = stored.experiment.fork(40, seed=5)
+    home.workers.submit(fork)
+    home.workers.standings[fork.digest] = Standing("running", steps=40)  # pyright: ignore[reportAttributeAccessIssue]
+    page = visit({"run": fork.digest, "at": "20"})
+    assert sentences(page) == []
+    assert page.session_state["flows/fork"] == fork and page.session_state["flows/moment"].step == 20
 
 
 def test_a_run_without_any_weights_opens(visit: Open, stored: Run) -> None:

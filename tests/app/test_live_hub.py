@@ -105,11 +105,26 @@ def test_watchers_are_counted_and_told(home: House, workers: Any) -> None:
     assert asyncio.run(scene()) == [1, 2, 2, 1, 1]
 
 
+def test_a_repetition_does_not_take_the_place_of_the_stored_run(home: House, workers: Any, stored: Run) -> None:
+    """By the digest the stored run is watched, by its own name the one in training; who has left is not counted."""
+    name = f"{stored.experiment.digest}-0000000a"
+    workers.standings[name] = Standing("running", step=5)
+    common, other = home.hub.watch(stored.experiment.digest), home.hub.watch(name)
+    assert common is not None and other is not None
+    assert (common.run, other.run) == (stored.name, name)
+    assert home.hub.watched() == {stored.name, name}
+    assert home.hub.obey(other, "stop") == "stop"
+    second = home.hub.watch(name)
+    assert second is not None and home.hub.obey(second, "stop") == ""
+    assert home.hub.count(name) == 1
+
+
 def test_a_run_that_was_cut_off_counts_as_stopped(home: House, stored: Run) -> None:
     (stored.folder / "run.json").write_text(replace(stored.info, state="running").to_json(), encoding="utf-8")
 
     async def scene(hub: Hub) -> dict[str, Any]:
-        watcher = hub.watch(stored.experiment.digest)
+        assert hub.watch(stored.experiment.digest) is None  # nobody is shown it in place of a finished run
+        watcher = hub.watch(f"{stored.experiment.digest}-00000000")
         assert watcher is not None
         return json.loads((await watcher.next())[-1])
 

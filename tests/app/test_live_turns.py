@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -21,7 +22,7 @@ from app.live.routes import MAX_OPEN
 from app.live.routes import _open as open_sockets
 from app.views.image_diffusion.asks import PathAsk
 from engines.errors import GenLabError
-from engines.training.run import Run
+from engines.training.run import Run, RunWriter
 from tests.app.lane import Lane, Sockets, answer_from, ask, wait_until
 
 CHECKPOINTS = Path(__file__).resolve().parents[2] / "checkpoints"
@@ -145,17 +146,32 @@ def test_a_broken_kind_is_told_and_logged(
     assert "out of luck" in caplog.text
 
 
-def test_a_run_that_was_computed_anew_is_asked_anew(home: House, stored: Run) -> None:
-    """What is kept ready of a run goes when the run does; also when it goes while a question is answered."""
+def test_a_run_that_is_gone_is_asked_no_more(home: House, stored: Run) -> None:
+    """What is kept ready of a run goes when the run does, though nobody told the decoder."""
     request = SamplesAsk(stored.experiment.digest, None, 1.0, 3)
 
     async def scene() -> None:
         await home.decoder.answer(request)
         home.shelves.own.remove(stored.experiment.digest)
-        await home.decoder.answer(request)  # still known
-        home.decoder.forget(stored.experiment.digest)
         with pytest.raises(GenLabError, match="no run"):
             await home.decoder.answer(request)
+
+    asyncio.run(scene())
+
+
+def test_the_weights_that_answer_are_those_of_the_run_that_is_stored(home: House, stored: Run) -> None:
+    """Another process puts another run into its place: the answer is the model's that lies there now."""
+    request = SamplesAsk(stored.experiment.digest, None, 1.0, 3)
+
+    async def scene() -> None:
+        before = await home.decoder.answer(request)
+        halved = {name: value * value.dtype.type(0.5) for name, value in stored.weights().items()}
+        writer = RunWriter(stored.folder, stored.info)
+        anew = writer.end("finished", halved)
+        after = await home.decoder.answer(request)
+        expected = SamplesAsk.answer(anew.model(), anew, [request])[request]
+        assert all(np.array_equal(after[name], expected[name]) for name in expected)
+        assert any(not np.array_equal(after[name], before[name]) for name in before)
 
     asyncio.run(scene())
 

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
+import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from app.house import House
+from app.page.own_runs import follow_run, listed_runs, note_run, run_of, unfollow_run
 from app.page.pictures import UPLOAD_MB
 from app.page.titles import title_of
 from engines.datasets.own_images import MAX_UPLOAD
 from engines.training import Experiment, Trainer
 from engines.training.run import Run
+from engines.training.standing import Standing
 from engines.training.storing import train_and_store
 from tests.app.pages import checked, opener
 
@@ -97,3 +101,37 @@ def test_the_uploader_says_who_sees_what_and_for_how_long(home: House) -> None:
 def test_the_uploader_promises_what_the_server_takes() -> None:
     server = tomllib.loads(CONFIG.read_text(encoding="utf-8"))["server"]
     assert server["maxUploadSize"] * 1_000_000 == UPLOAD_MB * 1_000_000 == MAX_UPLOAD
+
+
+# ---- one's own run beside the one that everybody opens ----
+
+
+def shown(home: House, experiment: Experiment, followed: str) -> tuple[str, Run | None]:
+    st.session_state.clear()
+    if followed:
+        follow_run(followed, experiment)
+    return run_of(experiment)
+
+
+def test_a_stopped_run_is_its_visitors_and_a_link_leads_back(home: House, public: Run) -> None:
+    stored = home.shelves.own.add(public)
+    mine = home.shelves.own.open(public.experiment, device="CPU", n_parameters=1).end("stopped", {}, step=1444)
+    assert shown(home, public.experiment, "") == (stored.name, stored)
+    assert shown(home, public.experiment, mine.name) == (mine.name, mine)
+    assert {run.name for run in listed_runs()} == {stored.name, mine.name}
+    unfollow_run(public.experiment)
+    assert run_of(public.experiment) == (stored.name, stored)
+    st.session_state.clear()
+    note_run(public.experiment.digest)  # by its link
+    assert {run.name for run in listed_runs()} == {stored.name}
+
+
+def test_a_training_of_another_visitor_hides_no_stored_run(home: House, workers: Any, public: Run) -> None:
+    digest, name = public.experiment.digest, f"{public.experiment.digest}-0000000a"
+    workers.standings[name] = Standing("running", step=3)
+    stored = home.shelves.own.add(public)
+    assert shown(home, public.experiment, "") == (stored.name, stored)
+    assert shown(home, public.experiment, name) == (name, None)
+    home.shelves.own.remove(digest)
+    workers.standings[digest] = Standing("running", step=3)
+    assert shown(home, public.experiment, "") == (digest, None)  # there is nothing else to show

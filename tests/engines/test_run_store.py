@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +21,7 @@ from engines.errors import RunFormatError
 from engines.training import Experiment, Snapshot, Trainer
 from engines.training.run import Run, RunInfo, RunWriter, State, read_blobs
 from engines.training.sources import PlaneSource
-from engines.training.store import RunStore, Shelves
+from engines.training.store import RunStore
 from engines.training.thinning import thin
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -336,44 +335,6 @@ def test_pruning_deletes_the_oldest_that_ended(store: RunStore, monkeypatch: pyt
     assert store.prune(size - 1) == [middle.name]
     assert store.prune(0) == [newest.name, oldest.name]
     assert [run.name for run in store.list()] == [running.name]
-
-
-def test_shelves_give_what_ships_then_what_finished_first(store: RunStore, tmp_path: Path) -> None:
-    shipped = RunStore(tmp_path / "shipped")
-    shelves = Shelves([store, shipped])
-    first, second = write_run(shipped, 1), write_run(store, 2)
-    repeated = [write_run(store, 1), write_run(store, 2)]
-    for run in (first, second):
-        found = shelves.get(run.experiment.digest)
-        assert found is not None and found.folder == run.folder and shelves.is_common(run)
-    for run in repeated:
-        found = shelves.get(run.name)
-        assert found is not None and found.folder == run.folder and not shelves.is_common(run)
-    assert shelves.own is store and shelves.get("0" * 16) is None
-
-
-@pytest.mark.slow
-def test_a_list_of_two_thousand_is_kept_ready(store: RunStore) -> None:
-    """What was read is not read again, also when one more has come."""
-    first = write_run(store).folder / "run.json"
-    for i in range(1999):
-        folder = store.root / f"{experiment().digest}-{i:08x}"
-        folder.mkdir()
-        os.link(first, folder / "run.json")
-    time.sleep(0.06)  # a change so young could be followed by one of the same time
-    assert len(store.list()) == 2000
-    assert min(timed(store.list) for _ in range(5)) < 0.02
-    assert min(timed(lambda: store.get(experiment(7).digest)) for _ in range(5)) < 0.005
-    new = write_run(store, 1)
-    assert len(store.list()) == 2001
-    store.remove(new.name)
-    assert len(store.list()) == 2000
-
-
-def timed(act: Callable[[], object]) -> float:
-    start = time.perf_counter()
-    act()
-    return time.perf_counter() - start
 
 
 def test_a_whole_run_of_the_plane_stays_below_two_megabytes(store: RunStore) -> None:
