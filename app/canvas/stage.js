@@ -336,6 +336,7 @@ export class Stage {
     this.restUntil = performance.now() + REST;
     this.isSharp = false;
     if (this.temperature !== 1) this.askSamples();
+    this.showTemperature();
   }
 
   openTemperature(value) {
@@ -345,12 +346,20 @@ export class Stage {
 
   setTemperature(value) {
     this.temperature = value;
-    this.sliderValue.textContent = value.toFixed(2);
+    this.showTemperature();
     this.slider.style.setProperty("--share", `${(100 * value) / 1.5}%`);
     if (this.aimed && this.target) {
       if (value === 1 && this.aimed.samples) this.target.samples = this.aimed.samples;
       else this.askSamples();
     }
+  }
+
+  /** The samples of another temperature are of a step that keeps its weights: which one is said where it is not the shown one. */
+  showTemperature() {
+    if (!this.sliderValue) return;
+    const step = this.temperature === 1 ? null : this.nearestKept(),
+      isOther = step !== null && step !== this.aimed?.step;
+    this.sliderValue.textContent = `${this.temperature.toFixed(2)}${isOther ? ` of step ${step.toLocaleString("en")}` : ""}`;
   }
 
   /** The nearest step that keeps its weights, for requests to the model. */

@@ -11,7 +11,7 @@ from playwright.sync_api import TimeoutError as TooLateError
 
 from app.navigation import NAVIGATION, PageEntry
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow]
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(600)]  # some pages have twenty sliders
 READY = "Object.keys(globalThis).some((name) => name.startsWith('genlab'))"
 CROSSES = "[role=application][tabindex='0'], canvas[aria-label*='cross'][tabindex='0']"
 SLIDERS = f"input[type=range], [role=slider], {CROSSES}"
