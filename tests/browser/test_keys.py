@@ -29,13 +29,17 @@ STUCK = """async ([keys, patience]) => {
     while (said(e) === before && performance.now() - start < patience) await rest(20);
     return said(e) !== before;
   };
-  const stuck = [];
-  for (const e of walk(document.body).filter(isOurs)) {
+  const stuckKeys = async (e) => {
+    const stuck = [];
     press(e, 'Home');
     await rest(200);
     for (const key of keys)
       if (e.clientWidth && !(await moves(e, key))) stuck.push(`${e.getAttribute('aria-label') ?? e.className}: ${key}`);
-  }
+    return stuck;
+  };
+  const stuck = [];
+  for (const e of walk(document.body).filter(isOurs)) // twice: what comes late may have moved it to an end meanwhile
+    if ((await stuckKeys(e)).length) stuck.push(...(await stuckKeys(e)));
   return stuck;
 }"""
 KEYS = ("ArrowRight", "ArrowRight", "ArrowLeft", "PageUp", "PageDown", "End", "ArrowLeft", "Home")
