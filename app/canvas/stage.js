@@ -1,12 +1,12 @@
 // The stage of a density model in the plane: data, model and difference on one scale, with the player under them.
 
 import { linkWith, setColours, startFrames, stopFrames } from "./base_canvas.js";
-import { GRID, Panel, toGrid } from "./density.js";
+import { GRID, toGrid } from "./density.js";
 import { Decoder, element, ramp, themeColours, unpack, wantsStillness, watchRun } from "./live.js";
 import { mountStage } from "./mounting.js";
-import { powerText } from "./number_text.js";
 import { Player } from "./player.js";
 import { endWords, keptWords, lostWords, standingWords, trainingWords, waitingWords } from "./run_words.js";
+import { blend, card, dot, EMPTY, klText } from "./stage_card.js";
 
 const MISSING = 0.9; // integral over the window below which mass lies outside
 const SMOOTHING = 70; // ms: how fast what is shown approaches what is true
@@ -331,6 +331,7 @@ export class Stage {
     this.restUntil = performance.now() + REST;
     this.isSharp = false;
     if (this.temperature !== 1) this.askSamples();
+    this.showTemperature();
   }
 
   openTemperature(value) {
@@ -340,12 +341,20 @@ export class Stage {
 
   setTemperature(value) {
     this.temperature = value;
-    this.sliderValue.textContent = value.toFixed(2);
+    this.showTemperature();
     this.slider.style.setProperty("--share", `${(100 * value) / 1.5}%`);
     if (this.aimed && this.target) {
       if (value === 1 && this.aimed.samples) this.target.samples = this.aimed.samples;
       else this.askSamples();
     }
+  }
+
+  /** The samples of another temperature are of a step that keeps its weights: which one is said where it is not the shown one. */
+  showTemperature() {
+    if (!this.sliderValue) return;
+    const step = this.temperature === 1 ? null : this.nearestKept(),
+      isOther = step !== null && step !== this.aimed?.step;
+    this.sliderValue.textContent = `${this.temperature.toFixed(2)}${isOther ? ` of step ${step.toLocaleString("en")}` : ""}`;
   }
 
   /** The nearest step that keeps its weights, for requests to the model. */
@@ -595,49 +604,4 @@ export class Stage {
     this.socket?.close();
     this.decoder.close();
   }
-}
-
-export const EMPTY = new Float32Array(GRID * GRID);
-
-/** Move values towards a goal by a share; whether any moved visibly. */
-export function blend(values, goal, share, small) {
-  let most = 0;
-  for (let i = 0; i < values.length; i++) {
-    const d = goal[i] - values[i];
-    const a = Math.abs(d);
-    if (a > most) most = a;
-    values[i] += d * share;
-  }
-  if (most < small && most > 0) values.set(goal);
-  return most > 0;
-}
-
-export const dot = (role) => element("i", { className: `dot ${role}` });
-
-export function klText(metrics) {
-  if (!metrics) return "–";
-  const digits = (v) => (metrics.kl > 1e4 ? powerText(v, 1) : v.toFixed(metrics.kl < 0.1 ? 4 : 3));
-  return `${digits(metrics.kl)} ± ${digits(metrics.kl_error)} nats`;
-}
-
-/** A card: title with a dot of its role, a canvas, a number with its label, and a foot. */
-export function card(role, title, tag, label) {
-  const canvas = element("canvas", {});
-  canvas.setAttribute("role", "img");
-  const parts = {
-    canvas,
-    panel: new Panel(canvas),
-    tag: element("span", { className: "tag" }, tag),
-    value: element("span", { className: "num" }, "–"),
-    foot: element("div", { className: "foot" }),
-  };
-  parts.root = element(
-    "section",
-    { className: "card" },
-    element("h3", {}, element("span", {}, ...(role ? [dot(role)] : []), title), parts.tag),
-    canvas,
-    element("div", { className: "cap" }, element("span", {}, label), parts.value),
-    parts.foot,
-  );
-  return parts;
 }

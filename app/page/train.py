@@ -133,7 +133,8 @@ def _is_new(keys: PageKeys, name: str, value: object) -> bool:
 
 def _shown_step(keys: PageKeys, kept: Sequence[int]) -> int:
     """The kept step that the stage shows, or the last one before it; the end where it tells none."""
-    step = (told_moment(keys.told()) or {}).get("step")
+    moment = told_moment(keys.told()) or {}
+    step = moment.get("shown", moment.get("step"))  # while a training is followed the address names no step
     return max((each for each in kept if isinstance(step, int) and each <= step), default=kept[-1])
 
 

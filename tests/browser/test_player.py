@@ -9,7 +9,7 @@ from playwright.sync_api import expect
 
 from tests.browser.conftest import AT_END
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow]
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(300)]
 LARGE = "Play the training from its start"
 # The player as it stands while a run in training is followed: its index is the one where the visitor last stood.
 FOLLOW = "genlabStage.player.show({ ...genlabStage.player.state, live: true, ended: false, following: true, index: 0 })"

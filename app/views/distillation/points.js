@@ -5,7 +5,8 @@ import { element, ramp, wantsStillness } from "../../canvas/live.js";
 import { mountStage } from "../../canvas/mounting.js";
 import { powerText } from "../../canvas/number_text.js";
 import { waitingWords } from "../../canvas/run_words.js";
-import { blend, card, dot, EMPTY, Stage } from "../../canvas/stage.js";
+import { Stage } from "../../canvas/stage.js";
+import { blend, card, dot, EMPTY } from "../../canvas/stage_card.js";
 import { HandoverPlayer, lossOf } from "./words.js";
 
 const SMOOTHING = 70; // ms, as on every stage

@@ -2,7 +2,8 @@
 
 import { element, ramp, wantsStillness } from "../../canvas/live.js";
 import { mountStage } from "../../canvas/mounting.js";
-import { card, EMPTY, klText, Stage } from "../../canvas/stage.js";
+import { Stage } from "../../canvas/stage.js";
+import { card, EMPTY, klText } from "../../canvas/stage_card.js";
 import { Race } from "./race.js";
 import { Rival } from "./rival.js";
 

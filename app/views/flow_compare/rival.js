@@ -2,7 +2,7 @@
 
 import { BesideRun } from "../../canvas/beside.js";
 import { toGrid } from "../../canvas/density.js";
-import { blend } from "../../canvas/stage.js";
+import { blend } from "../../canvas/stage_card.js";
 
 export class Rival extends BesideRun {
   /** tell: {changed, say}: something new is there to be shown; a sentence for the visitor. */

@@ -4,7 +4,8 @@ import { fontOf } from "../../canvas/base_canvas.js";
 import { holdPoint, placeUnder } from "../../canvas/dragging.js";
 import { element } from "../../canvas/live.js";
 import { mountStage } from "../../canvas/mounting.js";
-import { EMPTY, Stage } from "../../canvas/stage.js";
+import { Stage } from "../../canvas/stage.js";
+import { EMPTY } from "../../canvas/stage_card.js";
 import { Layers } from "./layers.js";
 import { Ledger } from "./ledger.js";
 import { contour, drawContours, drawMarginals, drawPoint, levelsOf, marginals } from "./overlay.js";
@@ -178,6 +179,7 @@ class FlowStage extends Stage {
     super.aim(picture);
     if (!this.standing) return; // not while a stored run pours in
     if (this.nearestKept() !== this.askedStep) this.askLedger();
+    else this.showLedger();
     if (this.nearestKept() !== this.filmStep) this.askFilm();
     this.tellStep();
   }
@@ -273,6 +275,8 @@ class FlowStage extends Stage {
             ? "opening …"
             : "Train first, then drag the cross.";
     this.ledgerCard.show(isHeld ? this.ledger : null, this.x, this.colours, words);
+    if (isHeld && this.ledger.step !== this.aimed?.step)
+      this.ledgerCard.tag.textContent += ` at step ${this.ledger.step.toLocaleString("en")}`; // the nearest that is kept
     this.layers.setLedger(isHeld ? this.ledger : null, this.numbers.window);
   }
 

@@ -3,7 +3,7 @@
 
 import { drawTicks } from "../../canvas/density.js";
 import { sharpen } from "../../canvas/live.js";
-import { blend } from "../../canvas/stage.js";
+import { blend } from "../../canvas/stage_card.js";
 
 const LINE_POINTS = 41; // of each line of the grid
 const SECTORS = 16;

@@ -3,7 +3,8 @@
 import { resample } from "../../canvas/density.js";
 import { element, ramp, wantsStillness } from "../../canvas/live.js";
 import { mountStage } from "../../canvas/mounting.js";
-import { blend, dot, Stage } from "../../canvas/stage.js";
+import { Stage } from "../../canvas/stage.js";
+import { blend, dot } from "../../canvas/stage_card.js";
 import { Future } from "./future.js";
 import { Members } from "./members.js";
 import { countModes, fairModes, Monitor, TraceCard } from "./monitor.js";

@@ -1,7 +1,7 @@
 // What is seen of a game, on its way to the newest picture: particles, arrows, grid and maps move there smoothly.
 
 import { GRID, resample } from "../../canvas/density.js";
-import { blend } from "../../canvas/stage.js";
+import { blend } from "../../canvas/stage_card.js";
 
 const NAMES = ["samples", "arrows", "warp", "logits", "fake"];
 const MAPS = new Set(["logits", "fake"]);

@@ -4,7 +4,7 @@ import { fontOf, setColours } from "../../canvas/base_canvas.js";
 import { drawTicks } from "../../canvas/density.js";
 import { Decoder, element, sharpen, themeColours } from "../../canvas/live.js";
 import { mountStage } from "../../canvas/mounting.js";
-import { dot } from "../../canvas/stage.js";
+import { dot } from "../../canvas/stage_card.js";
 import { errorOf, score, summary } from "./score.js";
 
 const JUDGES = [

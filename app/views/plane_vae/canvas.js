@@ -3,7 +3,8 @@
 import { holdPoint, inside, placeUnder } from "../../canvas/dragging.js";
 import { element, sharpen } from "../../canvas/live.js";
 import { mountStage } from "../../canvas/mounting.js";
-import { blend, card, klText, Stage } from "../../canvas/stage.js";
+import { Stage } from "../../canvas/stage.js";
+import { blend, card, klText } from "../../canvas/stage_card.js";
 import { BoundLine, nats } from "./bound_line.js";
 import { drawPosterior, drawPrior, placer, REACH, trace } from "./latent_map.js";
 

@@ -3,7 +3,7 @@
 import { GRID } from "../../canvas/density.js";
 import { element, ramp, wantsStillness } from "../../canvas/live.js";
 import { mountStage } from "../../canvas/mounting.js";
-import { dot } from "../../canvas/stage.js";
+import { dot } from "../../canvas/stage_card.js";
 import { ErrorCard, LikelihoodCard, PathCard, WeightsCard } from "./cards.js";
 import { Choice, WalkCard } from "./controls.js";
 import { FieldError, modeShares, pathEnergy } from "./facts.js";

@@ -2,7 +2,8 @@
 
 import { afterKeys, nudged, placeUnder } from "../../canvas/dragging.js";
 import { wantsStillness } from "../../canvas/live.js";
-import { blend, Stage } from "../../canvas/stage.js";
+import { Stage } from "../../canvas/stage.js";
+import { blend } from "../../canvas/stage_card.js";
 import { energyDistance } from "./facts.js";
 import { Field } from "./field.js";
 import { sigmaText } from "./noise_dial.js";
