@@ -90,10 +90,6 @@ export class RunFollower {
       this.say(message.text);
       return;
     }
-    if (message.type === "shared") {
-      this.say("Others watch this run, so it goes on.");
-      return;
-    }
     this.standing = message;
     if (message.ended && before && !before.ended && !message.stored) this.ended(`${this.digest}/${message.state}`);
     this.stood(message, before);

@@ -270,25 +270,14 @@ export class Stage {
       this.say(message.text);
       return;
     }
-    if (message.type === "shared") {
-      const many = message.others === 1 ? "another visitor watches" : `${message.others} others watch`;
-      this.say(
-        `${many[0].toUpperCase() + many.slice(1)} this run, so it goes on; your picture is held. Press play to catch up.`,
-      );
-      this.following = false;
-      this.index = this.snapshots.length - 1;
-      this.refresh();
-      return;
-    }
     const before = this.standing;
     this.standing = message;
     if (message.ended && before && !before.ended && !message.stored)
       this.tell.trigger("ended", `${this.digest}/${message.state}`);
     if (message.stored && !before) this.startReplay();
     else if (message.state === "diverged" && !before?.ended) this.seek(this.lastUpTo(message.step)); // the last good one
-    if (message.reason) this.say(message.reason);
-    else if (message.state === "queued") this.say(standingWords(message, before));
-    else if (before && (before.reason || before.state === "queued")) this.say("");
+    const words = standingWords(message, before);
+    if (words !== null) this.say(words);
     this.refresh();
   }
 

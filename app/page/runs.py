@@ -86,9 +86,17 @@ def link_parameters(keys: PageKeys, model: str, target: str, shown: ShownRun, mo
 
 
 def run_parameters(keys: PageKeys, model: str, target: str, shown: ShownRun) -> dict[str, str]:
-    """What the address bar should say of the run: its settings, and its name if it is a fork."""
-    fork = {"run": shown.digest} if shown.experiment.origin and shown.digest else {}
-    return {"target": target} | settings_texts(keys, model, target) | fork
+    """What the address bar should say of the run: its settings, and its name where they alone lead to another one."""
+    name = {"run": shown.digest} if _needs_name(shown) else {}
+    return {"target": target} | settings_texts(keys, model, target) | name
+
+
+def _needs_name(shown: ShownRun) -> bool:
+    """Whether it is a fork, or a run of this visitor's own in place of the one that everybody opens."""
+    if not shown.digest or shown.experiment.origin:
+        return bool(shown.digest)
+    common = house().shelves.get(shown.experiment.digest)
+    return shown.run is not None if common is None else common.name != shown.digest
 
 
 def settings_texts(keys: PageKeys, model: str, target: str) -> dict[str, str]:

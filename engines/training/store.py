@@ -151,6 +151,9 @@ class RunStore:
             with suppress(OSError):
                 if time.time() - folder.stat().st_mtime > CUT_OFF_SECONDS:
                     shutil.rmtree(folder, ignore_errors=True)
+        for path in self.root.glob("*/.*.part"):  # "<file>.<process>.part", of a write that was broken off
+            if not _is_alive(path.name.split(".")[-2]):
+                path.unlink(missing_ok=True)
 
     def _look(self) -> None:
         """Look for runs anew if a folder in which they lie has changed; a run that goes while we look is none."""
@@ -239,3 +242,10 @@ class Shelves:
         """All runs of an experiment, the one that everybody opens first, then the newest."""
         runs = [run for store in self.stores for run in store.attempts(digest)]
         return sorted(runs, key=lambda run: (not self.is_common(run), -run.info.started))
+
+
+def _is_alive(process: str) -> bool:
+    """Whether a process of that number runs on this machine."""
+    from psutil import pid_exists
+
+    return process.isdigit() and pid_exists(int(process))

@@ -26,7 +26,7 @@ def test_two_visitors_watch_the_same_run(visit: Callable) -> None:
     assert kls[0] == kls[1]
 
     first.press("Play or pause")
-    first.page.get_by_text("Another visitor watches this run").wait_for()
+    first.page.get_by_text("Your picture is held at step").wait_for()
     held, running = first.shown_step, other.ask("current.step")
     other.wait(f"genlabStage.current.step > {running + 20} && genlabStage.standing.state === 'running'")
     assert first.shown_step == held
