@@ -318,5 +318,5 @@ def test_a_cure_that_is_in_use_is_not_offered_again() -> None:
 def test_a_fork_may_change_to_any_game() -> None:
     found = changes_of(PlaneGanSettings())
     assert {value for name, value in found.values() if name == "loss"} == set(LOSSES) - {"non_saturating"}
-    assert said("decays", True) == "rate decays on"
+    assert said("decays", True) == "learning-rate decay on"
     assert GanPlace().texts() == {}
