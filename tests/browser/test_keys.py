@@ -31,6 +31,8 @@ STUCK = """async ([keys, patience]) => {
   };
   const stuckKeys = async (e) => {
     const stuck = [];
+    e.scrollIntoView({ block: 'center' }); // some ask for what they show when they are seen
+    await rest(800);
     press(e, 'Home');
     await rest(200);
     for (const key of keys)
@@ -43,7 +45,7 @@ STUCK = """async ([keys, patience]) => {
   return stuck;
 }"""
 KEYS = ("ArrowRight", "ArrowRight", "ArrowLeft", "PageUp", "PageDown", "End", "ArrowLeft", "Home")
-PATIENCE = 15000  # milliseconds: a step that has not come by then does not come
+PATIENCE = 6000  # milliseconds: a step that has not come by then does not come
 
 
 @pytest.mark.parametrize("entry", NAVIGATION, ids=lambda entry: entry.path)
