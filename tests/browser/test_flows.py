@@ -81,6 +81,7 @@ def test_the_ledger_follows_the_hand_and_adds_up(flow: Callable) -> None:
 def test_the_scrubber_names_the_layer_that_acts(flow: Callable) -> None:
     visitor = flow()
     words = visitor.page.locator(".figure.main .cap")
+    words.scroll_into_view_if_needed()  # the layers are asked for when they are seen
     expect(words).to_contain_text("the base")
     before = visitor.ask("layers.figures.main.canvas.toDataURL()")
     drag(visitor, "layers.track", (0.05, 0.3), (0.5, 0.3))

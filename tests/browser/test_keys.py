@@ -44,6 +44,10 @@ STUCK = """async ([keys, patience]) => {
     if ((await stuckKeys(e)).length) stuck.push(...(await stuckKeys(e)));
   return stuck;
 }"""
+CALM = """Object.keys(globalThis).filter((name) => name.startsWith("genlab")).every((name) => {
+  const decoder = globalThis[name]?.decoder;
+  return !decoder || (!decoder.pending.size && !decoder.next.size);
+})"""
 KEYS = ("ArrowRight", "ArrowRight", "ArrowLeft", "PageUp", "PageDown", "End", "ArrowLeft", "Home")
 PATIENCE = 6000  # milliseconds: a step that has not come by then does not come
 
@@ -53,4 +57,5 @@ def test_keys_move_every_slider_and_every_cross(visit: Callable, entry: PageEntr
     path = "" if entry is NAVIGATION[0] else entry.path
     visitor = visit(at=(path, READY), reduced_motion="reduce")
     visitor.page.wait_for_timeout(3000)  # what is stored has come
+    visitor.wait(CALM, 120)
     assert visitor.page.evaluate(STUCK, [KEYS, PATIENCE]) == []
