@@ -17,7 +17,7 @@ Draw = Callable[[], object]
 def ask(keys: PageKeys, question: str) -> None:
     """The page's question, under the field's term for what it shows."""
     term = next((entry.title for entry in NAVIGATION if entry.folder == (keys.folder or keys.page)), "")
-    st.caption(term)
+    st.html(f'<p class="term">{term}</p>')
     st.title(question, anchor=False)
 
 
