@@ -129,7 +129,7 @@ def test_a_link_restores_target_settings_step_and_temperature(visit: Callable, s
     assert visitor.ask("current.step") == min(s for s in visitor.ask("snapshots.map((s) => s.step)") if s >= 75)
     assert visitor.ask("temperature") == 0.5
     assert visitor.page.get_by_role("slider", name="Temperature of the samples").input_value() == "0.5"
-    expect(visitor.page.get_by_role("radio", name="two moons")).to_be_checked()
+    expect(visitor.page.get_by_role("radio", name="two moons", exact=True)).to_be_checked()
     assert visitor.link == link
     visitor.reload()
     assert visitor.link == link
@@ -137,7 +137,7 @@ def test_a_link_restores_target_settings_step_and_temperature(visit: Callable, s
 
 def test_the_picker_is_moved_by_keys(visit: Callable) -> None:
     visitor = visit()
-    visitor.page.get_by_role("radio", name="two moons").focus()
+    visitor.page.get_by_role("radio", name="two moons", exact=True).focus()
     visitor.page.keyboard.press("ArrowRight")
     visitor.wait_for_link(target="ring")
     expect(visitor.page.get_by_role("radio", name="ring of 8", exact=True)).to_be_checked()
