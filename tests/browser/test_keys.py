@@ -30,13 +30,18 @@ STUCK = """async ([keys, patience]) => {
     return said(e) !== before;
   };
   const stuckKeys = async (e) => {
-    const stuck = [];
+    const stuck = [], was = e.value;
     e.scrollIntoView({ block: 'center' }); // some ask for what they show when they are seen
     await rest(800);
     press(e, 'Home');
     await rest(200);
     for (const key of keys)
       if (e.clientWidth && !(await moves(e, key))) stuck.push(`${e.getAttribute('aria-label') ?? e.className}: ${key}`);
+    if (e.type === 'range' && e.value !== was) {
+      e.value = was; // the next slider stands for what it stood for before
+      for (const name of ['input', 'change']) e.dispatchEvent(new Event(name, { bubbles: true }));
+      await rest(300);
+    }
     return stuck;
   };
   const stuck = [];
