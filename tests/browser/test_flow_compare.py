@@ -50,8 +50,8 @@ def test_both_train_live_the_second_after_the_first_where_one_worker_is_all(visi
     visitor = visit({"target": "heart", "a": "planar/4-layers", "b": "planar/8-layers", "seed": "41"}, at=AT)
     visitor.page.get_by_role("button", name="Train both").click()
     visitor.wait("genlabStage.snapshots.length > 2")
-    visitor.wait("genlabStage.rival.snapshots.length > 2")
-    visitor.wait(BOTH)
+    visitor.wait("genlabStage.rival.snapshots.length > 2", 120)  # its turn comes when the first has ended
+    visitor.wait(BOTH, 120)
     visitor.wait("genlabStage.standing.ended && genlabStage.rival.standing.ended", 240)  # 4,000 steps
     assert visitor.page.evaluate("genlabStage.race.canvas.getAttribute('aria-label')").count("planar".title()) == 2
 
