@@ -39,7 +39,7 @@ export class Ledger {
     this.root = element(
       "section",
       { className: "card ledger" },
-      element("h3", {}, element("span", {}, "Ledger: log p(x), layer by layer"), this.tag),
+      element("h3", {}, element("span", {}, "Ledger of log p(x)"), this.tag),
       this.box,
       element(
         "div",
