@@ -49,7 +49,8 @@ def note_link(page: str, link: Mapping[str, str]) -> None:
     trail: dict[str, Chip] = st.session_state.get(TRAIL, {})
     for name, chip in trail.items():
         if chip.page == page and not chip.link:
-            trail[name] = replace(chip, link={key: text for key, text in link.items() if key != "at"})
+            rest = {key: text for key, text in link.items() if key != "at"}
+            trail[name] = replace(chip, link=rest | {"run": name})  # also when it is stopped, and nobody else's
 
 
 def chips() -> list[Chip]:

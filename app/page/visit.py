@@ -15,15 +15,9 @@ from app.words import plain
 
 MAX_TEMPERATURE = 1.5
 TO_OPEN = "to_open"  # of a page: the link that opens it next; a browser's address may come late
-KEPT = (
-    SETUPS,
-    TO_OPEN,
-    "attempt",
-    "pressed",
-    "own_picture",
-    "upload_set_note",
-)  # what no link holds, and setting up leaves
+KEPT = (SETUPS, TO_OPEN, "attempt", "own_picture", "upload_set_note")  # what no link holds, and setting up leaves
 PAGE = "visit/page"  # in the session: path of the page that was drawn last
+NOWHERE = "/"  # no page's path; the first page's is empty
 NAMES = "visit/names"  # in the session: path of a page -> its keys' name
 TO_TOP = "visit/to_top"  # in the session: how often a button far below has set a page up
 SCROLLED = "visit/scrolled"  # in the session: the same, when the page was scrolled to its top last
@@ -71,7 +65,7 @@ def arrive(path: str) -> None:
 
 def go_to(page: Any, link: Mapping[str, str]) -> NoReturn:
     """Open a page of the navigation by a link, even if it is the one that is shown."""
-    st.session_state[PAGE] = ""  # so that it arrives
+    st.session_state[PAGE] = NOWHERE
     st.switch_page(page, query_params=dict(link))
 
 

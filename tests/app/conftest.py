@@ -30,6 +30,7 @@ class FakeWorkers:
         self.standings: dict[str, Standing] = {}
         self.histories: dict[str, list[bytes]] = {}
         self.trouble: Exception | None = None
+        self.attempt = ""  # what the next run's name has after its digest
         self._listeners: list[Callable[[RunEvent], None]] = []
 
     def listen(self, listener: Callable[[RunEvent], None]) -> None:
@@ -44,13 +45,13 @@ class FakeWorkers:
             raise self.trouble
         experiment.check()
         self.submitted.append(experiment)
-        return experiment.digest
+        return experiment.digest + self.attempt
 
     def running(self, digest: str) -> str:
         return digest if digest in self.standings else ""
 
     def experiment(self, name: str) -> Experiment | None:
-        return next((each for each in self.submitted if name == each.digest), None)
+        return next((each for each in self.submitted if name[:16] == each.digest), None)
 
     def standing(self, digest: str) -> Standing | None:
         return self.standings.get(digest)
