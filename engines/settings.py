@@ -12,6 +12,7 @@ import dataclasses
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Literal, Self, get_type_hints
 
 from engines.errors import SettingError
@@ -230,6 +231,7 @@ class Settings:
         return {f.name: f.format(getattr(self, f.name)) for f in fields if f.name in names}
 
 
+@cache
 def setting_fields(cls: type[Settings]) -> tuple[SettingField, ...]:
     """The fields of a settings class in their order, those that a family shares at the end."""
     hints = get_type_hints(cls)
