@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from engines.build_checkpoints import SHIPPED
 from engines.datasets import DATASETS
 from engines.gan.plane.measures import N_COMPARED, GameMeasures
 from engines.metrics import bands
@@ -46,6 +47,15 @@ def test_every_band_that_a_page_wants_of_a_target_is_stored(key: str, monkeypatc
     monkeypatch.setattr(bands, "measure_band", lambda *_: pytest.fail("it was measured"))
     assert bands.energy_band(target(key), 2000).low < bands.energy_band(target(key), 2000).high
     assert {"squared_mmd", "sliced_wasserstein"} <= GameMeasures(target(key)).bands().keys()
+
+
+def test_every_band_of_a_target_of_a_shipped_run_is_stored() -> None:
+    settings = {(each.dataset, tuple(sorted(each.changes.get("dataset_settings", {}).items()))) for each in SHIPPED}
+    specs = [(DATASETS[key], dict(changes)) for key, changes in settings if DATASETS[key].kind == "plane"]
+    built: list[Any] = [spec.build(spec.settings.from_dict(changes)) for spec, changes in specs]
+    marks = {bands.fingerprint(density) for density in built}
+    assert len(marks) > 4
+    assert marks <= bands.stored_bands().keys()
 
 
 def test_another_target_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
