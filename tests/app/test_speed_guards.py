@@ -31,7 +31,9 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 import app.live.routes as routes
 
-NAMES = ("runner.postScriptGC", "browser.gatherUsageStats", "logger.hideWelcomeMessage")
+NAMES = (
+    "runner.postScriptGC", "browser.gatherUsageStats", "logger.hideWelcomeMessage", "global.maxCachedMessageAge"
+)
 
 async def probe(request):
     import streamlit as st
@@ -107,6 +109,16 @@ def test_the_server_keeps_to_one_torch_thread(facts: dict[str, Any]) -> None:
 def test_the_server_does_not_call_home(facts: dict[str, Any]) -> None:
     assert facts["options"]["browser.gatherUsageStats"] is False
     assert facts["options"]["logger.hideWelcomeMessage"] is True  # the welcome asks a server for our address
+
+
+@pytest.mark.slow
+def test_a_browser_holds_what_it_said_to_hold(facts: dict[str, Any]) -> None:
+    """It names the messages that it holds when it asks for a run, and forgets some when the run before ends.
+
+    A reference to a forgotten one breaks the connection ("Cached ForwardMsg MISS"). At the usual age of 2 runs that met
+    sliders that go back and forth; at this age the message would have to come back after exactly as many runs.
+    """
+    assert facts["options"]["global.maxCachedMessageAge"] == 50
 
 
 def test_streamlit_is_pinned() -> None:
