@@ -21,11 +21,27 @@ NOWHERE = "/"  # no page's path; the first page's is empty
 NAMES = "visit/names"  # in the session: path of a page -> its keys' name
 TO_TOP = "visit/to_top"  # in the session: how often a button far below has set a page up
 SCROLLED = "visit/scrolled"  # in the session: the same, when the page was scrolled to its top last
+MARK = ":orange[●]"  # on what an experiment has changed
 WATCH = "watch"  # of a page: the experiment that has set it up
+# A page that still grows ends a scroll half way: it is begun again for some seconds, unless a hand takes over.
 SCROLL = """
 (() => { // %d
-  const isStill = matchMedia("(prefers-reduced-motion: reduce)").matches;
-  document.querySelector("[data-testid=stMain]")?.scrollTo({ top: 0, behavior: isStill ? "auto" : "smooth" });
+  const main = document.querySelector("[data-testid=stMain]");
+  const behavior = matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth";
+  const climb = () => main.scrollTo({ top: 0, behavior });
+  const hands = ["wheel", "pointerdown", "keydown"];
+  let before;
+  const watch = setInterval(() => {
+    if (main.scrollTop > 0 && main.scrollTop === before) climb();
+    before = main.scrollTop;
+  }, 200);
+  const end = () => {
+    clearInterval(watch);
+    for (const hand of hands) removeEventListener(hand, end, true);
+  };
+  for (const hand of hands) addEventListener(hand, end, true);
+  setTimeout(end, 4000);
+  climb();
 })();
 """
 # Streamlit makes a step of the browser's history of each change of an address; here only another page is one.
