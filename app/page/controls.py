@@ -8,6 +8,7 @@ from typing import Any
 import streamlit as st
 
 from app.page.keys import PageKeys, current_settings
+from app.page.visit import MARK, is_changed
 from app.words import plain
 from engines.errors import SettingError
 from engines.settings import SettingField, Settings, setting_fields
@@ -19,12 +20,13 @@ def draw_settings(keys: PageKeys, group: str, cls: type[Settings], *, without: t
         key = keys.widget(group, field.name)
         st.session_state.setdefault(key, field.default)
         if not field.is_hidden and field.name not in without:
-            _draw(field, key)
+            _draw(field, key, is_marked=is_changed(keys, key))
     return current_settings(keys, group, cls)
 
 
-def _draw(field: SettingField, key: str) -> None:
-    label = f"{field.label} ({field.unit})" if field.unit else field.label
+def _draw(field: SettingField, key: str, *, is_marked: bool) -> None:
+    label = f"{MARK} {field.label}" if is_marked else field.label
+    label = f"{label} ({field.unit})" if field.unit else label
     common: dict[str, Any] = {"key": key, "help": field.help}
     if field.kind == "bool":
         st.toggle(label, **common)

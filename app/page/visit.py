@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any, NoReturn
 
 import streamlit as st
@@ -58,11 +58,19 @@ if (!history.genlabPush) {
 
 @dataclass(frozen=True)
 class SetUp:
-    """What sets a page up: a title, what to watch there, and the link."""
+    """What sets a page up.
+
+    Attributes:
+        title: Of the experiment.
+        watch: What to watch there.
+        link: How the page stands then.
+        before: What the page's widgets held when it was pressed, by key.
+    """
 
     title: str
     watch: str
     link: Mapping[str, str]
+    before: Mapping[str, Any] = field(default_factory=dict)
 
 
 # ---- coming and going ----
@@ -146,9 +154,16 @@ def read_visit(keys: PageKeys, query: Mapping[str, str], problems: list[str], *,
 
 def set_up(keys: PageKeys, wanted: SetUp) -> None:
     """Set the page up as a link says, as if it had been opened by it. Meant as a button's callback."""
+    before = {str(key): value for key, value in st.session_state.items() if str(key).startswith(f"{keys.page}.")}
     begin_anew(keys, wanted.link)
-    st.session_state[keys.own(WATCH)] = wanted
+    st.session_state[keys.own(WATCH)] = replace(wanted, before=before)
     st.session_state[TO_TOP] = st.session_state.get(TO_TOP, 0) + 1
+
+
+def is_changed(keys: PageKeys, widget: str) -> bool:
+    """Whether a widget holds something else than before the experiment whose note stands over the stage."""
+    watched: SetUp | None = st.session_state.get(keys.own(WATCH))
+    return watched is not None and watched.before.get(widget, now := st.session_state.get(widget)) != now
 
 
 def follow_to_top() -> None:
@@ -174,7 +189,7 @@ def draw_problems(keys: PageKeys) -> None:
         _draw_note(keys, "problems", st.warning, "\n\n".join(map(plain, sentences)), ":material/info:")
     watched: SetUp | None = st.session_state.get(keys.own(WATCH))
     if watched is not None:
-        words = f"**{watched.title}.** Watch: {watched.watch}"
+        words = f"**{watched.title}.** Watch: {watched.watch} (Settings that it changed are marked {MARK}.)"
         _draw_note(keys, WATCH, st.info, words, ":material/science:")
 
 

@@ -13,6 +13,7 @@ from streamlit.testing.v1 import AppTest
 from app.house import House
 from app.navigation import NAVIGATION
 from app.page.lessons import VIEWS, experiments
+from app.page.visit import MARK
 from tests.app.pages import checked, link_of, press, small_gan
 
 PAGES = {entry.file.partition("/")[0]: entry.path for entry in NAVIGATION}
@@ -94,6 +95,24 @@ def test_an_experiment_sets_up_what_its_link_opens(folder: str, visitor: Walk) -
             assert link_of(page) == link
             assert {key: value for key, value in widgets_of(page).items() if key in held} == held
             assert any(entry["title"] in note.value for note in page.info)
+
+
+def marked_in(page: AppTest) -> set[str]:
+    """Keys of the widgets that say they were changed."""
+    widgets = [*page.slider, *page.select_slider, *page.selectbox]
+    return {str(each.key) for each in widgets if MARK in each.label}
+
+
+def test_what_an_experiment_changed_is_marked_until_its_note_is_put_away(visitor: Walk) -> None:
+    page = visitor("gan", {"target": "ring", "model.loss": "minimax"})
+    assert marked_in(page) == set()
+    page = press(page, "gans/lesson/0")
+    changed = ("model.loss", "model.n_latents", "model.discriminator_rate", "target.ring.std")
+    assert marked_in(page) == {f"gans.{name}" for name in changed}
+    link, held = link_of(page), widgets_of(page)
+    press(page, "gans/got_watch")
+    assert (link_of(page), widgets_of(page)) == (link, held)
+    assert marked_in(page) == set()
 
 
 def test_an_own_picture_stays_until_it_is_taken_away(visitor: Walk) -> None:
