@@ -97,7 +97,10 @@ export class Player {
     this.big.hidden = true;
   }
 
-  /** Lay the large play button over the middle of a picture, for a stored run that nobody has played yet. */
+  /**
+   * Lay the large play button over the middle of a picture, for a stored run that nobody has played yet. Where none is
+   * laid, since a hand works on the picture, the button below is the large one.
+   */
   standOver(picture) {
     const hold = element("div", { className: "holdsplay" });
     picture.replaceWith(hold);
@@ -231,7 +234,9 @@ export class Player {
     const isThere = state.snapshots.length > 0 || state.step > 0;
     const count = (n) => n.toLocaleString("en");
     this.stopButton.hidden = !this.isTraining;
-    this.big.hidden = this.isTouched || runs || this.isTraining || !state.ended || state.snapshots.length < 2;
+    const invites = !this.isTouched && !runs && !this.isTraining && state.ended && state.snapshots.length > 1;
+    this.big.hidden = !invites;
+    this.playButton.classList.toggle("invites", invites && !this.big.isConnected);
     this.where.replaceChildren(
       "step ",
       element("b", {}, isThere ? count(state.step ?? 0) : "–"),

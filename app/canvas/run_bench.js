@@ -25,6 +25,12 @@ export class RunBench extends RunFollower {
     this.tell.trigger("ended", name);
   }
 
+  /** Tell Python where the visitor is, for the link; called when a hand lets go, never while it moves. */
+  tellMoment(place) {
+    const of = `${this.digest}/${this.attempt}`;
+    this.tell.state("moment", { of, shown: this.picture?.step ?? null, ...place });
+  }
+
   get stepsAsked() {
     return this.numbers.steps;
   }

@@ -352,8 +352,8 @@ def test_a_fork_begins_at_the_step_that_is_shown(visit: Open, stored: Run) -> No
     assert widget(page, "flows/fork_step").value == stored.weight_steps[-1]
     between = next(step for step in range(stored.weight_steps[-1]) if step not in stored.weight_steps)
     before = max(step for step in stored.weight_steps if step < between)
-    for shown_step, kept in ((first, first), (between, before), (second, second)):
-        page.session_state["flows/stage"] = {"moment": {"step": shown_step, "temperature": 1}}
+    for name, shown_step, kept in (("step", first, first), ("step", between, before), ("shown", second, second)):
+        page.session_state["flows/stage"] = {"moment": {name: shown_step, "temperature": 1}}
         assert widget(checked(page.run()), "flows/fork_step").value == kept
     page = turn(page, "flows/fork_step", first)  # a choice of the visitor stays while the stage stays
     assert widget(checked(page.run()), "flows/fork_step").value == first

@@ -302,7 +302,7 @@ class Bench extends RunBench {
   }
 
   report() {
-    if (this.numbers) this.tell.state("moment", { of: `${this.digest}/${this.attempt}`, ...this.where() });
+    if (this.numbers) this.tellMoment(this.where());
   }
 
   copyLink() {

@@ -410,7 +410,7 @@ class GameStudio extends RunBench {
   }
 
   report() {
-    if (this.numbers) this.tell.state("moment", { of: `${this.digest}/${this.attempt}`, ...this.where() });
+    if (this.numbers) this.tellMoment(this.where());
   }
 
   copyLink() {

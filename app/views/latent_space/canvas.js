@@ -665,14 +665,8 @@ class Studio extends RunBench {
     );
   }
 
-  /** Tell Python where the visitor is, for the link; called when a hand lets go, never while it moves. */
   report() {
-    this.tell.state("moment", {
-      of: `${this.digest}/${this.attempt}`,
-      member: this.member,
-      z: this.z ? round([this.z])[0] : null,
-      tab: this.strips.tab,
-    });
+    this.tellMoment({ member: this.member, z: this.z ? round([this.z])[0] : null, tab: this.strips.tab });
   }
 
   copyLink() {

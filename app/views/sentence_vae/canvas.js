@@ -682,12 +682,7 @@ class NameLab extends RunBench {
 
   /** Tell Python where the visitor is, for the link; called when a hand lets go, never while it moves. */
   report() {
-    this.tell.state("moment", {
-      of: `${this.digest}/${this.attempt}`,
-      t: this.t,
-      way: this.way,
-      z: this.isOff && this.z ? rounded(this.z) : null,
-    });
+    this.tellMoment({ t: this.t, way: this.way, z: this.isOff && this.z ? rounded(this.z) : null });
   }
 
   copyLink() {

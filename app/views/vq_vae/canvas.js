@@ -467,11 +467,7 @@ class Bench extends RunBench {
 
   report() {
     if (this.atlas || this.rows.isUserChoice)
-      this.tell.state("moment", {
-        of: `${this.digest}/${this.attempt}`,
-        ...this.where(),
-        ...(this.atlas ? {} : { codes: this.wanted ?? "" }),
-      });
+      this.tellMoment({ ...this.where(), ...(this.atlas ? {} : { codes: this.wanted ?? "" }) });
   }
 
   copyLink() {
