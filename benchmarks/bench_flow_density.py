@@ -1,6 +1,6 @@
 """How long does the density of a grid of 200 x 200 points take a flow, against nflows with the same nets?
 
-RealNVP with 8 couplings at three widths, and 4 spline couplings of 8 bins; no gradient, one thread, CPU time. Each
+RealNVP with 8 couplings and 4 spline couplings of 8 bins, at three widths; no gradient, one thread, CPU time. Each
 round asks both, and the ratio of a round is what counts: the median of all, with the quartiles.
 
     python -m pip install -r requirements-bench.txt
@@ -28,7 +28,7 @@ from engines.tensors import use_threads
 
 SIDE, ROUNDS = 200, 9
 SCALE_CAP = 2.0
-CASES = (("affine", 16), ("affine", 64), ("affine", 256), ("spline", 64))
+CASES = tuple((kind, width) for kind in ("affine", "spline") for width in (16, 64, 256))
 
 
 def ours(kind: str, width: int) -> Flow:

@@ -11,7 +11,7 @@ from torch.nn.functional import hardtanh
 from engines.flows.layers.affine_run import Step, glance_at_steps, run_of_steps
 from engines.flows.layers.base import CONDITIONER_LIMIT, Bijection
 from engines.flows.layers.splines import n_spline_parameters, spline_to_data, spline_to_latent
-from engines.nets.by_hand import is_glance, is_worth_it, perceptron, weights_of
+from engines.nets.by_hand import glance_by_rows, is_glance, is_worth_it, perceptron, weights_of
 from engines.nets.mlp import build_mlp
 
 SPREAD = 4.0  # where the bends of a conditioner's first units begin: over the standardized data
@@ -42,6 +42,11 @@ class Coupling(Bijection):
     def move_back(self, kept: Tensor, moved: Tensor) -> tuple[Tensor, Tensor]:
         """The moving half to the data side, and the log of each coordinate's stretch."""
         raise NotImplementedError
+
+    def glance(self, kept: Tensor, moved: Tensor) -> tuple[Tensor, Tensor]:
+        """What `move` gives, for no gradient; a coordinate a row here, which lies dense in memory: (n, B)."""
+        moved, log_stretch = self.move(kept.T, moved.T)
+        return moved.T, log_stretch.T
 
     def to_latent(self, x: Tensor) -> tuple[Tensor, Tensor]:
         kept, moved = self._split(x)
@@ -182,6 +187,11 @@ class SplineCoupling(Coupling):
     def move(self, kept: Tensor, moved: Tensor) -> tuple[Tensor, Tensor]:
         return spline_to_latent(moved, self._parameters_for(kept, moved), self.bound)
 
+    def glance(self, kept: Tensor, moved: Tensor) -> tuple[Tensor, Tensor]:
+        seen = hardtanh(kept, -CONDITIONER_LIMIT, CONDITIONER_LIMIT)
+        raw = glance_by_rows(seen, weights_of(self.conditioner)).unflatten(0, (len(moved), -1))
+        return spline_to_latent(moved, raw, self.bound, dim=-2)
+
     def move_back(self, kept: Tensor, moved: Tensor) -> tuple[Tensor, Tensor]:
         return spline_to_data(moved, self._parameters_for(kept, moved), self.bound)
 
@@ -197,10 +207,9 @@ def run_of_couplings(layers: Sequence[Coupling], x: Tensor) -> tuple[Tensor, Ten
     Returns:
         z (B, D) and the sum of their log-determinants (B,).
     """
+    if is_glance():
+        return _glance_at(layers, x)
     steps = [layer.step for layer in layers if isinstance(layer, AffineCoupling)]
-    if len(steps) == len(layers) and is_glance():
-        first, last, log_det = glance_at_steps(steps, *x.T.contiguous().split(layers[0].sizes))
-        return torch.cat([first, last]).T, log_det
     first, last = (half.contiguous() for half in x.split(layers[0].sizes, dim=1))
     if len(steps) == len(layers) and is_worth_it():
         first, last, log_det = run_of_steps(steps, first, last)
@@ -213,3 +222,19 @@ def run_of_couplings(layers: Sequence[Coupling], x: Tensor) -> tuple[Tensor, Ten
             first, log_stretch = layer.move(last, first)
         stretches.append(log_stretch)
     return torch.cat([first, last], 1), torch.cat(stretches, 1).sum(1)
+
+
+def _glance_at(layers: Sequence[Coupling], x: Tensor) -> tuple[Tensor, Tensor]:
+    """What `run_of_couplings` gives, for no gradient: points pass by with their coordinates as rows."""
+    steps = [layer.step for layer in layers if isinstance(layer, AffineCoupling)]
+    first, last = x.T.contiguous().split(layers[0].sizes)
+    if len(steps) == len(layers):
+        first, last, log_det = glance_at_steps(steps, first, last)
+        return torch.cat([first, last]).T, log_det
+    log_det = x.new_zeros(len(x))
+    for layer in layers:
+        kept, moved = (first, last) if layer.moves_last else (last, first)
+        moved, log_stretch = layer.glance(kept, moved)
+        first, last = (kept, moved) if layer.moves_last else (moved, kept)
+        log_det = log_det + log_stretch.sum(0)
+    return torch.cat([first, last]).T, log_det

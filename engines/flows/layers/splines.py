@@ -47,19 +47,21 @@ def n_spline_parameters(n_bins: int) -> int:
     return 3 * n_bins - 1
 
 
-def spline_to_latent(x: Tensor, raw: Tensor, bound: float) -> tuple[Tensor, Tensor]:
+def spline_to_latent(x: Tensor, raw: Tensor, bound: float, dim: int = -1) -> tuple[Tensor, Tensor]:
     """The spline at x.
 
     Args:
         x: Any shape S.
-        raw: Shape (*S, 3K - 1).
+        raw: Shape S with an axis more, of 3K - 1 numbers.
         bound: Half of the range on which it acts, in units of x.
+        dim: Where that axis lies in raw, counted from its end: -1 keeps the numbers of a value together; -2 the same
+            number of many values, which is faster for a batch.
 
     Returns:
         y and log dy/dx, each of shape S.
     """
     at = x.clamp(-bound, bound)  # at both ends the spline is the identity with slope 1, and so it goes on outside
-    piece = _find_piece(at, _table(raw, bound), 0)
+    piece = _find_piece(at, _table(raw, bound, dim), 0, dim)
     share = (at - piece.x) / piece.width
     product = share * (1 - share)
     rise = piece.height * (piece.steepness * (share - product) + piece.slope * product)
@@ -70,7 +72,7 @@ def spline_to_latent(x: Tensor, raw: Tensor, bound: float) -> tuple[Tensor, Tens
 def spline_to_data(y: Tensor, raw: Tensor, bound: float) -> tuple[Tensor, Tensor]:
     """The x at which the spline is y, and log dx/dy: the root of a quadratic; arguments as in `spline_to_latent`."""
     at = y.clamp(-bound, bound)
-    piece = _find_piece(at, _table(raw, bound), 1)
+    piece = _find_piece(at, _table(raw, bound, -1), 1, -1)
     rise = at - piece.y
     a = piece.height * (piece.steepness - piece.slope) + rise * piece.bend
     b = piece.height * piece.slope - rise * piece.bend
@@ -82,20 +84,21 @@ def spline_to_data(y: Tensor, raw: Tensor, bound: float) -> tuple[Tensor, Tensor
     return x + (y - at), -piece.log_slope(share, share * (1 - share))
 
 
-def _table(raw: Tensor, bound: float) -> Tensor:
-    """Knots in x, knots in y, and slopes there: shape (*S, 3, K + 1)."""
-    n_bins = (raw.shape[-1] + 1) // 3
-    sizes = raw[..., : 2 * n_bins].unflatten(-1, (2, n_bins))
-    ends = (sizes - sizes.amax(-1, keepdim=True).detach()).exp().cumsum(-1)  # softmax and its sums in one
-    steep = softplus(raw[..., None, 2 * n_bins :] + _SLOPE_AT_ZERO)
-    learned = torch.cat([ends[..., :-1] / ends[..., -1:], steep], -2)
+def _table(raw: Tensor, bound: float, dim: int) -> Tensor:
+    """Knots in x, knots in y, and slopes there: (*S, 3, K + 1), those two axes where raw has its one."""
+    n_bins = (raw.shape[dim] + 1) // 3
+    sizes, steep = raw.split([2 * n_bins, n_bins - 1], dim)
+    sizes = sizes.unflatten(dim, (2, n_bins))
+    ends = (sizes - sizes.amax(dim, keepdim=True).detach()).exp().cumsum(dim)  # softmax and its sums in one
+    inner, whole = ends.split([n_bins - 1, 1], dim)
+    learned = torch.cat([inner / whole, softplus(steep + _SLOPE_AT_ZERO).unsqueeze(dim - 1)], dim - 1)
     frame = _frame if torch.compiler.is_compiling() else _kept_frame
-    least, scale, first, last = frame(n_bins, bound, raw.dtype, raw.device)
-    inner = torch.addcmul(least, learned, scale)
-    return torch.cat([first.expand(*raw.shape[:-1], 3, 1), inner, last.expand(*raw.shape[:-1], 3, 1)], -1)
+    least, scale, first, last = frame(n_bins, bound, dim, raw.dtype, raw.device)
+    ends_shape = learned.narrow(dim, 0, 1).shape
+    return torch.cat([first.expand(ends_shape), torch.addcmul(least, learned, scale), last.expand(ends_shape)], dim)
 
 
-def _frame(n_bins: int, bound: float, dtype: torch.dtype, device: torch.device) -> tuple[Tensor, ...]:
+def _frame(n_bins: int, bound: float, dim: int, dtype: torch.dtype, device: torch.device) -> tuple[Tensor, ...]:
     """What inner knots and slopes are at the least, (3, K - 1), what scales their learned part, and both end knots."""
     evenly = 2 * bound * LEAST_SIZE * torch.arange(1, n_bins, dtype=torch.float64) - bound
     size = 2 * bound * (1 - LEAST_SIZE * n_bins)
@@ -105,23 +108,25 @@ def _frame(n_bins: int, bound: float, dtype: torch.dtype, device: torch.device) 
         torch.tensor([[-bound], [-bound], [1.0]], dtype=torch.float64),
         torch.tensor([[bound], [bound], [1.0]], dtype=torch.float64),
     )
-    return tuple(part.to(device, dtype) for part in frame)
+    return tuple(part.to(device, dtype)[(..., *[None] * (-1 - dim))] for part in frame)
 
 
 @lru_cache(maxsize=32)
-def _kept_frame(n_bins: int, bound: float, dtype: torch.dtype, device: torch.device) -> tuple[Tensor, ...]:
+def _kept_frame(n_bins: int, bound: float, dim: int, dtype: torch.dtype, device: torch.device) -> tuple[Tensor, ...]:
     """The same, made once."""
     with torch.inference_mode(False):  # or no training could use what a look at the model has put there
-        return _frame(n_bins, bound, dtype, device)
+        return _frame(n_bins, bound, dim, dtype, device)
 
 
-def _find_piece(at: Tensor, table: Tensor, row: int) -> _Piece:
+def _find_piece(at: Tensor, table: Tensor, row: int, dim: int) -> _Piece:
     """The piece of each value, looked up among the knots of x (row 0) or of y (row 1)."""
-    index = (at[..., None] >= table[..., row, 1:-1]).sum(-1)[..., None, None].expand(*at.shape, 3, 1)
-    before, after = table.gather(-1, torch.cat([index, index + 1], -1)).unbind(-1)
+    inner = table.select(dim - 1, row).narrow(dim, 1, table.shape[dim] - 2)
+    index = (at.unsqueeze(dim) >= inner).sum(dim, keepdim=True).unsqueeze(dim - 1)
+    index = torch.cat([index, index + 1], dim)  # both ends of the piece, and for each of the three rows alike
+    before, after = table.gather(dim, torch.cat([index] * 3, dim - 1)).unbind(dim)
     size = after - before
-    x, y, slope = before.unbind(-1)
-    width, height = size[..., 0], size[..., 1]
+    x, y, slope = before.unbind(dim)
+    width, height, _ = size.unbind(dim)
     steepness = height / width
-    slope_after = after[..., 2]
+    slope_after = after.select(dim, 2)
     return _Piece(x, y, width, height, steepness, slope, slope_after, slope + slope_after - 2 * steepness)
