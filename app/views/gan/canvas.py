@@ -12,9 +12,10 @@ import numpy as np
 from app.canvas.component import lane_component
 from app.canvas.stage import StageView
 from app.canvas.told import told, told_moment
+from app.page.facts import fill
 from engines.errors import SettingError
 from engines.gan.losses import LOSSES
-from engines.gan.plane.alarm import ALARMS
+from engines.gan.plane.alarm import ALARMS, PATIENCE
 from engines.gan.plane.cures import supported_cures
 from engines.gan.plane.settings import PlaneGanSettings
 from engines.settings import Value, setting_fields
@@ -23,6 +24,14 @@ from engines.training.moves import check_moves
 VIEWS = ("learned", "optimal", "difference")
 LAYERS = ("real", "fakes", "arrows", "grid")
 USUAL_LAYERS = ("real", "fakes", "arrows")
+_RATE = "{{file benchmarks/results/gan_alarm.json results/{} .0f}}".format
+WATCHED = (
+    "Watched for: modes lost, modes chased one after the other, a discriminator too strong to learn from, samples "
+    f"between the modes. From {100 * PATIENCE:.0f} % of the training on: silent on "
+    f"{_RATE('healthy_presets/healthy_and_silent')} of {_RATE('healthy_presets/healthy')} games that ended well, "
+    f"loud on {_RATE('presets/collapse/collapsed_and_loud_at_the_end')} of {_RATE('presets/collapse/collapsed')} that "
+    "collapsed, none of them among the games that its rules were made with."
+)
 
 _mount = lane_component(
     "views/gan/canvas",
@@ -97,7 +106,8 @@ class GanStageView(StageView):
         own = {name: getattr(self, name) for name in ("mode_std", "mode_shares", "blur", "visit")}
         own |= {"modes": self.modes.tolist(), "bands": dict(self.bands), "settings": self.settings.to_dict()}
         own |= {"game": {"key": game.key, "title": game.title, "optimum": game.optimum}}
-        own |= {"alarms": alarms(self.settings), "place": vars(self.place), "usual_place": vars(GanPlace())}
+        own |= {"alarms": alarms(self.settings), "watched": fill(WATCHED)}
+        own |= {"place": vars(self.place), "usual_place": vars(GanPlace())}
         return super().numbers() | own | {"origin": vars(self.origin) if self.origin else None}
 
     def arrays(self) -> dict[str, np.ndarray]:

@@ -6,8 +6,6 @@ import { PERFECT } from "./monitor.js";
 const signed = (v) => `${v < 0 ? "\u2212" : "+"}${Math.abs(v).toFixed(2)}`;
 
 const MEAGRE = 0.5; // share of samples of high quality
-const WATCHED =
-  "Watched for: modes lost, modes chased one after the other, a discriminator too strong to learn from, samples between the modes. From 40 % of the training on: silent on 125 of 127 games that ended well, loud on 31 of 31 that collapsed.";
 
 export class AlarmCard {
   /** handlers: cure(name, value) */
@@ -26,7 +24,7 @@ export class AlarmCard {
     if (this.sentence.textContent !== text) this.sentence.textContent = text; // said once, not at every frame
     this.root.classList.toggle("raised", !!alarm);
     this.quiet.replaceChildren(
-      ...(alarm ? [] : [element("b", {}, metrics ? "No alarm." : ""), `${doubts(metrics)} ${WATCHED}`]),
+      ...(alarm ? [] : [element("b", {}, metrics ? "No alarm." : ""), `${doubts(metrics)} ${numbers.watched}`]),
     );
     const key = alarm
       ? `${alarm.key} ${step} ${step === shownStep} ${canFork} ${alarm.cures.map((c) => c.text).join()}`
