@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from engines.datasets import DATASETS
 from engines.flows.flow import PIECE
 from engines.flows.layers.affine_run import Step, run_of_steps
-from engines.flows.layers.couplings import AffineCoupling, run_of_couplings
+from engines.flows.layers.couplings import AdditiveCoupling, AffineCoupling, SplineCoupling, run_of_couplings
 from engines.models import MODELS, build_model
 from engines.nets.by_hand import perceptron, weights_of
 from engines.nets.mlp import build_mlp
@@ -70,6 +70,26 @@ def test_a_glance_is_what_autograd_would_see_and_leaves_its_input_alone(n_featur
         close(found, z.detach(), atol=1e-11)
         close(log_det, total.detach(), atol=1e-11)
         close(one_by_one, layers[0].to_latent(x)[0].detach(), atol=1e-11)
+
+
+@pytest.mark.parametrize("n_features", [2, 3])
+def test_couplings_of_any_kind_pass_by_as_they_go_one_by_one(n_features: int) -> None:
+    layers = [
+        SplineCoupling(n_features, True, 7, 1, 4, 3.0),
+        AdditiveCoupling(n_features, False, 7, 1),
+        SplineCoupling(n_features, False, 7, 2, 5, 3.0),
+        AffineCoupling(n_features, True, 7, 1, scale_cap=1.5),
+    ]
+    unsettle(nn.ModuleList(layers))
+    x = 10 * points(50, n_features, 3).detach()
+    z, total = x, torch.zeros(50, dtype=torch.float64)
+    for layer in layers:
+        z, log_det = layer.to_latent(z)
+        total = total + log_det
+    with torch.no_grad():
+        found, log_det = run_of_couplings(layers, x)
+    close(found, z.detach(), atol=1e-11)
+    close(log_det, total.detach(), atol=1e-11)
 
 
 @pytest.mark.parametrize("key", ["realnvp", "spline", "planar", "iaf"])

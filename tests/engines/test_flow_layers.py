@@ -92,6 +92,14 @@ def test_splines_have_finite_values_and_gradients_everywhere(at: float) -> None:
         assert all(g.isfinite().all() for g in torch.autograd.grad((y + log_slope).sum(), [x, raw]))
 
 
+def test_a_spline_is_the_same_wherever_its_numbers_lie() -> None:
+    x = torch.linspace(-1.2 * BOUND, 1.2 * BOUND, 60).double().view(3, 20)
+    raw = 3 * torch.randn(3, 20, n_spline_parameters(5), generator=make_rng(6)).double()
+    together = spline_to_latent(x, raw, BOUND)
+    apart = spline_to_latent(x, raw.transpose(1, 2).contiguous(), BOUND, dim=-2)
+    torch.testing.assert_close(apart, together, rtol=0, atol=1e-12)
+
+
 def test_a_batch_that_lies_in_the_tails_is_fine() -> None:
     layer = MaskedSpline(2, False, 8, 1, 4, BOUND)
     z, log_det = layer.to_latent(torch.full((6, 2), 50.0))
