@@ -34,6 +34,7 @@ PATIENCE = 40.0  # seconds that a slow and busy machine may take for anything wh
 SETTLED = '[data-testid="stApp"][data-test-script-state="notRunning"]'
 SMALL = {"n_couplings": 2, "width": 8}
 AT_END = "genlabStage.standing?.stored && genlabStage.current?.step === 300"  # of the stored run, which has come whole
+TWO_FRAMES = "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
 expect.set_options(timeout=1000 * PATIENCE)
 
 
@@ -280,7 +281,7 @@ class Visitor:
         assert size
         height = self.page.evaluate("document.querySelector('[data-testid=stMainBlockContainer]').scrollHeight")
         self.page.set_viewport_size({"width": size["width"], "height": height + 40})
-        self.page.wait_for_timeout(200)
+        self.page.evaluate(TWO_FRAMES)  # the second is drawn at the new size
         path = self.keep(name)
         self.page.set_viewport_size(size)
         return path
