@@ -30,11 +30,13 @@ class ShownRun:
         digest: Name of the run if it is in training or stored here, else empty: that of the visitor's own run, or of
             the one that everybody opens.
         run: The stored run once it has ended, else None.
+        asked: What was asked for, while that waits for a worker and this is what was shown before; else None.
     """
 
     experiment: Experiment
     digest: str
     run: Run | None
+    asked: ShownRun | None = None
 
 
 def open_link(keys: PageKeys, query: Mapping[str, str], *, model: str, target: str) -> tuple[str, list[str]]:
@@ -87,7 +89,8 @@ def link_parameters(keys: PageKeys, model: str, target: str, shown: ShownRun, mo
 
 def run_parameters(keys: PageKeys, model: str, target: str, shown: ShownRun) -> dict[str, str]:
     """What the address bar should say of the run: its settings, and its name where they alone lead to another one."""
-    name = {"run": shown.digest} if _needs_name(shown) else {}
+    asked = shown.asked or shown
+    name = {"run": asked.digest} if _needs_name(asked) else {}
     return {"target": target} | settings_texts(keys, model, target) | name
 
 

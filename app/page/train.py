@@ -12,6 +12,7 @@ from app.page.controls import draw_settings
 from app.page.keys import PageKeys, current_settings, store_settings
 from app.page.runs import ShownRun, described_experiment, find_run, start_fork, start_training
 from app.page.targets import draw_target_settings
+from app.page.waiting import draw_waiting, stay_while_waiting
 from engines.models import MODELS
 from engines.settings import Settings, Value
 from engines.training import Plan
@@ -58,7 +59,7 @@ def draw_controls(
         draw_settings(keys, "plan", Plan)
         st.divider()
         draw_settings(keys, "model", MODELS[model].settings, without=without)
-    shown = find_run(keys, described_experiment(keys, model, target))
+    shown = stay_while_waiting(keys, find_run(keys, described_experiment(keys, model, target)))
     with fork.popover(
         "Fork", icon=":material/call_split:", width="stretch", disabled=not shown.run or not shown.run.weight_steps
     ):
@@ -71,6 +72,7 @@ def draw_controls(
         key=keys.own("train"),
         on_click=partial(_train, keys, model, target),
     )
+    draw_waiting(keys, shown)
     return shown
 
 

@@ -227,6 +227,12 @@ class Workers:
         for name, word in words.items():
             self.command(name, word)
 
+    def note_waiting(self, name: str) -> None:
+        """Note that somebody waits for a run just now, though nobody watches it: runs left alone give way to it."""
+        with self._lock:
+            if name in self._jobs:
+                self._jobs[name].watched_at = time.monotonic()
+
     def _send(self, address: str, name: str, word: str) -> None:
         """Call into a worker process, from any thread, without waiting."""
         self._client.loop.add_callback(self._client.run, inside.command, name, word, workers=[address])

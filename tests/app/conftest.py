@@ -59,6 +59,9 @@ class FakeWorkers:
     def history(self, digest: str) -> list[bytes]:
         return list(self.histories.get(digest, []))
 
+    def note_waiting(self, name: str) -> None:
+        pass
+
     def command(self, digest: str, word: str) -> bool:
         self.commands.append((digest, word))
         return True
