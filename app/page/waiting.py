@@ -42,11 +42,14 @@ def draw_waiting(keys: PageKeys, shown: ShownRun) -> None:
 def _tell(keys: PageKeys, asked: ShownRun) -> None:
     if not waits(asked):
         st.rerun()
-    house().workers.note_waiting(asked.digest)
+    house().workers.note_watched([asked.digest])
     with st.container(horizontal=True, vertical_alignment="center"):
         st.caption(f":material/hourglass_top: {_words(asked)} Shown until then: the run before.")
-        leave = partial(house().workers.command, asked.digest, "stop")
-        st.button("Leave the queue", key=keys.own("leave_queue"), type="tertiary", on_click=leave)
+        st.button("Leave the queue", key=keys.own("leave_queue"), type="tertiary", on_click=partial(_leave, asked))
+
+
+def _leave(asked: ShownRun) -> None:
+    house().workers.command(asked.digest, "stop")
 
 
 def _words(asked: ShownRun) -> str:

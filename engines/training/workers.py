@@ -220,17 +220,15 @@ class Workers:
         now = time.monotonic()
         with self._lock:
             late = paused_too_long(self._jobs, PAUSE_LEASE_IN_QUEUE if self._queue else PAUSE_LEASE, now)
-            for name in watched if watched is not None else self._jobs:
-                if name in self._jobs:
-                    self._jobs[name].watched_at = now
+            self.note_watched(self._jobs if watched is None else watched)
             words = dict.fromkeys(left_alone(self._jobs, self._queue, now), "park") | dict.fromkeys(late, "stop")
         for name, word in words.items():
             self.command(name, word)
 
-    def note_waiting(self, name: str) -> None:
-        """Note that somebody waits for a run just now, though nobody watches it: runs left alone give way to it."""
+    def note_watched(self, names: Collection[str]) -> None:
+        """Note that somebody watches these runs just now, or waits for them: those left alone give way to such runs."""
         with self._lock:
-            if name in self._jobs:
+            for name in self._jobs.keys() & set(names):
                 self._jobs[name].watched_at = time.monotonic()
 
     def _send(self, address: str, name: str, word: str) -> None:

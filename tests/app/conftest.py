@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -59,7 +59,7 @@ class FakeWorkers:
     def history(self, digest: str) -> list[bytes]:
         return list(self.histories.get(digest, []))
 
-    def note_waiting(self, name: str) -> None:
+    def note_watched(self, names: Collection[str]) -> None:
         pass
 
     def command(self, digest: str, word: str) -> bool:

@@ -328,7 +328,7 @@ def test_what_is_parked_can_be_stopped_and_is_kept(one: Recorder, monkeypatch: p
     newcomer = one.workers.submit(endless(25))
     one.workers._jobs[left].watched_at -= 60.0
     one.workers._jobs[newcomer].watched_at -= 60.0
-    one.workers.note_waiting(newcomer)  # as a page does that shows another run meanwhile
+    one.workers.note_watched([newcomer])  # as a page does that shows another run meanwhile
     one.workers.sweep(set())
     one.wait_for_state(newcomer, "running")
     assert one.workers._jobs[left].is_parked
