@@ -23,30 +23,30 @@ STUCK = """async ([keys, patience]) => {
   const said = (e) => (e.type === 'range' ? e.value : names.map((name) => e.getAttribute(name)).join());
   const press = (e, key) => e.dispatchEvent(new KeyboardEvent('keydown', { key, bubbles: true, cancelable: true }));
   const rest = (ms) => new Promise((done) => setTimeout(done, ms));
-  const moves = async (e, key) => {
+  const moves = async (e, key, wait) => {
     const [before, start] = [said(e), performance.now()];
     press(e, key);
-    while (said(e) === before && performance.now() - start < patience) await rest(20);
+    while (said(e) === before && performance.now() - start < wait) await rest(20);
     return said(e) !== before;
   };
-  const stuckKeys = async (e) => {
+  const stuckKeys = async (e, pause, wait) => {
     const stuck = [], was = e.value;
     e.scrollIntoView({ block: 'center' }); // some ask for what they show when they are seen
-    await rest(800);
+    await rest(pause);
     press(e, 'Home');
-    await rest(200);
+    await rest(pause / 4);
     for (const key of keys)
-      if (e.clientWidth && !(await moves(e, key))) stuck.push(`${e.getAttribute('aria-label') ?? e.className}: ${key}`);
+      if (e.clientWidth && !(await moves(e, key, wait))) stuck.push(`${e.getAttribute('aria-label') ?? e.className}: ${key}`);
     if (e.type === 'range' && e.value !== was) {
       e.value = was; // the next slider stands for what it stood for before
       for (const name of ['input', 'change']) e.dispatchEvent(new Event(name, { bubbles: true }));
-      await rest(300);
+      await rest(pause / 3);
     }
     return stuck;
   };
   const stuck = [];
-  for (const e of walk(document.body).filter(isOurs)) // twice: what comes late may have moved it to an end meanwhile
-    if ((await stuckKeys(e)).length) stuck.push(...(await stuckKeys(e)));
+  for (const e of walk(document.body).filter(isOurs)) // again at leisure: what comes late may have moved it to an end
+    if ((await stuckKeys(e, 100, patience / 4)).length) stuck.push(...(await stuckKeys(e, 800, patience)));
   return stuck;
 }"""
 CALM = """Object.keys(globalThis).filter((name) => name.startsWith("genlab")).every((name) => {
