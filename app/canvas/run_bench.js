@@ -31,6 +31,22 @@ export class RunBench extends RunFollower {
     this.tell.state("moment", { of, shown: this.picture?.step ?? null, ...place });
   }
 
+  /** Ask this run's model, at its end unless the request says a step; an answer counts while the run is shown. */
+  askModel(channel, request, use, failed = () => {}) {
+    const run = this.digest;
+    this.decoder.ask(
+      channel,
+      { run, step: null, ...request },
+      (blob) => {
+        if (run === this.digest) use(blob);
+      },
+      (error) => {
+        failed();
+        this.say(error.message);
+      },
+    );
+  }
+
   get stepsAsked() {
     return this.numbers.steps;
   }

@@ -149,19 +149,10 @@ class Bench extends RunBench {
   // ---- questions to the model ----
 
   put(channel, request, use) {
-    const run = this.digest;
-    this.decoder.ask(
-      channel,
-      { run, step: null, ...request },
-      (blob) => {
-        if (run === this.digest) use(blob);
-      },
-      (error) => {
-        this.isAsking = false;
-        this.say(error.message);
-        this.isDirty = true;
-      },
-    );
+    this.askModel(channel, request, use, () => {
+      this.isAsking = false;
+      this.isDirty = true;
+    });
   }
 
   /** Ask for the chains that the controls describe, in as many questions as keep each short. */

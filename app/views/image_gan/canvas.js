@@ -240,15 +240,7 @@ class GameStudio extends RunBench {
   // ---- questions to the model ----
 
   put(channel, request, use) {
-    const run = this.digest;
-    this.decoder.ask(
-      channel,
-      { run, step: this.isLast ? null : this.picture.step, ...request },
-      (blob) => {
-        if (run === this.digest) use(blob);
-      },
-      (error) => this.say(error.message),
-    );
+    this.askModel(channel, { step: this.isLast ? null : this.picture.step, ...request }, use);
   }
 
   /** What is asked for the picture in hand now. */

@@ -249,31 +249,24 @@ class Studio extends RunBench {
   // ---- the portrait of a stored model ----
 
   openPortrait() {
-    const [run, member] = [this.digest, this.member];
-    this.decoder.ask(
-      "portrait",
-      { run, step: null, member, what: "portrait" },
-      (blob) => {
-        if (run !== this.digest || member !== this.member) return;
-        this.portrait = readPortrait(blob);
-        this.names = namesOf(this.portrait, this.numbers.factors, DEAD);
-        this.strips.ends = [0, this.portrait.farthest(0)];
-        this.pca = [...Array(2).keys()].map((i) =>
-          blob.axes.values.subarray(i * this.portrait.codes.z, (i + 1) * this.portrait.codes.z),
-        );
-        this.takeKl(this.portrait.kl);
-        const order = [...this.kl.keys()].sort((a, b) => this.kl[b] - this.kl[a]);
-        if (this.axes !== "pca") this.axes = order.length > 1 ? [order[0], order[1]] : [order[0], order[0]];
-        const start = [this.wantedZ, this.z].find((z) => z?.length === this.portrait.codes.z);
-        this.wantedZ = null;
-        this.restorePortrait();
-        if (this.own) this.encode(this.own);
-        else if (start) this.setZ(Float32Array.from(start));
-        else this.pick(0);
-        this.settled();
-      },
-      (error) => this.say(error.message),
-    );
+    this.askMember("portrait", { what: "portrait" }, (blob) => {
+      this.portrait = readPortrait(blob);
+      this.names = namesOf(this.portrait, this.numbers.factors, DEAD);
+      this.strips.ends = [0, this.portrait.farthest(0)];
+      this.pca = [...Array(2).keys()].map((i) =>
+        blob.axes.values.subarray(i * this.portrait.codes.z, (i + 1) * this.portrait.codes.z),
+      );
+      this.takeKl(this.portrait.kl);
+      const order = [...this.kl.keys()].sort((a, b) => this.kl[b] - this.kl[a]);
+      if (this.axes !== "pca") this.axes = order.length > 1 ? [order[0], order[1]] : [order[0], order[0]];
+      const start = [this.wantedZ, this.z].find((z) => z?.length === this.portrait.codes.z);
+      this.wantedZ = null;
+      this.restorePortrait();
+      if (this.own) this.encode(this.own);
+      else if (start) this.setZ(Float32Array.from(start));
+      else this.pick(0);
+      this.settled();
+    });
   }
 
   /** Open another model of the sweep at the place where the visitor is. */
@@ -448,32 +441,19 @@ class Studio extends RunBench {
       return;
     }
     this.own = pixels;
-    const request = {
-      run: this.digest,
-      step: null,
-      member: this.member,
-      what: "encode",
-      pixels: toBase64(pixels),
-      label: this.label,
-    };
-    this.decoder.ask(
-      "encode",
-      request,
-      (blob) => {
-        this.setZ(blob.mean.values);
-        this.chosen = null;
-        this.openEllipse(blob.mean.values, blob.std.values);
-        const shape = this.numbers.event_shape;
-        this.pad.answer(
-          toBitmap(blob.reconstruction.values, shape),
-          toBitmap(difference(pixels, blob.reconstruction.values, shape).values, [1, shape[1], shape[2]]),
-          blob.distortion.values[0],
-          blob.rate.values[0],
-        );
-        this.settledSoon();
-      },
-      (error) => this.say(error.message),
-    );
+    this.askMember("encode", { what: "encode", pixels: toBase64(pixels), label: this.label }, (blob) => {
+      this.setZ(blob.mean.values);
+      this.chosen = null;
+      this.openEllipse(blob.mean.values, blob.std.values);
+      const shape = this.numbers.event_shape;
+      this.pad.answer(
+        toBitmap(blob.reconstruction.values, shape),
+        toBitmap(difference(pixels, blob.reconstruction.values, shape).values, [1, shape[1], shape[2]]),
+        blob.distortion.values[0],
+        blob.rate.values[0],
+      );
+      this.settledSoon();
+    });
   }
 
   settledSoon() {
@@ -486,17 +466,19 @@ class Studio extends RunBench {
 
   // ---- questions to the model ----
 
+  /** Ask the model of the sweep that is open. */
+  askMember(channel, request, use) {
+    const { member } = this;
+    this.askModel(channel, { member, ...request }, (blob) => {
+      if (member === this.member) use(blob);
+    });
+  }
+
   /** Pictures of rows of latents; the newest question of a channel wins. */
   ask(channel, rows, use) {
     if (!this.canDecode || !rows.length) return;
-    const [member, run] = [this.member, this.digest];
-    this.decoder.ask(
-      channel,
-      { run, step: null, member, what: "decode", z: round(rows), label: this.label },
-      (blob) => {
-        if (member === this.member && run === this.digest) use(toBitmaps(blob.pictures), blob);
-      },
-      (error) => this.say(error.message),
+    this.askMember(channel, { what: "decode", z: round(rows), label: this.label }, (blob) =>
+      use(toBitmaps(blob.pictures), blob),
     );
   }
 
@@ -542,23 +524,10 @@ class Studio extends RunBench {
 
   askHoles() {
     if (!this.canDecode) return;
-    const request = {
-      run: this.digest,
-      step: null,
-      member: this.member,
-      what: "aggregate",
-      axes: round(this.directions()),
-      reach: 3,
-    };
-    this.decoder.ask(
-      "holes",
-      request,
-      (blob) => {
-        this.holes = blob.holes;
-        this.isDirty = true;
-      },
-      (error) => this.say(error.message),
-    );
+    this.askMember("holes", { what: "aggregate", axes: round(this.directions()), reach: 3 }, (blob) => {
+      this.holes = blob.holes;
+      this.isDirty = true;
+    });
   }
 
   // ---- what is shown ----

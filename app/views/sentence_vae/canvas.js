@@ -296,16 +296,7 @@ class NameLab extends RunBench {
   // ---- questions to the model ----
 
   ask(channel, request, use) {
-    const run = this.digest;
-    if (!this.canAsk) return;
-    this.decoder.ask(
-      channel,
-      { run, step: null, ...request },
-      (blob) => {
-        if (run === this.digest) use(blob);
-      },
-      (error) => this.say(error.message),
-    );
+    if (this.canAsk) this.askModel(channel, request, use);
   }
 
   askEnds() {

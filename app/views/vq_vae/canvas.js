@@ -198,20 +198,8 @@ class Bench extends RunBench {
 
   // ---- questions to the model ----
 
-  ask(channel, request, use) {
-    const run = this.digest;
-    this.decoder.ask(
-      channel,
-      { run, step: null, ...request },
-      (blob) => {
-        if (run === this.digest) use(blob);
-      },
-      (error) => this.say(error.message),
-    );
-  }
-
   openAtlas() {
-    this.ask("atlas", { what: "atlas" }, (blob) => {
+    this.askModel("atlas", { what: "atlas" }, (blob) => {
       this.atlas = readAtlas(blob);
       this.example = Math.min(this.example, this.atlas.originals.length - 1);
       if (this.rows.tab === "live" && !this.rows.isUserChoice) this.rows.tab = "drawn";
@@ -312,7 +300,7 @@ class Bench extends RunBench {
   askPicture() {
     const asked = performance.now(),
       isFirst = same(this.maps, this.origin);
-    this.ask("picture", { what: "codes", top: [this.maps[0]], bottom: [this.maps[1]] }, (blob) => {
+    this.askModel("picture", { what: "codes", top: [this.maps[0]], bottom: [this.maps[1]] }, (blob) => {
       this.bitmap = toBitmap(blob.pictures.values, blob.pictures.shape);
       this.rate = blob.rates.values[0];
       if (isFirst) this.firstRate = this.rate;
@@ -324,7 +312,7 @@ class Bench extends RunBench {
 
   askPalette() {
     const { level, cell } = this;
-    this.ask("palette", { what: "palette", top: this.maps[0], bottom: this.maps[1], level, cell }, (blob) => {
+    this.askModel("palette", { what: "palette", top: this.maps[0], bottom: this.maps[1], level, cell }, (blob) => {
       if (level !== this.level || cell !== this.cell) return;
       this.options = { patches: toBitmaps(blob.patches), shares: Array.from(blob.shares.values) };
       this.isDirty = true;
@@ -339,7 +327,7 @@ class Bench extends RunBench {
     if (code === null || !this.canAsk || code === this.maps[this.level][this.cell]) return;
     const maps = this.maps.map((map) => [...map]);
     maps[this.level][this.cell] = code;
-    this.ask("preview", { what: "codes", top: [maps[0]], bottom: [maps[1]] }, (blob) => {
+    this.askModel("preview", { what: "codes", top: [maps[0]], bottom: [maps[1]] }, (blob) => {
       if (this.tried === code) {
         this.preview = toBitmap(blob.pictures.values, blob.pictures.shape);
         this.isDirty = true;
@@ -354,7 +342,7 @@ class Bench extends RunBench {
       return;
     }
     const shape = this.numbers.event_shape;
-    this.ask("encode", { what: "code_encode", pixels: toBase64(pixels) }, (blob) => {
+    this.askModel("encode", { what: "code_encode", pixels: toBase64(pixels) }, (blob) => {
       this.say("");
       this.example = -1;
       this.openCodes(

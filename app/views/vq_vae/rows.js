@@ -125,7 +125,7 @@ export class CodeRows {
       n_fine: N_FINE,
       ...(top ? { top } : {}),
     };
-    bench.ask("draw", request, (blob) => {
+    bench.askModel("draw", request, (blob) => {
       const rows = (array) =>
         Array.from({ length: array.shape[0] }, (_, i) =>
           Array.from(array.values.subarray(i * array.shape[1], (i + 1) * array.shape[1])),
@@ -149,7 +149,7 @@ export class CodeRows {
     if (this.swaps?.key === key) return;
     const tops = [...others.map((i) => atlas.tops[i]), ...others.map(() => maps[0])],
       bottoms = [...others.map(() => maps[1]), ...others.map((i) => atlas.bottoms[i])];
-    bench.ask("swap", { what: "codes", top: tops, bottom: bottoms }, (blob) => {
+    bench.askModel("swap", { what: "codes", top: tops, bottom: bottoms }, (blob) => {
       this.swaps = { key, tops, bottoms, pictures: toBitmaps(blob.pictures), others };
       this.paint();
     });
