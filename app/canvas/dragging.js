@@ -5,7 +5,7 @@ import { stepsOf } from "./keys.js";
 const REST = 400; // milliseconds without a key after which a point counts as let go
 
 /** Call move(event) while a canvas is dragged, settled() when it is let go, hover(event) else. */
-export function followDrag(canvas, { move, settled, hover = () => {} }) {
+export function followDrag(canvas, { move, settled = () => {}, hover = () => {} }) {
   let isDragging = false;
   canvas.onpointerdown = (event) => {
     canvas.setPointerCapture(event.pointerId);

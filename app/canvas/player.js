@@ -1,6 +1,7 @@
 // The player: step, play, scrub over a run, live or stored. Its track is the loss curve itself.
 
 import { fontOf } from "./base_canvas.js";
+import { followDrag } from "./dragging.js";
 import { stepsOf } from "./keys.js";
 import { element, sharpen } from "./live.js";
 
@@ -79,18 +80,7 @@ export class Player {
       this.track,
       element("div", { className: "readout" }, this.where, this.status),
     );
-    this.track.onpointerdown = (event) => {
-      this.track.setPointerCapture(event.pointerId);
-      this.isScrubbing = true;
-      this.scrub(event);
-    };
-    this.track.onpointermove = (event) => {
-      if (this.isScrubbing) this.scrub(event);
-    };
-    this.track.onpointerup = this.track.onpointercancel = () => {
-      this.isScrubbing = false;
-      this.handlers.settled?.();
-    };
+    followDrag(this.track, { move: (event) => this.scrub(event), settled: () => this.handlers.settled?.() });
     this.root.onkeydown = (event) => this.onKey(event);
     this.big = button("play", "Play the training from its start", () => this.playFromStart());
     this.big.classList.add("bigplay");

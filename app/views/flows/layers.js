@@ -1,6 +1,7 @@
 // Layer by layer: base and data side by side, and between them the plane as it is bent under a scrubber.
 
 import { fontOf } from "../../canvas/base_canvas.js";
+import { followDrag } from "../../canvas/dragging.js";
 import { element, sharpen, wantsStillness } from "../../canvas/live.js";
 import { powerText } from "../../canvas/number_text.js";
 import { icon } from "../../canvas/player.js";
@@ -73,18 +74,7 @@ export class Layers {
     this.track = element("canvas", { className: "layertrack", tabIndex: 0 });
     this.track.setAttribute("role", "slider");
     this.track.setAttribute("aria-label", "How many layers have acted");
-    this.track.onpointerdown = (event) => {
-      this.track.setPointerCapture(event.pointerId);
-      this.isScrubbing = true;
-      this.scrub(event);
-    };
-    this.track.onpointermove = (event) => {
-      if (this.isScrubbing) this.scrub(event);
-    };
-    this.track.onpointerup = this.track.onpointercancel = () => {
-      this.isScrubbing = false;
-      this.handlers.settled();
-    };
+    followDrag(this.track, { move: (event) => this.scrub(event), settled: () => this.handlers.settled() });
     this.facts = {
       latent: element("span"),
       data: element("span"),

@@ -1,6 +1,7 @@
 // The scrubber of denoising time: both ways, played or dragged.
 
 import { fontOf } from "../../canvas/base_canvas.js";
+import { followDrag } from "../../canvas/dragging.js";
 import { keyedTo } from "../../canvas/keys.js";
 import { element, sharpen } from "../../canvas/live.js";
 
@@ -35,18 +36,7 @@ export class TimeBar {
       this.track,
       this.words,
     );
-    this.track.onpointerdown = (event) => {
-      this.track.setPointerCapture(event.pointerId);
-      this.isHeld = true;
-      this.scrub(event);
-    };
-    this.track.onpointermove = (event) => {
-      if (this.isHeld) this.scrub(event);
-    };
-    this.track.onpointerup = this.track.onpointercancel = () => {
-      this.isHeld = false;
-      this.settled();
-    };
+    followDrag(this.track, { move: (event) => this.scrub(event), settled: () => this.settled() });
     this.track.onkeydown = (event) => this.key(event);
   }
 

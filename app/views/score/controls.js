@@ -1,6 +1,7 @@
 // The walk's card: which walk, where it starts, its player over the noise levels, and sliders that act while dragged.
 
 import { fontOf } from "../../canvas/base_canvas.js";
+import { followDrag } from "../../canvas/dragging.js";
 import { stepsOf } from "../../canvas/keys.js";
 import { element, sharpen } from "../../canvas/live.js";
 import { button, icon } from "../../canvas/player.js";
@@ -115,17 +116,7 @@ export class WalkCard {
     this.track = element("canvas", { className: "track walktrack", tabIndex: 0 });
     this.track.setAttribute("role", "slider");
     this.track.setAttribute("aria-label", "Steps of the walk");
-    this.track.onpointerdown = (event) => {
-      this.track.setPointerCapture(event.pointerId);
-      this.isScrubbing = true;
-      this.scrub(event);
-    };
-    this.track.onpointermove = (event) => {
-      if (this.isScrubbing) this.scrub(event);
-    };
-    this.track.onpointerup = this.track.onpointercancel = () => {
-      this.isScrubbing = false;
-    };
+    followDrag(this.track, { move: (event) => this.scrub(event) });
     this.where = element("div", { className: "num" });
     this.status = element("div", { className: "status num" });
     this.idea = element("p", { className: "idea" });
