@@ -2,15 +2,16 @@
 
 import { linkWith, startFrames } from "../../canvas/base_canvas.js";
 import { DEAD, LatentList } from "../../canvas/latent_list.js";
+import { REACH } from "../../canvas/latent_square.js";
 import { Decoder, element } from "../../canvas/live.js";
 import { mountStage } from "../../canvas/mounting.js";
 import { PaintPad } from "../../canvas/paint_pad.js";
 import { difference, toBase64, toBitmap, toBitmaps } from "../../canvas/pictures.js";
 import { RunBench } from "../../canvas/run_bench.js";
-import { Strips } from "../../canvas/strips.js";
 import { DecodedCard } from "./decoded_card.js";
-import { LatentPlane, REACH, SIDE } from "./latent_plane.js";
+import { LatentPlane, SIDE } from "./latent_plane.js";
 import { namesOf, readPortrait, rowsOf } from "./portrait.js";
+import { Strips } from "./strips.js";
 import { Tradeoff } from "./tradeoff.js";
 
 const ENDS_DELAY = 120; // ms
@@ -275,7 +276,7 @@ class Studio extends RunBench {
     this.member = member;
     this.portrait = this.ellipse = this.holes = this.chosen = null;
     this.names = [];
-    this.strips.content = null;
+    this.strips.forget();
     if (this.picture) {
       this.takeKl(this.picture.kl?.[member]);
       this.takeMeans(this.picture);

@@ -1,12 +1,13 @@
 // The lab of names: a slider from one name to another, a map of all names, what is near, what the prior draws.
 
 import { linkWith, startFrames } from "../../canvas/base_canvas.js";
+import { between, dot, norm, pathBetween } from "../../canvas/latent_ways.js";
 import { Decoder, element, wantsStillness } from "../../canvas/live.js";
 import { mountStage } from "../../canvas/mounting.js";
 import { RunBench } from "../../canvas/run_bench.js";
 import { CodeCard, NearList, Plates, RebuiltList, StepsList } from "./lists.js";
 import { NameMap } from "./map.js";
-import { between, dot, norm, principal, rowsOf } from "./paths.js";
+import { principal, rowsOf } from "./paths.js";
 import { BigWord, spelling, titled } from "./word.js";
 
 const STEPS = 9;
@@ -322,7 +323,7 @@ class NameLab extends RunBench {
 
   askSteps() {
     const ways = ["straight", "round"].map((way) =>
-      Array.from({ length: STEPS }, (_, i) => between(this.ends[0].mean, this.ends[1].mean, i / (STEPS - 1), way)),
+      pathBetween(this.ends[0].mean, this.ends[1].mean, way === "round", STEPS),
     );
     this.ask("steps", { what: "spell", z: ways.flat().map(rounded) }, (blob) => {
       const names = rowsOf(blob.tokens).map((tokens) => titled(spelling(tokens, this.symbols)));
@@ -402,7 +403,7 @@ class NameLab extends RunBench {
     if (!isGliding) this.glide = null;
     this.t = t;
     this.isOff = false;
-    if (this.ends) this.setZ(between(this.ends[0].mean, this.ends[1].mean, t, this.way), false);
+    if (this.ends) this.setZ(between(this.ends[0].mean, this.ends[1].mean, t, this.way === "round"), false);
     else this.refresh();
   }
 
