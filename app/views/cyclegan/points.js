@@ -2,10 +2,10 @@
 
 import { linkSoon, setColours, startFrames, stopFrames } from "../../canvas/base_canvas.js";
 import { BesideRun } from "../../canvas/beside.js";
+import { Choice } from "../../canvas/controls.js";
 import { element, themeColours, wantsStillness } from "../../canvas/live.js";
 import { mountStage } from "../../canvas/mounting.js";
 import { WatchedRun } from "../../canvas/watched_run.js";
-import { Choice } from "../score/controls.js";
 import { domainOf, FlightPanel, huesOf, wheelOf } from "./flight.js";
 import { MappingTime } from "./time.js";
 

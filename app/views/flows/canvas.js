@@ -1,6 +1,7 @@
 // The stage of a flow in the plane: data, model, difference, the ledger of a point, and the layers one by one.
 
 import { fontOf } from "../../canvas/base_canvas.js";
+import { Choice, namedBy } from "../../canvas/controls.js";
 import { holdPoint, placeUnder } from "../../canvas/dragging.js";
 import { element } from "../../canvas/live.js";
 import { mountStage } from "../../canvas/mounting.js";
@@ -49,17 +50,12 @@ class FlowStage extends Stage {
         if (this.numbers) this.report();
       },
     });
-    const choice = (name, title) =>
-      element("button", { type: "button", title, onclick: () => this.toggle(name) }, name);
-    this.overlays = Object.fromEntries(Object.entries(OVERLAYS).map(([name, title]) => [name, choice(name, title)]));
-    const box = element("div", { className: "choice" }, ...Object.values(this.overlays));
-    box.setAttribute("role", "group");
-    box.setAttribute("aria-label", "Show on the maps");
+    this.overlays = new Choice("Show on the maps", (name) => this.toggle(name)).fill(namedBy(OVERLAYS));
     const row = element(
       "div",
       { className: "showrow" },
       element("span", {}, "show"),
-      box,
+      this.overlays.root,
       element("span", { className: "hint" }, "Drag the cross on Data or Model, or move it by the arrow keys."),
     );
     super.arrange(root);
@@ -138,8 +134,7 @@ class FlowStage extends Stage {
 
   choose(changes, isByHand = true) {
     this.place = { ...this.place, ...changes };
-    for (const [name, node] of Object.entries(this.overlays))
-      node.setAttribute("aria-pressed", String(this.shows(name)));
+    this.overlays.press((name) => this.shows(name));
     const { names, base, ways } = this.numbers;
     this.layers.set({ place: this.place, names, base, ways, colours: this.colours });
     this.isDirty = this.isDataDirty = true;

@@ -1,11 +1,11 @@
 // Layer by layer: base and data side by side, and between them the plane as it is bent under a scrubber.
 
 import { fontOf } from "../../canvas/base_canvas.js";
+import { Choice, namedBy } from "../../canvas/controls.js";
 import { followDrag } from "../../canvas/dragging.js";
 import { element, sharpen, wantsStillness } from "../../canvas/live.js";
-import { powerText } from "../../canvas/number_text.js";
+import { nats, powerText } from "../../canvas/number_text.js";
 import { icon } from "../../canvas/player.js";
-import { nats } from "../plane_vae/bound_line.js";
 import { binColours, drawFilm, Film, RING_NAMES } from "./film.js";
 import { signed } from "./ledger.js";
 
@@ -98,28 +98,10 @@ export class Layers {
   }
 
   buildChoices() {
-    const choice = (name, title, action) => element("button", { type: "button", title, onclick: action }, name);
-    const group = (label, nodes) => {
-      const box = element("div", { className: "choice" }, ...Object.values(nodes));
-      box.setAttribute("role", "group");
-      box.setAttribute("aria-label", label);
-      return box;
-    };
-    this.parts = Object.fromEntries(
-      Object.entries(PARTS).map(([name, title]) => [name, choice(name, title, () => this.handlers.toggle(name))]),
-    );
-    this.rings = Object.fromEntries(
-      Object.entries(RINGS).map(([name, title]) => [
-        name,
-        choice(name === "all" ? "all rings" : name, title, () => this.handlers.ring(name)),
-      ]),
-    );
-    return element(
-      "span",
-      { className: "choices" },
-      group("Show in the layers", this.parts),
-      group("Which ring of particles", this.rings),
-    );
+    this.parts = new Choice("Show in the layers", (name) => this.handlers.toggle(name)).fill(namedBy(PARTS));
+    this.rings = new Choice("Which ring of particles", (name) => this.handlers.ring(name));
+    this.rings.fill(namedBy(RINGS).map(([name, text, title]) => [name, name === "all" ? "all rings" : text, title]));
+    return element("span", { className: "choices" }, this.parts.root, this.rings.root);
   }
 
   // ---- what comes from outside ----
@@ -131,10 +113,8 @@ export class Layers {
       this.colours = colours;
       this.tones = binColours(colours);
     }
-    for (const [name, node] of Object.entries(this.parts))
-      node.setAttribute("aria-pressed", String(place.show.includes(name)));
-    for (const [name, node] of Object.entries(this.rings))
-      node.setAttribute("aria-pressed", String(place.ring === name));
+    this.parts.press((name) => place.show.includes(name));
+    this.rings.show(place.ring);
     this.redraw();
   }
 

@@ -1,5 +1,6 @@
 // The stage of a GAN in the plane: landscape and particles, mode monitor, alarm, two futures, and moves by hand.
 
+import { Choice, namedBy } from "../../canvas/controls.js";
 import { resample } from "../../canvas/density.js";
 import { element, ramp, wantsStillness } from "../../canvas/live.js";
 import { mountStage } from "../../canvas/mounting.js";
@@ -23,11 +24,12 @@ const VIEWS = {
   difference:
     "Learned minus optimal: blue where this discriminator takes points for more real than it should, orange where for less.",
 };
+// name: [colour, what it shows]
 const LAYERS = {
-  real: "Points of the data",
-  fakes: "Points that the generator makes of 1,000 fixed noises",
-  arrows: "Which way the discriminator's slope pulls each fake, and how strongly",
-  grid: "A square grid of noise, as the generator bends it into the plane",
+  real: ["data", "Points of the data"],
+  fakes: ["model", "Points that the generator makes of 1,000 fixed noises"],
+  arrows: ["field", "Which way the discriminator's slope pulls each fake, and how strongly"],
+  grid: ["ink", "A square grid of noise, as the generator bends it into the plane"],
 };
 
 /** Streamlit calls this at each change of data or theme. */
@@ -67,44 +69,25 @@ class GanStage extends Stage {
   }
 
   buildTemperature() {
-    const choice = (name, title, action) => element("button", { type: "button", title, onclick: action }, name);
-    this.views = Object.fromEntries(
-      Object.entries(VIEWS).map(([key, title]) => [
-        key,
-        choice(key, title, () => {
-          this.choose({ view: key });
-          this.report();
-        }),
-      ]),
-    );
-    const roles = { real: "data", fakes: "model", arrows: "field", grid: "ink" };
-    this.layers = Object.fromEntries(
-      Object.entries(LAYERS).map(([key, title]) => [
-        key,
-        choice(key, title, () => {
-          this.toggle(key);
-          this.report();
-        }),
-      ]),
-    );
-    for (const [key, node] of Object.entries(this.layers)) node.prepend(dot(roles[key]));
+    this.views = new Choice("Landscape", (view) => {
+      this.choose({ view });
+      this.report();
+    }).fill(namedBy(VIEWS));
+    this.layers = new Choice("Layers", (layer) => {
+      this.toggle(layer);
+      this.report();
+    });
+    this.layers.fill(Object.entries(LAYERS).map(([key, [role, title]]) => [key, [dot(role), key], title]));
   }
 
   arrange(root) {
-    const group = (name, nodes) => {
-      const box = element("div", { className: "choice" }, ...Object.values(nodes));
-      box.setAttribute("role", "group");
-      box.setAttribute("aria-label", name);
-      return box;
-    };
     this.title = element("span", { className: "future-title" });
     this.facts = element("div", { className: "cap facts num" });
     this.legend = element("div", { className: "cap facts" });
     this.said = element("div", { className: "sentence" });
     this.said.setAttribute("role", "status");
     const { model } = this.cards;
-    this.layerBox = group("Layers", this.layers);
-    this.head = element("div", { className: "head" }, this.title, group("Landscape", this.views), this.layerBox);
+    this.head = element("div", { className: "head" }, this.title, this.views.root, this.layers.root);
     model.root = element(
       "section",
       { className: "card main" },
@@ -211,9 +194,8 @@ class GanStage extends Stage {
 
   choose(changes) {
     this.place = { ...this.place, ...changes };
-    for (const [key, node] of Object.entries(this.views))
-      node.setAttribute("aria-pressed", String(key === this.place.view));
-    for (const [key, node] of Object.entries(this.layers)) node.setAttribute("aria-pressed", String(this.shows(key)));
+    this.views.show(this.place.view);
+    this.layers.press((layer) => this.shows(layer));
     this.motion.isGroundDirty = this.future.motion.isGroundDirty = this.isDirty = true;
     if (this.numbers) this.refresh();
   }
@@ -472,7 +454,7 @@ class GanStage extends Stage {
     this.title.hidden = !origin;
     this.game.classList.toggle("two", !!origin);
     const head = origin ? this.future.head : this.head; // side by side, each card has one row of choices
-    if (this.layerBox.parentElement !== head) head.append(this.layerBox);
+    if (this.layers.root.parentElement !== head) head.append(this.layers.root);
     this.isDirty = true;
   }
 

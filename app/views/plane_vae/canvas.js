@@ -4,9 +4,10 @@ import { drawRingedCross } from "../../canvas/crosses.js";
 import { holdPoint, inside, placeUnder } from "../../canvas/dragging.js";
 import { element, sharpen } from "../../canvas/live.js";
 import { mountStage } from "../../canvas/mounting.js";
+import { nats } from "../../canvas/number_text.js";
 import { Stage } from "../../canvas/stage.js";
 import { blend, card, klText } from "../../canvas/stage_card.js";
-import { BoundLine, nats } from "./bound_line.js";
+import { BoundLine } from "./bound_line.js";
 import { drawPosterior, drawPrior, placer, REACH, trace } from "./latent_map.js";
 
 const NUMBERS = ["total", "error", "bound", "rate", "distortion", "few", "fewError", "many", "manyError"];

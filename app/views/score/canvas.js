@@ -1,11 +1,12 @@
 // The stage of a score network in the plane: the field, the noise dial, and particles that walk in the browser itself.
 
+import { Choice } from "../../canvas/controls.js";
 import { GRID } from "../../canvas/density.js";
 import { element, ramp, wantsStillness } from "../../canvas/live.js";
 import { mountStage } from "../../canvas/mounting.js";
 import { dot } from "../../canvas/stage_card.js";
 import { ErrorCard, LikelihoodCard, PathCard, WeightsCard } from "./cards.js";
-import { Choice, WalkCard } from "./controls.js";
+import { WalkCard } from "./controls.js";
 import { FieldError, modeShares, pathEnergy } from "./facts.js";
 import { Field, LogDensity } from "./field.js";
 import { NoiseDial, sigmaText } from "./noise_dial.js";

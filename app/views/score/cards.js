@@ -2,13 +2,12 @@
 
 import { GRID, Panel } from "../../canvas/density.js";
 import { element, sharpen } from "../../canvas/live.js";
-import { nats } from "../plane_vae/bound_line.js";
+import { minus, nats } from "../../canvas/number_text.js";
 import { cellCentres } from "./field.js";
 import { sigmaText } from "./noise_dial.js";
 
 const MAP_TOP = 1; // sigma |difference| of the strongest colour
 export const MOST_ODE_ERROR = 0.05; // nats: a likelihood that half the steps change by more is not shown
-const minus = (text) => text.replace("-", "\u2212");
 const short = (v) => v.toFixed(v >= 0.0995 ? 2 : 4);
 
 /** Title with a tag, and a canvas with a name. */
