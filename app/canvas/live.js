@@ -1,7 +1,7 @@
 // What every canvas shares: the wire format, the two sockets of the live lane, colours by role.
 
 import { takeKeys } from "./keys.js";
-import { lostWords } from "./run_words.js";
+import { lostWords } from "./watching/words.js";
 
 // ---- wire: a safetensors blob is an 8-byte length, a JSON header and raw little-endian arrays ----
 

@@ -4,7 +4,7 @@ import { fontOf, linkSoon, setColours, startFrames, stopFrames } from "../../can
 import { Decoder, element, sharpen, themeColours, wantsStillness } from "../../canvas/live.js";
 import { mountStage } from "../../canvas/mounting.js";
 import { difference, stamp, toBase64, toBitmap, toBitmaps } from "../../canvas/pictures.js";
-import { WatchedRun } from "../../canvas/watched_run.js";
+import { WatchedRun } from "../../canvas/watching/watched.js";
 import { MappingTime } from "./time.js";
 
 const SHOWN = 4; // pictures of each domain

@@ -1,11 +1,11 @@
 // The stage of CycleGAN in the plane: points that fly to another density and back, with the cycle and without.
 
 import { linkSoon, setColours, startFrames, stopFrames } from "../../canvas/base_canvas.js";
-import { BesideRun } from "../../canvas/beside.js";
 import { Choice } from "../../canvas/controls.js";
 import { element, themeColours, wantsStillness } from "../../canvas/live.js";
 import { mountStage } from "../../canvas/mounting.js";
-import { WatchedRun } from "../../canvas/watched_run.js";
+import { BesideRun } from "../../canvas/watching/beside.js";
+import { WatchedRun } from "../../canvas/watching/watched.js";
 import { domainOf, FlightPanel, huesOf, wheelOf } from "./flight.js";
 import { MappingTime } from "./time.js";
 

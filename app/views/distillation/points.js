@@ -4,7 +4,7 @@ import { GRID, toGrid } from "../../canvas/density.js";
 import { element, ramp, wantsStillness } from "../../canvas/live.js";
 import { mountStage } from "../../canvas/mounting.js";
 import { powerText } from "../../canvas/number_text.js";
-import { waitingWords } from "../../canvas/run_words.js";
+import { waitingWords } from "../../canvas/watching/words.js";
 import { Stage } from "../../canvas/stage.js";
 import { blend, card, dot, EMPTY } from "../../canvas/stage_card.js";
 import { HandoverPlayer, lossOf } from "./words.js";

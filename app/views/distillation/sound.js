@@ -4,7 +4,7 @@ import { linkSoon, setColours, startFrames, stopFrames } from "../../canvas/base
 import { Decoder, element, themeColours } from "../../canvas/live.js";
 import { mountStage } from "../../canvas/mounting.js";
 import { powerText } from "../../canvas/number_text.js";
-import { WatchedRun } from "../../canvas/watched_run.js";
+import { WatchedRun } from "../../canvas/watching/watched.js";
 import { Loudspeaker, playedWords } from "./speaker.js";
 import { Bars, Lines, WaveStack } from "./waves.js";
 import { lossOf } from "./words.js";

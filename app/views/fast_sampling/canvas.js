@@ -4,7 +4,7 @@ import { linkWith, setColours, startFrames, stopFrames, unusual } from "../../ca
 import { GRID, toGrid } from "../../canvas/density.js";
 import { Decoder, element, ramp, themeColours, watchRun } from "../../canvas/live.js";
 import { mountStage } from "../../canvas/mounting.js";
-import { lostWords, standingWords } from "../../canvas/run_words.js";
+import { lostWords, standingWords } from "../../canvas/watching/words.js";
 import { distanceText, faintDensity, hueColours, Way, WayPanel } from "../../canvas/way_panel.js";
 import { CallsBar, WaysTime } from "./bar.js";
 

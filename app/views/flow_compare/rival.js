@@ -1,7 +1,7 @@
 // The run on the right of two flows side by side: it follows the player of the one on the left, step for step.
 
-import { BesideRun } from "../../canvas/beside.js";
 import { toGrid } from "../../canvas/density.js";
+import { BesideRun } from "../../canvas/watching/beside.js";
 import { blend } from "../../canvas/stage_card.js";
 
 export class Rival extends BesideRun {

@@ -1,7 +1,7 @@
 // The other future: the run that a fork came from, at the same number of steps.
 
-import { BesideRun } from "../../canvas/beside.js";
 import { element } from "../../canvas/live.js";
+import { BesideRun } from "../../canvas/watching/beside.js";
 import { countModes, fairModes } from "./monitor.js";
 import { Motion, readGame } from "./motion.js";
 import { GanPlane } from "./plane.js";

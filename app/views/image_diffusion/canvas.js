@@ -4,7 +4,7 @@ import { linkWith, startFrames, unusual } from "../../canvas/base_canvas.js";
 import { Decoder, element, wantsStillness } from "../../canvas/live.js";
 import { mountStage } from "../../canvas/mounting.js";
 import { toBitmaps } from "../../canvas/pictures.js";
-import { RunBench } from "../../canvas/run_bench.js";
+import { RunBench } from "../../canvas/watching/bench.js";
 import { Chains } from "./chains.js";
 import { Film } from "./film.js";
 import { Novelty } from "./novelty.js";

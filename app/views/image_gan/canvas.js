@@ -1,12 +1,12 @@
 // The studio of a game about pictures: wall, picture in hand, tools, monitor, player.
 
 import { linkWith, startFrames, unusual } from "../../canvas/base_canvas.js";
-import { pathBetween } from "../../canvas/latent_ways.js";
+import { pathBetween } from "../../canvas/latents/ways.js";
 import { Decoder, element } from "../../canvas/live.js";
 import { mountStage } from "../../canvas/mounting.js";
 import { toBitmaps } from "../../canvas/pictures.js";
-import { RunBench } from "../../canvas/run_bench.js";
-import { statusWords } from "../../canvas/run_words.js";
+import { RunBench } from "../../canvas/watching/bench.js";
+import { statusWords } from "../../canvas/watching/words.js";
 import { Monitor } from "./monitor.js";
 import { PictureInHand } from "./picture.js";
 import { Tools } from "./tools.js";

@@ -1,7 +1,7 @@
 // The third card: what can be done with the picture in hand. Latents, a plane of two, the way to another, styles.
 
 import { followDrag, inside, nudged, placeUnder } from "../../canvas/dragging.js";
-import { END, LatentList } from "../../canvas/latent_list.js";
+import { END, LatentList } from "../../canvas/latents/list.js";
 import { element, sharpen } from "../../canvas/live.js";
 import { stamp } from "../../canvas/pictures.js";
 import { StylePanel } from "./styles.js";

@@ -1,13 +1,13 @@
 // The studio of a latent space: a plane to drag in, what is decoded there, what each latent carries, what a sweep trades.
 
 import { linkWith, startFrames } from "../../canvas/base_canvas.js";
-import { DEAD, LatentList } from "../../canvas/latent_list.js";
-import { REACH } from "../../canvas/latent_square.js";
+import { DEAD, LatentList } from "../../canvas/latents/list.js";
+import { REACH } from "../../canvas/latents/square.js";
 import { Decoder, element } from "../../canvas/live.js";
 import { mountStage } from "../../canvas/mounting.js";
 import { PaintPad } from "../../canvas/paint_pad.js";
 import { difference, toBase64, toBitmap, toBitmaps } from "../../canvas/pictures.js";
-import { RunBench } from "../../canvas/run_bench.js";
+import { RunBench } from "../../canvas/watching/bench.js";
 import { DecodedCard } from "./decoded_card.js";
 import { LatentPlane, SIDE } from "./latent_plane.js";
 import { namesOf, readPortrait, rowsOf } from "./portrait.js";

@@ -1,6 +1,6 @@
 // The latent plane: what the decoder draws everywhere, where the data's codes lie, and a cross to drag.
 
-import { LatentSquare } from "../../canvas/latent_square.js";
+import { LatentSquare } from "../../canvas/latents/square.js";
 import { ramp } from "../../canvas/live.js";
 import { stamp } from "../../canvas/pictures.js";
 

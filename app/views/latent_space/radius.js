@@ -1,6 +1,6 @@
 // How long codes are: of the data, of the prior, and of the place where the visitor is.
 
-import { norm } from "../../canvas/latent_ways.js";
+import { norm } from "../../canvas/latents/ways.js";
 import { stamp } from "../../canvas/pictures.js";
 
 const BINS = 42;

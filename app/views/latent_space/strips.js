@@ -1,6 +1,6 @@
 // The lower stage: rows of pictures that answer one question each.
 
-import { norm, normals, pathBetween } from "../../canvas/latent_ways.js";
+import { norm, normals, pathBetween } from "../../canvas/latents/ways.js";
 import { element } from "../../canvas/live.js";
 import { PictureRows } from "../../canvas/picture_rows.js";
 import { memberOf, stamp, toBitmaps } from "../../canvas/pictures.js";

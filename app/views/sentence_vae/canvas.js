@@ -1,10 +1,10 @@
 // The lab of names: a slider from one name to another, a map of all names, what is near, what the prior draws.
 
 import { linkWith, startFrames } from "../../canvas/base_canvas.js";
-import { between, dot, norm, pathBetween } from "../../canvas/latent_ways.js";
+import { between, dot, norm, pathBetween } from "../../canvas/latents/ways.js";
 import { Decoder, element, wantsStillness } from "../../canvas/live.js";
 import { mountStage } from "../../canvas/mounting.js";
-import { RunBench } from "../../canvas/run_bench.js";
+import { RunBench } from "../../canvas/watching/bench.js";
 import { CodeCard, NearList, Plates, RebuiltList, StepsList } from "./lists.js";
 import { NameMap } from "./map.js";
 import { principal, rowsOf } from "./paths.js";

@@ -1,6 +1,6 @@
 // A map of names: the codes of the data on their two principal directions, some written out, and a cross to drag.
 
-import { LatentSquare, REACH } from "../../canvas/latent_square.js";
+import { LatentSquare, REACH } from "../../canvas/latents/square.js";
 
 const MOST_LABELS = 34;
 

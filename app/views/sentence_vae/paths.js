@@ -1,6 +1,6 @@
 // Rows of codes, and the two directions along which they differ most.
 
-import { dot, norm } from "../../canvas/latent_ways.js";
+import { dot, norm } from "../../canvas/latents/ways.js";
 
 /** The rows of an array of shape (N, Z). */
 export const rowsOf = ({ values, shape }) =>

@@ -5,7 +5,7 @@ import { Decoder, element } from "../../canvas/live.js";
 import { mountStage } from "../../canvas/mounting.js";
 import { PaintPad } from "../../canvas/paint_pad.js";
 import { difference, toBase64, toBitmap, toBitmaps } from "../../canvas/pictures.js";
-import { RunBench } from "../../canvas/run_bench.js";
+import { RunBench } from "../../canvas/watching/bench.js";
 import { CodeMap } from "./map.js";
 import { CodePalette } from "./palette.js";
 import { CodePicture, readAtlas, same } from "./picture.js";

@@ -1,8 +1,8 @@
 // What every bench shares: it is one canvas around one run, whose model it asks once the run has ended.
 
-import { setColours, stopFrames } from "./base_canvas.js";
-import { element, themeColours } from "./live.js";
-import { RunFollower } from "./run_follower.js";
+import { setColours, stopFrames } from "../base_canvas.js";
+import { element, themeColours } from "../live.js";
+import { RunFollower } from "./follower.js";
 
 /** A kind builds `root`, `decoder` and `resizing`, besides what a `RunFollower` asks for. */
 export class RunBench extends RunFollower {

@@ -1,8 +1,8 @@
 // One run as a canvas follows it: its pictures as they come, which of them is shown, and the player under it.
 
-import { watchRun } from "./live.js";
-import { Player } from "./player.js";
-import { lostWords, standingWords, statusWords } from "./run_words.js";
+import { watchRun } from "../live.js";
+import { Player } from "../player.js";
+import { lostWords, standingWords, statusWords } from "./words.js";
 
 /**
  * A kind has stepsAsked, pictureOf(blob), showPicture(picture), refresh(), report(), copyLink(), say(text), and ended(name) for when

@@ -1,6 +1,6 @@
 // A second run beside the first: its pictures as they come, for whoever shows them next to his own.
 
-import { watchRun } from "./live.js";
+import { watchRun } from "../live.js";
 
 /** A kind has read(blob), the picture of a snapshot with its `step`; it may have heard(message), missing() and changed(). */
 export class BesideRun {

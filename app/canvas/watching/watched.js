@@ -1,7 +1,7 @@
 // A run beside a stage that shows more than it: the stage is told when there is another picture to be seen.
 
-import { RunFollower } from "./run_follower.js";
-import { lostWords } from "./run_words.js";
+import { RunFollower } from "./follower.js";
+import { lostWords } from "./words.js";
 
 const BLOCKED =
   "WebSockets of the live lane are blocked on the way here, so that this stage can show no run: a proxy in between must let them through. Numbers, charts and code below come with the page and are there.";

@@ -1,8 +1,8 @@
 // A square of latents around 0, with the prior's circles and a cross that is dragged, or moved by the arrow keys.
 
-import { drawCross } from "./crosses.js";
-import { followDrag, inside, nudged, placeUnder } from "./dragging.js";
-import { element, sharpen } from "./live.js";
+import { drawCross } from "../crosses.js";
+import { followDrag, inside, nudged, placeUnder } from "../dragging.js";
+import { element, sharpen } from "../live.js";
 
 export const REACH = 3.2; // shown from -REACH to REACH, in standard deviations of the prior
 const WINDOW = [-REACH, REACH, -REACH, REACH];
