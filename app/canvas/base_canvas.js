@@ -11,6 +11,19 @@ export function startFrames(owner, root, { frame, resized }) {
   owner.resizing.observe(root);
 }
 
+/** The usual loop: owner's tick(now) at each frame, and paint() where something changed; all anew in another size. */
+export function startPainting(owner, root) {
+  startFrames(owner, root, {
+    frame: (now) => {
+      owner.tick(now);
+      if (owner.isDirty && owner.colours) owner.paint();
+    },
+    resized: () => {
+      owner.isDirty = true;
+    },
+  });
+}
+
 export function stopFrames(owner) {
   cancelAnimationFrame(owner.raf);
   owner.resizing.disconnect();

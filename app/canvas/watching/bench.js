@@ -12,6 +12,10 @@ export class RunBench extends RunFollower {
     this.note.setAttribute("role", "status");
   }
 
+  tick(now) {
+    this.player.tick(now);
+  }
+
   takeColours({ themes }) {
     this.colours = themeColours(this.root, themes);
     setColours(this.root, this.colours);

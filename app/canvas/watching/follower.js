@@ -5,8 +5,9 @@ import { Player } from "../player.js";
 import { lostWords, standingWords, statusWords } from "./words.js";
 
 /**
- * A kind has stepsAsked, pictureOf(blob), showPicture(picture), refresh(), report(), copyLink(), say(text), and ended(name) for when
- * a training that was followed has come to its end; it may have stood(message, before), lost(code, reason) and opened().
+ * A kind has stepsAsked, showPicture(picture), refresh(), report(), copyLink(), say(text), and ended(name) for when a
+ * training that was followed has come to its end; it may have pictureOf(blob), stood(message, before), lost(code, reason)
+ * and opened().
  */
 export class RunFollower {
   /** Forget the run; a kind forgets what it holds of it too. */
@@ -68,6 +69,22 @@ export class RunFollower {
 
   lost(code, reason) {
     this.say(lostWords(code, reason));
+  }
+
+  /** What each picture of a run has; a kind adds its own. */
+  pictureOf({ numbers }) {
+    return {
+      step: numbers.step,
+      seconds: numbers.seconds,
+      loss: this.lossOf(numbers.losses),
+      metrics: numbers.metrics,
+      keeps: numbers.has_weights,
+    };
+  }
+
+  /** The loss that the track shows. */
+  lossOf({ loss }) {
+    return loss;
   }
 
   take(blob) {

@@ -32,16 +32,9 @@ export class WatchedRun extends RunFollower {
     this.say(this.failures > 1 && code < 4400 ? BLOCKED : lostWords(code, reason));
   }
 
-  pictureOf({ numbers, ...arrays }) {
-    return {
-      step: numbers.step,
-      seconds: numbers.seconds,
-      loss: this.lossOf(numbers.losses),
-      losses: numbers.losses,
-      metrics: numbers.metrics,
-      keeps: numbers.has_weights,
-      arrays,
-    };
+  pictureOf(blob) {
+    const { numbers, ...arrays } = blob;
+    return { ...super.pictureOf(blob), losses: numbers.losses, arrays };
   }
 
   showPicture(picture) {

@@ -1,10 +1,10 @@
 // The stage of CycleGAN on pictures: each picture, what it is turned into, its way back, and its true counterpart.
 
-import { fontOf, linkSoon, setColours, startFrames, stopFrames } from "../../canvas/base_canvas.js";
-import { Decoder, element, sharpen, themeColours, wantsStillness } from "../../canvas/live.js";
+import { fontOf } from "../../canvas/base_canvas.js";
+import { Decoder, element, sharpen, wantsStillness } from "../../canvas/live.js";
 import { mountStage } from "../../canvas/mounting.js";
 import { difference, stamp, toBase64, toBitmap, toBitmaps } from "../../canvas/pictures.js";
-import { WatchedRun } from "../../canvas/watching/watched.js";
+import { WatchedStage } from "../../canvas/watching/watched_stage.js";
 import { MappingTime } from "./time.js";
 
 const SHOWN = 4; // pictures of each domain
@@ -12,25 +12,24 @@ const SHOWN = 4; // pictures of each domain
 /** Streamlit calls this at each change of data or theme; the stage itself lives as long as the page. */
 export const mount = (component) => mountStage(PicturesStage, component);
 
-class PicturesStage {
+class PicturesStage extends WatchedStage {
   constructor(parent) {
-    this.root = parent.querySelector(".cyclegan_pictures");
-    this.root.classList.add("stage", "cyclestage");
+    super(parent.querySelector(".cyclegan_pictures"));
+    this.root.classList.add("cyclestage");
     this.decoder = new Decoder();
     this.first = 0;
     this.forget();
     this.build();
-    startFrames(this, this.root, {
-      frame: (now) => {
-        this.time.tick(now);
-        this.run.player.tick(now);
-        if (this.isDirty && this.colours) this.paint();
-      },
-      resized: () => {
-        this.isDirty = true;
-      },
-    });
-    globalThis.genlabStage = this; // for tests, and for measuring latency from outside
+    this.startPainting();
+  }
+
+  tick(now) {
+    this.time.tick(now);
+    super.tick(now);
+  }
+
+  lossOf({ generator_loss: loss }) {
+    return loss;
   }
 
   forget() {
@@ -40,16 +39,6 @@ class PicturesStage {
   }
 
   build() {
-    this.run = new WatchedRun(
-      {
-        shown: () => this.refresh(),
-        say: (text) => this.say(text),
-        ended: (text) => this.tell.trigger("ended", text),
-        settled: () => this.report(),
-        copyLink: () => this.copyLink(),
-      },
-      (losses) => losses.generator_loss,
-    );
     this.time = new MappingTime(
       {
         moved: () => {
@@ -74,8 +63,6 @@ class PicturesStage {
       "Other faces",
     );
     this.lanes = [0, 1].map((way) => this.lane(way));
-    this.note = element("div", { className: "note", hidden: true });
-    this.note.setAttribute("role", "status");
     this.root.replaceChildren(
       element("div", { className: "above card" }, element("div", {}, this.idea, this.moreButton), this.time.root),
       this.note,
@@ -109,10 +96,7 @@ class PicturesStage {
 
   update(blob) {
     const { numbers } = blob,
-      isNewVisit = numbers.visit !== this.numbers?.visit;
-    this.numbers = numbers;
-    this.colours = themeColours(this.root, numbers.themes);
-    setColours(this.root, this.colours);
+      isNewVisit = this.takeNumbers(numbers);
     if (isNewVisit) this.time.set(numbers.place.time);
     if (this.run.isAnother(numbers)) {
       this.forget();
@@ -129,10 +113,6 @@ class PicturesStage {
     const [a, b] = numbers.words;
     [this.lanes[0].title.textContent, this.lanes[1].title.textContent] = [`${a} → ${b}`, `${b} → ${a}`];
     this.refresh();
-  }
-
-  say(text) {
-    [this.note.textContent, this.note.hidden] = [text, !text];
   }
 
   // ---- questions to the model ----
@@ -296,25 +276,16 @@ class PicturesStage {
 
   // ---- where the visitor is ----
 
-  report() {
-    if (this.numbers)
-      this.tell.state("moment", {
-        visit: this.numbers.visit,
-        of: `${this.numbers.run}/${this.numbers.attempt}`,
-        time: this.time.isPlaying ? 1 : Math.round(100 * this.time.time) / 100,
-        way: "there",
-        step: this.run.step,
-      });
-  }
-
-  async copyLink() {
-    this.report();
-    this.run.player.copy(await linkSoon());
+  where() {
+    return {
+      visit: this.numbers.visit,
+      time: this.time.isPlaying ? 1 : Math.round(100 * this.time.time) / 100,
+      way: "there",
+    };
   }
 
   close() {
-    stopFrames(this);
-    this.run.close();
+    super.close();
     this.decoder.close();
   }
 }

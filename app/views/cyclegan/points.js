@@ -1,11 +1,10 @@
 // The stage of CycleGAN in the plane: points that fly to another density and back, with the cycle and without.
 
-import { linkSoon, setColours, startFrames, stopFrames } from "../../canvas/base_canvas.js";
 import { Choice } from "../../canvas/controls.js";
-import { element, themeColours, wantsStillness } from "../../canvas/live.js";
+import { element, wantsStillness } from "../../canvas/live.js";
 import { mountStage } from "../../canvas/mounting.js";
 import { BesideRun } from "../../canvas/watching/beside.js";
-import { WatchedRun } from "../../canvas/watching/watched.js";
+import { WatchedStage } from "../../canvas/watching/watched_stage.js";
 import { domainOf, FlightPanel, huesOf, wheelOf } from "./flight.js";
 import { MappingTime } from "./time.js";
 
@@ -30,37 +29,26 @@ class BesidePoints extends BesideRun {
   }
 }
 
-class PointsStage {
+class PointsStage extends WatchedStage {
   constructor(parent) {
-    this.root = parent.querySelector(".cyclegan_points");
-    this.root.classList.add("stage", "cyclestage");
+    super(parent.querySelector(".cyclegan_points"));
+    this.root.classList.add("cyclestage");
     this.way = "there";
     this.follower = new BesidePoints(this);
     this.build();
-    startFrames(this, this.root, {
-      frame: (now) => {
-        this.time.tick(now);
-        this.run.player.tick(now);
-        if (this.isDirty && this.scene) this.paint();
-      },
-      resized: () => {
-        this.isDirty = true;
-      },
-    });
-    globalThis.genlabStage = this; // for tests, and for measuring latency from outside
+    this.startPainting();
+  }
+
+  tick(now) {
+    this.time.tick(now);
+    super.tick(now);
+  }
+
+  lossOf({ generator_loss: loss }) {
+    return loss;
   }
 
   build() {
-    this.run = new WatchedRun(
-      {
-        shown: () => this.refresh(),
-        say: (text) => this.say(text),
-        ended: (text) => this.tell.trigger("ended", text),
-        settled: () => this.report(),
-        copyLink: () => this.copyLink(),
-      },
-      (losses) => losses.generator_loss,
-    );
     this.time = new MappingTime(
       {
         moved: () => {
@@ -77,8 +65,6 @@ class PointsStage {
       this.report();
     });
     this.panels = { shown: new FlightPanel("This run"), beside: new FlightPanel("Beside it") };
-    this.note = element("div", { className: "note", hidden: true });
-    this.note.setAttribute("role", "status");
     this.root.replaceChildren(
       element("div", { className: "above card" }, this.ways.root, this.time.root),
       this.note,
@@ -96,10 +82,7 @@ class PointsStage {
 
   update(blob) {
     const { numbers } = blob,
-      isNewVisit = numbers.visit !== this.numbers?.visit;
-    this.numbers = numbers;
-    this.colours = themeColours(this.root, numbers.themes);
-    setColours(this.root, this.colours);
+      isNewVisit = this.takeNumbers(numbers);
     const domains = ["a", "b"].map((name, i) => domainOf(blob[`truth_${name}`], numbers.domains[i], this.colours));
     this.points = [blob.points_a.values, blob.points_b.values];
     this.scene = { domains, colours: this.colours, ...huesOf(this.colours === numbers.themes.dark) };
@@ -126,10 +109,6 @@ class PointsStage {
   /** Picture of the run beside, once it has come. */
   get beside() {
     return this.follower.live;
-  }
-
-  say(text) {
-    [this.note.textContent, this.note.hidden] = [text, !text];
   }
 
   // ---- what is shown ----
@@ -221,29 +200,14 @@ class PointsStage {
 
   where() {
     return {
+      visit: this.numbers.visit,
       time: this.time.isPlaying ? 1 : Math.round(100 * this.time.time) / 100,
       way: this.way,
-      step: this.run.step,
     };
   }
 
-  report() {
-    if (this.numbers)
-      this.tell.state("moment", {
-        visit: this.numbers.visit,
-        of: `${this.numbers.run}/${this.numbers.attempt}`,
-        ...this.where(),
-      });
-  }
-
-  async copyLink() {
-    this.report();
-    this.run.player.copy(await linkSoon());
-  }
-
   close() {
-    stopFrames(this);
+    super.close();
     this.follower.close();
-    this.run.close();
   }
 }

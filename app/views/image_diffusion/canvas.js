@@ -1,6 +1,6 @@
 // The bench of denoising: many chains from noise to picture and back, what the denoiser believes, one chain as a film.
 
-import { linkWith, startFrames, unusual } from "../../canvas/base_canvas.js";
+import { linkWith, startPainting, unusual } from "../../canvas/base_canvas.js";
 import { Decoder, element, wantsStillness } from "../../canvas/live.js";
 import { mountStage } from "../../canvas/mounting.js";
 import { toBitmaps } from "../../canvas/pictures.js";
@@ -26,17 +26,13 @@ class Bench extends RunBench {
     this.chain = 0;
     this.reset();
     this.build();
-    startFrames(this, this.root, {
-      frame: (now) => {
-        this.player.tick(now);
-        this.time.tick(now);
-        if (this.isDirty && this.colours) this.paint();
-      },
-      resized: () => {
-        this.isDirty = true;
-      },
-    });
+    startPainting(this, this.root);
     globalThis.genlabDenoising = this; // for tests, and for measuring latency from outside
+  }
+
+  tick(now) {
+    super.tick(now);
+    this.time.tick(now);
   }
 
   reset() {
@@ -109,13 +105,8 @@ class Bench extends RunBench {
   // ---- what the run sends ----
 
   pictureOf(blob) {
-    const { numbers } = blob;
     return {
-      step: numbers.step,
-      seconds: numbers.seconds,
-      loss: numbers.losses.loss,
-      metrics: numbers.metrics,
-      keeps: numbers.has_weights,
+      ...super.pictureOf(blob),
       samples: blob.samples,
     };
   }

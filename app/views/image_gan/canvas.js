@@ -1,6 +1,6 @@
 // The studio of a game about pictures: wall, picture in hand, tools, monitor, player.
 
-import { linkWith, startFrames, unusual } from "../../canvas/base_canvas.js";
+import { linkWith, startPainting, unusual } from "../../canvas/base_canvas.js";
 import { pathBetween } from "../../canvas/latents/ways.js";
 import { Decoder, element } from "../../canvas/live.js";
 import { mountStage } from "../../canvas/mounting.js";
@@ -26,15 +26,7 @@ class GameStudio extends RunBench {
     this.seed = 0;
     this.build();
     this.reset();
-    startFrames(this, this.root, {
-      frame: (now) => {
-        this.player.tick(now);
-        if (this.isDirty && this.colours) this.paint();
-      },
-      resized: () => {
-        this.isDirty = true;
-      },
-    });
+    startPainting(this, this.root);
     globalThis.genlabGame = this; // for tests, and for measuring latency from outside
   }
 
@@ -94,19 +86,18 @@ class GameStudio extends RunBench {
   // ---- what the run sends ----
 
   pictureOf(blob) {
-    const { numbers } = blob,
-      { losses } = numbers,
-      metrics = numbers.is_frame ? this.snapshots.at(-1)?.metrics : numbers.metrics;
+    const { is_frame: isFrame, losses, metrics } = blob.numbers;
     return {
-      step: numbers.step,
-      seconds: numbers.seconds,
-      loss: losses.discriminator_loss,
+      ...super.pictureOf(blob),
       losses,
-      metrics,
-      keeps: numbers.has_weights,
+      metrics: isFrame ? this.snapshots.at(-1)?.metrics : metrics,
       samples: blob.samples,
       logits: blob.logits,
     };
+  }
+
+  lossOf({ discriminator_loss: loss }) {
+    return loss;
   }
 
   stood(message) {

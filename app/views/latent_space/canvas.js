@@ -183,13 +183,8 @@ class Studio extends RunBench {
   // ---- what the run sends ----
 
   pictureOf(blob) {
-    const { numbers } = blob;
     return {
-      step: numbers.step,
-      seconds: numbers.seconds,
-      loss: numbers.losses.loss,
-      metrics: numbers.metrics,
-      keeps: numbers.has_weights,
+      ...super.pictureOf(blob),
       reconstructions: blob.reconstructions,
       samples: blob.samples,
       kl: rowsOf(blob.kl),

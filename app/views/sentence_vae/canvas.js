@@ -253,14 +253,9 @@ class NameLab extends RunBench {
   // ---- what the run sends ----
 
   pictureOf(blob) {
-    const { numbers } = blob;
     const names = (array) => rowsOf(array).map((tokens) => titled(spelling(tokens, this.symbols)));
     return {
-      step: numbers.step,
-      seconds: numbers.seconds,
-      loss: numbers.losses.loss,
-      metrics: numbers.metrics,
-      keeps: numbers.has_weights,
+      ...super.pictureOf(blob),
       samples: names(blob.samples),
       rebuilt: names(blob.reconstructions),
       first: rowsOf(blob.samples)[0],

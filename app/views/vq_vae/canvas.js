@@ -1,6 +1,6 @@
 // The workbench of discrete codes: a picture, its two maps of codes, what else could stand in a cell, and how codes are used.
 
-import { linkWith, startFrames } from "../../canvas/base_canvas.js";
+import { linkWith, startPainting } from "../../canvas/base_canvas.js";
 import { Decoder, element } from "../../canvas/live.js";
 import { mountStage } from "../../canvas/mounting.js";
 import { PaintPad } from "../../canvas/paint_pad.js";
@@ -31,15 +31,7 @@ class Bench extends RunBench {
     this.cell = 0;
     this.reset();
     this.build();
-    startFrames(this, this.root, {
-      frame: (now) => {
-        this.player.tick(now);
-        if (this.isDirty && this.colours) this.paint();
-      },
-      resized: () => {
-        this.isDirty = true;
-      },
-    });
+    startPainting(this, this.root);
     this.onKey = (event) => this.key(event);
     document.addEventListener("keydown", this.onKey);
     globalThis.genlabCodes = this; // for measuring latency from outside
@@ -151,14 +143,9 @@ class Bench extends RunBench {
   // ---- what the run sends ----
 
   pictureOf(blob) {
-    const { numbers } = blob,
-      list = (array) => array && Array.from(array.values);
+    const list = (array) => array && Array.from(array.values);
     return {
-      step: numbers.step,
-      seconds: numbers.seconds,
-      loss: numbers.losses.codes_loss,
-      metrics: numbers.metrics,
-      keeps: numbers.has_weights,
+      ...super.pictureOf(blob),
       reconstructions: blob.reconstructions,
       samples: blob.samples,
       usages: blob.top_usage && [list(blob.top_usage), list(blob.bottom_usage)],
@@ -167,6 +154,10 @@ class Bench extends RunBench {
         list(blob.bottom_codes).slice(0, this.cells(1)),
       ],
     };
+  }
+
+  lossOf({ codes_loss: loss }) {
+    return loss;
   }
 
   stood(message, before) {
