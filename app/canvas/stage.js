@@ -5,8 +5,8 @@ import { GRID, toGrid } from "./density.js";
 import { Decoder, element, ramp, themeColours, unpack, wantsStillness, watchRun } from "./live.js";
 import { mountStage } from "./mounting.js";
 import { Player } from "./player.js";
-import { endWords, keptWords, lostWords, standingWords, trainingWords, waitingWords } from "./watching/words.js";
 import { blend, card, dot, EMPTY, klText } from "./stage_card.js";
+import { endWords, keptWords, lostWords, standingWords, trainingWords, waitingWords } from "./watching/words.js";
 
 const MISSING = 0.9; // integral over the window below which mass lies outside
 const SMOOTHING = 70; // ms: how fast what is shown approaches what is true

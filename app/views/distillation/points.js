@@ -4,9 +4,9 @@ import { GRID, toGrid } from "../../canvas/density.js";
 import { element, ramp, wantsStillness } from "../../canvas/live.js";
 import { mountStage } from "../../canvas/mounting.js";
 import { powerText } from "../../canvas/number_text.js";
-import { waitingWords } from "../../canvas/watching/words.js";
 import { Stage } from "../../canvas/stage.js";
 import { blend, card, dot, EMPTY } from "../../canvas/stage_card.js";
+import { waitingWords } from "../../canvas/watching/words.js";
 import { HandoverPlayer, lossOf } from "./words.js";
 
 const SMOOTHING = 70; // ms, as on every stage
