@@ -19,21 +19,27 @@ export class RunFollower {
     this.live = this.standing = this.picture = null;
   }
 
+  /** What kind of player stands under it. */
+  get Player() {
+    return Player;
+  }
+
   buildPlayer() {
-    this.player = new Player({
-      seek: (index) => {
-        this.following = false;
-        this.index = index;
-        this.showPicture(this.snapshots[index]);
-      },
+    this.player = new this.Player({
+      seek: (index) => this.standAt(index),
       follow: () => {
         this.following = true;
         this.showPicture(this.live);
       },
-      command: (word) => this.socket?.send({ do: word }),
+      command: (word) => this.command(word),
       settled: () => this.report(),
       copyLink: () => this.copyLink(),
     });
+  }
+
+  /** Pause, step or stop the run in training. */
+  command(word) {
+    this.socket?.send({ do: word });
   }
 
   isAnother({ run, attempt }) {
@@ -89,16 +95,21 @@ export class RunFollower {
 
   take(blob) {
     const picture = this.pictureOf(blob);
-    if (blob.numbers.is_frame) this.tail.push(picture);
-    else {
-      if (this.snapshots.at(-1)?.step === picture.step) this.snapshots.pop();
-      this.snapshots.push(picture);
-      this.tail = [];
-    }
+    this.keep(picture, blob.numbers.is_frame);
     this.updates = (this.updates ?? 0) + 1;
-    this.live = picture;
     if (this.following) this.showPicture(picture);
     else this.refresh();
+  }
+
+  keep(picture, isFrame) {
+    this.live = picture;
+    if (isFrame) {
+      if (Number.isFinite(picture.loss)) this.tail.push(picture);
+      return;
+    }
+    if (this.snapshots.at(-1)?.step === picture.step) this.snapshots.pop(); // it may come twice when a watch begins
+    this.snapshots.push(picture);
+    this.tail = [];
   }
 
   hear(message) {

@@ -55,8 +55,8 @@ class DistillationStage extends Stage {
 
   // ---- what the run sends ----
 
-  read(blob) {
-    const picture = super.read(blob),
+  pictureOf(blob) {
+    const picture = super.pictureOf(blob),
       { teacher_log_prob: log, teacher_samples: samples } = blob;
     return {
       ...picture,

@@ -82,8 +82,8 @@ class FlowStage extends Stage {
     const { numbers } = blob,
       isNew = numbers.visit !== this.visit,
       [opened] = numbers.visit.split(" ");
-    const isReopened = this.opened !== undefined && this.opened !== opened; // an experiment to try was set up
-    Object.assign(this, { visit: numbers.visit, opened });
+    const isReopened = this.openedAt !== undefined && this.openedAt !== opened; // an experiment to try was set up
+    Object.assign(this, { visit: numbers.visit, openedAt: opened });
     if (isNew) {
       this.place = { show: [...numbers.place.show], ring: numbers.place.ring };
       this.x = numbers.place.x ?? numbers.first_x;
@@ -116,8 +116,8 @@ class FlowStage extends Stage {
     this.tellStep();
   }
 
-  onLost(code, reason) {
-    super.onLost(code, reason);
+  lost(code, reason) {
+    super.lost(code, reason);
     if (this.failures > 1) {
       this.layers.words = "The layers need the live lane.";
       this.layers.redraw();

@@ -144,7 +144,7 @@ class GanStage extends Stage {
 
   // ---- the run ----
 
-  read(blob) {
+  pictureOf(blob) {
     const { numbers } = blob,
       { losses } = numbers;
     return {
@@ -167,9 +167,9 @@ class GanStage extends Stage {
     this.isDirty = true;
   }
 
-  seek(index) {
+  standAt(index) {
     this.bout.drop();
-    super.seek(index);
+    super.standAt(index);
   }
 
   hear(message) {
@@ -177,7 +177,7 @@ class GanStage extends Stage {
     if (this.wantedMoves && message.ended && this.snapshots.length) {
       const moves = this.wantedMoves;
       this.wantedMoves = "";
-      if (this.numbers.at === null) this.seek(this.snapshots.length - 1);
+      if (this.numbers.at === null) this.standAt(this.snapshots.length - 1);
       this.bout.restore(moves);
     }
   }
@@ -227,7 +227,7 @@ class GanStage extends Stage {
   }
 
   /** The picture of the run, or the one that moves by hand have led to. */
-  get picture() {
+  get seen() {
     return this.bout.picture ?? this.aimed;
   }
 
@@ -317,7 +317,7 @@ class GanStage extends Stage {
   /** The bars go with what is seen, between snapshots too. */
   paintBars(share) {
     const { modes, mode_std: std, mode_shares: truth } = this.numbers,
-      { picture } = this;
+      picture = this.seen;
     if (!this.barsOf || this.barsOf.picture !== picture)
       this.barsOf = {
         picture,
@@ -346,7 +346,7 @@ class GanStage extends Stage {
   }
 
   monitorTag() {
-    const n = this.picture?.samples?.length / 2;
+    const n = this.seen?.samples?.length / 2;
     return n && this.numbers.modes.length ? `bars: ${n.toLocaleString("en")} points now` : "";
   }
 
@@ -358,7 +358,7 @@ class GanStage extends Stage {
   }
 
   showMetrics(metrics) {
-    const shown = this.picture;
+    const shown = this.seen;
     this.alarm.show({
       metrics: this.bout.isActive ? null : metrics,
       numbers: this.numbers,
@@ -369,7 +369,7 @@ class GanStage extends Stage {
     this.trace.show({
       trace: this.aimed?.trace,
       step: this.aimed?.step ?? 0,
-      steps: this.lastStep(),
+      steps: this.lastStep,
       colours: this.colours,
       modes: this.numbers.modes,
     });

@@ -82,7 +82,7 @@ export class Bout {
     const step = stage.nearestKept(),
       index = stage.snapshots.findIndex((s) => s.step === step);
     stage.player.isPlaying = false;
-    if (stage.following || stage.snapshots[stage.index]?.step !== step) stage.seek(index);
+    if (stage.following || stage.snapshots[stage.index]?.step !== step) stage.standAt(index);
     this.step = step;
     this.answers.clear();
   }

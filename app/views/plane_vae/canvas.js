@@ -166,8 +166,8 @@ class PosteriorStage extends Stage {
 
   // ---- what is shown ----
 
-  read(blob) {
-    return { ...super.read(blob), sheet: blob.sheet?.values ?? null };
+  pictureOf(blob) {
+    return { ...super.pictureOf(blob), sheet: blob.sheet?.values ?? null };
   }
 
   approach(dt) {

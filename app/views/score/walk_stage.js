@@ -67,8 +67,8 @@ export class WalkStage extends Stage {
 
   // ---- the run ----
 
-  read(blob) {
-    return { ...super.read(blob), field: blob.field ?? null };
+  pictureOf(blob) {
+    return { ...super.pictureOf(blob), field: blob.field ?? null };
   }
 
   aim(picture) {
@@ -80,9 +80,8 @@ export class WalkStage extends Stage {
 
   /** A stored run opens at its end, or where its link says; its training is replayed only when asked. */
   startReplay() {
-    const at = this.numbers.at,
-      wanted = at === null ? -1 : this.snapshots.findIndex((s) => s.step >= at);
-    this.seek(wanted >= 0 ? wanted : this.snapshots.length - 1);
+    const wanted = this.wantedIndex;
+    this.standAt(wanted >= 0 ? wanted : this.snapshots.length - 1);
     this.restUntil = 0;
   }
 
