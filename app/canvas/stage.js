@@ -326,8 +326,7 @@ export class Stage extends RunStage {
   }
 
   lastMetrics() {
-    const step = this.current?.step ?? -1;
-    return this.snapshots.filter((s) => s.step <= step && "kl" in s.metrics).at(-1)?.metrics;
+    return this.lastMeasured("kl");
   }
 
   describe(picture, metrics) {

@@ -3,6 +3,9 @@
 export const norm = (z) => Math.sqrt(z.reduce((sum, v) => sum + v * v, 0));
 export const dot = (a, b) => a.reduce((sum, v, i) => sum + v * b[i], 0);
 
+/** A code with as many digits as the live lane and a link need. */
+export const rounded = (z) => Array.from(z, (v) => Math.round(v * 1000) / 1000);
+
 /** The code at a share t of the way from a to b: straight, or along the sphere with the length changing evenly. */
 export function between(a, b, t, isRound) {
   const [la, lb] = [norm(a), norm(b)];

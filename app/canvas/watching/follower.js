@@ -151,6 +151,17 @@ export class RunFollower {
     return (s?.ended && this.snapshots.at(-1)?.step) || s?.steps || this.stepsAsked;
   }
 
+  /** The step of the picture that is shown; -1: none. */
+  get shownStep() {
+    return this.picture?.step ?? -1;
+  }
+
+  /** The measures of the last snapshot up to the shown step that has this one. */
+  lastMeasured(name) {
+    return this.snapshots.findLast(({ step, metrics }) => step <= this.shownStep && metrics?.[name] !== undefined)
+      ?.metrics;
+  }
+
   /** more: colours, and whatever else the player shows. */
   showPlayer(more) {
     const { standing: s } = this;

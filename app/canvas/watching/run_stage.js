@@ -111,6 +111,10 @@ export class RunStage extends RunFollower {
     return this.following ? this.live : this.snapshots[this.index];
   }
 
+  get shownStep() {
+    return this.current?.step ?? -1;
+  }
+
   showPicture(picture) {
     if (picture) this.aim(picture);
     this.refresh();

@@ -353,8 +353,7 @@ class GanStage extends Stage {
   // ---- words and numbers ----
 
   lastMetrics() {
-    const step = this.current?.step ?? -1;
-    return this.snapshots.filter((s) => s.step <= step && "sliced_wasserstein" in s.metrics).at(-1)?.metrics;
+    return this.lastMeasured("sliced_wasserstein");
   }
 
   showMetrics(metrics) {

@@ -357,8 +357,7 @@ class ScoreStage extends WalkStage {
   }
 
   lastMetrics() {
-    const step = this.current?.step ?? -1;
-    return this.snapshots.filter((s) => s.step <= step && s.metrics?.sigmas).at(-1)?.metrics;
+    return this.lastMeasured("sigmas");
   }
 
   showMetrics() {

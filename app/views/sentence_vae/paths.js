@@ -47,3 +47,19 @@ export function principal(rows, before) {
   }
   return axes;
 }
+
+/** The rows nearest to a code: [{ index, distance }], the nearest first. */
+export function nearestTo(z, rows, count) {
+  const best = [];
+  for (let index = 0; index < rows.length; index++) {
+    const row = rows[index];
+    let far = 0;
+    for (let d = 0; d < row.length; d++) far += (row[d] - z[d]) ** 2;
+    if (best.length < count || far < best.at(-1).far) {
+      const at = best.findIndex((b) => far < b.far);
+      best.splice(at < 0 ? best.length : at, 0, { far, index });
+      if (best.length > count) best.pop();
+    }
+  }
+  return best.map(({ far, index }) => ({ index, distance: Math.sqrt(far) }));
+}

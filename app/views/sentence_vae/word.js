@@ -1,6 +1,7 @@
 // A name that morphs: large letters, each as strong as it is sure, with what else could stand there in small below.
 
 import { element, sharpen, wantsStillness } from "../../canvas/live.js";
+import { rowsOf } from "./paths.js";
 
 const EASE = 55; // ms: how fast letters approach what they should be
 const BIG = 92; // pixels, the largest letter
@@ -20,6 +21,9 @@ const isFirst = (letters, i) => i === 0 || letters[i - 1] === " " || letters[i -
 
 /** A name as atlases write it; models read and write small letters only. */
 export const titled = (letters) => Array.from(letters, (l, i) => (isFirst(letters, i) ? l.toUpperCase() : l)).join("");
+
+/** The names of an array of tokens, one a row. */
+export const namesOf = (array, symbols) => rowsOf(array).map((tokens) => titled(spelling(tokens, symbols)));
 
 export class BigWord {
   constructor() {
