@@ -5,6 +5,7 @@ import { Decoder, element } from "../../canvas/live.js";
 import { mountStage } from "../../canvas/mounting.js";
 import { PaintPad } from "../../canvas/paint_pad.js";
 import { difference, toBase64, toBitmap, toBitmaps } from "../../canvas/pictures.js";
+import { heading } from "../../canvas/stage_card.js";
 import { RunBench } from "../../canvas/watching/bench.js";
 import { CodeMap } from "./map.js";
 import { CodePalette } from "./palette.js";
@@ -70,8 +71,6 @@ class Bench extends RunBench {
       element("button", { type: "button", className: "tag", onclick: () => this.setLevel(level) }),
     );
     this.buildPlayer();
-    const heading = (title, ...tags) =>
-      element("h3", {}, element("span", {}, title), element("span", { className: "tags" }, ...tags));
     this.root.replaceChildren(
       element(
         "div",
@@ -400,9 +399,7 @@ class Bench extends RunBench {
       why: this.whyNot(),
       colours,
     });
-    const metrics = this.snapshots
-      .filter((s) => s.step <= (this.picture?.step ?? -1) && s.metrics.rate)
-      .at(-1)?.metrics;
+    const metrics = this.lastMeasured("rate");
     this.usage.paint({
       usages: canAsk ? this.atlas.usages : this.picture?.usages,
       patches: canAsk ? this.atlas.patches : null,
