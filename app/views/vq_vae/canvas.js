@@ -7,13 +7,12 @@ import { PaintPad } from "../../canvas/paint_pad.js";
 import { difference, toBase64, toBitmap, toBitmaps } from "../../canvas/pictures.js";
 import { heading } from "../../canvas/stage_card.js";
 import { RunBench } from "../../canvas/watching/bench.js";
-import { CodeMap } from "./map.js";
+import { cellWords, LEVELS, MapCard } from "./map_card.js";
 import { CodePalette } from "./palette.js";
 import { CodePicture, readAtlas, same } from "./picture.js";
 import { CodeRows } from "./rows.js";
 import { CodeUsage } from "./usage.js";
 
-const LEVELS = ["coarse", "fine"];
 const toText = (maps) =>
   maps
     .flat()
@@ -47,43 +46,19 @@ class Bench extends RunBench {
   }
 
   build() {
-    this.map = new CodeMap({ choose: (cell) => this.choose(cell), hover: (cell) => this.hover(cell) });
+    this.mapCard = new MapCard(this);
     this.palette = new CodePalette({ choose: (code) => this.put(code), hover: (code) => this.tryCode(code) });
     this.usage = new CodeUsage();
     this.pad = new PaintPad({ encode: (pixels) => this.encode(pixels) });
     this.rows = new CodeRows(this);
     this.show = new CodePicture(this);
-    const quiet = (text, title, action) =>
-      element("button", { type: "button", className: "quiet", title, onclick: action }, text);
-    this.undoButton = quiet("undo", "Take the last change back (Ctrl-Z)", () => this.undo());
-    this.resetButton = quiet("reset", "Back to the codes that the encoder chose", () => this.change(this.origin));
-    this.mapCap = element("div", { className: "cap" });
-    this.view = element("button", {
-      type: "button",
-      className: "tag",
-      title: "Show what the codes draw, or their numbers",
-      onclick: () => {
-        this.numbersShown = !this.numbersShown;
-        this.isDirty = true;
-      },
-    });
-    this.levelButtons = LEVELS.map((_, level) =>
-      element("button", { type: "button", className: "tag", onclick: () => this.setLevel(level) }),
-    );
     this.buildPlayer();
     this.root.replaceChildren(
       element(
         "div",
         { className: "cards" },
         element("section", { className: "card" }, heading("Decoded", this.show.tag), ...this.show.parts),
-        element(
-          "section",
-          { className: "card" },
-          heading("Code maps", ...this.levelButtons, this.view),
-          this.map.canvas,
-          this.mapCap,
-          element("div", { className: "tools" }, this.undoButton, this.resetButton),
-        ),
+        this.mapCard.root,
         element(
           "section",
           { className: "card" },
@@ -370,28 +345,10 @@ class Bench extends RunBench {
     const { level, cell, numbers, canAsk, colours } = this,
       shape = numbers.shapes[level],
       maps = this.shownMaps;
-    this.levelButtons.forEach((button, k) => {
-      button.textContent = `${LEVELS[k]} ${numbers.shapes[k].join(" × ")}`;
-      button.setAttribute("aria-pressed", String(k === level));
-    });
-    this.view.textContent = this.numbersShown ? "numbers" : "patches";
-    this.map.paint({
-      shape,
-      codes: maps?.[level],
-      origin: canAsk ? this.origin[level] : null,
-      cell,
-      hovered: this.hovered,
-      patches: canAsk ? this.atlas.patches[level] : this.show.patches(this.picture),
-      isByCell: !canAsk,
-      numbers: this.numbersShown,
-      angles: this.atlas?.angles[level],
-      count: numbers.n_codes,
-      colours,
-      title: `Map of ${LEVELS[level]} codes`,
-    });
+    this.mapCard.paint();
     this.show.paint();
     this.palette.paint({
-      title: `What could stand in row ${Math.floor(cell / shape[1]) + 1}, column ${(cell % shape[1]) + 1} of the ${LEVELS[level]} map`,
+      title: `What could stand in ${cellWords(cell, shape)} of the ${LEVELS[level]} map`,
       patches: canAsk ? this.options?.patches : null,
       shares: this.options?.shares,
       usage: this.atlas?.usages[level],
@@ -399,28 +356,13 @@ class Bench extends RunBench {
       why: this.whyNot(),
       colours,
     });
-    const metrics = this.lastMeasured("rate");
     this.usage.paint({
       usages: canAsk ? this.atlas.usages : this.picture?.usages,
       patches: canAsk ? this.atlas.patches : null,
-      metrics,
+      metrics: this.lastMeasured("rate"),
       colours,
       current: maps && [maps[level][cell], level],
     });
-    this.undoButton.disabled = !canAsk || !this.past.length;
-    this.resetButton.disabled = !canAsk || same(this.maps, this.origin);
-    const count = canAsk
-      ? this.maps.reduce((n, map, l) => n + map.reduce((m, code, i) => m + (code !== this.origin[l][i]), 0), 0)
-      : 0;
-    const at = this.hovered ?? cell;
-    this.mapCap.replaceChildren(
-      element(
-        "span",
-        {},
-        maps ? `row ${Math.floor(at / shape[1]) + 1}, column ${(at % shape[1]) + 1}: code ${maps[level][at]}` : "",
-      ),
-      element("span", { className: "num" }, count ? `${count} of ${maps.flat().length} changed` : "click a cell"),
-    );
     if (this.paintedWidth !== this.root.clientWidth || this.paintedColours !== colours) this.rows.paint();
     [this.paintedWidth, this.paintedColours] = [this.root.clientWidth, colours];
   }
