@@ -14,6 +14,7 @@ import { Plane } from "./paint.js";
 import { Walk } from "./walk.js";
 import { REPLAY, WalkStage } from "./walk_stage.js";
 import { isHeld } from "./walkers.js";
+import { wordsOf } from "./words.js";
 
 const MAP_PAUSE = 90; // ms between error maps while particles move
 const VIEWS = [
@@ -311,32 +312,8 @@ class ScoreStage extends WalkStage {
           .join(" · "),
       ),
     );
-    const words = this.words();
+    const words = wordsOf(this);
     if (this.sentence.textContent !== words) this.sentence.textContent = words;
-  }
-
-  /** What has to be said about what is shown. */
-  words() {
-    const { walk, walker, sigma } = this,
-      [low, high] = this.numbers.trained;
-    if (walker.isLost) {
-      const held = isHeld(walk.kind),
-        step = held ? walk.step : walk.share * sigma ** 2;
-      return `The particles have left all bounds, and the walk has stopped: a step of ${+step.toPrecision(2)} is too large where the slope is this steep. It must stay below about twice the squared width of the narrowest part; try a tenth.`;
-    }
-    if (this.beyond) return this.beyond;
-    if (!this.learned && walk.view !== "exact")
-      return this.digest ? "" : "Not trained yet: press Train, or look at the exact field.";
-    if (walk.kind === "metropolis" && walk.view !== "exact")
-      return "Metropolis compares densities, which a score network does not have: its particles follow the exact field.";
-    if (walk.view !== "exact" && (sigma < low * 0.999 || sigma > high * 1.001)) {
-      const known =
-        low === high
-          ? `has only seen σ = ${sigmaText(low)}`
-          : `has seen σ from ${sigmaText(low)} to ${sigmaText(high)}`;
-      return `This network ${known}; its field at ${sigmaText(sigma)} is that of ${sigmaText(sigma < low ? low : high)}. The density and the exact field move on.`;
-    }
-    return "";
   }
 
   get floor() {
