@@ -8,6 +8,7 @@ import { toBitmaps } from "../../canvas/pictures.js";
 import { RunBench } from "../../canvas/watching/bench.js";
 import { statusWords } from "../../canvas/watching/words.js";
 import { Monitor } from "./monitor.js";
+import { scaleOf } from "./opinion.js";
 import { PictureInHand } from "./picture.js";
 import { Tools } from "./tools.js";
 import { Wall } from "./wall.js";
@@ -315,33 +316,11 @@ class GameStudio extends RunBench {
     return statusWords(this, 0);
   }
 
-  /** The discriminator's scale at this step: its middle, the means of three kinds, and logits as -1 ... 1. */
-  scale() {
-    const m = this.picture?.metrics,
-      held = m?.logit_held_out,
-      fake = m?.logit_fake;
-    const isBetween = ["wasserstein", "relativistic"].includes(this.numbers.loss) && Number.isFinite(held);
-    const middle = this.numbers.loss === "least_squares" ? 0.5 : isBetween ? (held + fake) / 2 : 0;
-    const reach = Math.max(
-      0.5,
-      ...[m?.logit_seen, held, fake, ...(this.picture?.logits?.values ?? [])]
-        .filter(Number.isFinite)
-        .map((v) => Math.abs(v - middle)),
-    );
-    return {
-      middle,
-      held_out: held,
-      seen: m?.logit_seen,
-      fake,
-      opinion: (v) => Math.max(-1, Math.min(1, (v - middle) / reach)),
-    };
-  }
-
   paint() {
     this.isDirty = false;
     const { numbers, colours, picture, place, canAsk } = this,
       { event_shape: shape } = numbers,
-      scale = this.scale();
+      scale = scaleOf(picture, numbers.loss);
     const needsB = ["between", "styles"].includes(this.tools.tab);
     this.wall.paint({
       picture,

@@ -7,17 +7,12 @@ import { PaintPad } from "../../canvas/paint_pad.js";
 import { difference, toBase64, toBitmap, toBitmaps } from "../../canvas/pictures.js";
 import { heading } from "../../canvas/stage_card.js";
 import { RunBench } from "../../canvas/watching/bench.js";
+import { fromText, toText } from "./link.js";
 import { cellWords, LEVELS, MapCard } from "./map_card.js";
 import { CodePalette } from "./palette.js";
 import { CodePicture, readAtlas, same } from "./picture.js";
 import { CodeRows } from "./rows.js";
 import { CodeUsage } from "./usage.js";
-
-const toText = (maps) =>
-  maps
-    .flat()
-    .map((code) => code.toString(36).padStart(2, "0"))
-    .join("");
 
 /** Streamlit calls this at each change of data or theme; the workbench itself lives as long as the page. */
 export const mount = (component) => mountStage(Bench, component);
@@ -180,10 +175,10 @@ class Bench extends RunBench {
   openExample(i, text = "") {
     if (!this.atlas) return;
     const maps = [this.atlas.tops[i], this.atlas.bottoms[i]],
-      codes = text ? text.match(/../g).map((two) => parseInt(two, 36)) : null;
+      linked = text ? fromText(text, maps[0].length) : null;
     this.example = i;
     this.openCodes(maps, this.atlas.originals[i], this.atlas.rates[i]);
-    if (codes) this.change([codes.slice(0, maps[0].length), codes.slice(maps[0].length)]);
+    if (linked) this.change(linked);
   }
 
   /** Start anew with these maps; without an original they are a draw, and belong to no example. */
