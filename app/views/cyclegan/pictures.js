@@ -4,32 +4,21 @@ import { fontOf } from "../../canvas/base_canvas.js";
 import { Decoder, element, sharpen, wantsStillness } from "../../canvas/live.js";
 import { mountStage } from "../../canvas/mounting.js";
 import { difference, stamp, toBase64, toBitmap, toBitmaps } from "../../canvas/pictures.js";
-import { WatchedStage } from "../../canvas/watching/watched_stage.js";
-import { MappingTime } from "./time.js";
+import { CycleStage } from "./stage.js";
 
 const SHOWN = 4; // pictures of each domain
 
 /** Streamlit calls this at each change of data or theme; the stage itself lives as long as the page. */
 export const mount = (component) => mountStage(PicturesStage, component);
 
-class PicturesStage extends WatchedStage {
+class PicturesStage extends CycleStage {
   constructor(parent) {
-    super(parent.querySelector(".cyclegan_pictures"));
-    this.root.classList.add("cyclestage");
+    super(parent.querySelector(".cyclegan_pictures"), ["original", "translated", "there and back"]);
     this.decoder = new Decoder();
     this.first = 0;
     this.forget();
     this.build();
     this.startPainting();
-  }
-
-  tick(now) {
-    this.time.tick(now);
-    super.tick(now);
-  }
-
-  lossOf({ generator_loss: loss }) {
-    return loss;
   }
 
   forget() {
@@ -39,15 +28,6 @@ class PicturesStage extends WatchedStage {
   }
 
   build() {
-    this.time = new MappingTime(
-      {
-        moved: () => {
-          this.isDirty = true;
-        },
-        settled: () => this.report(),
-      },
-      ["original", "translated", "there and back"],
-    );
     this.idea = element("p", { className: "idea" });
     this.moreButton = element(
       "button",
@@ -151,11 +131,7 @@ class PicturesStage extends WatchedStage {
     this.run.showPlayer({ colours: this.colours });
     this.ask();
     for (const lane of this.lanes) this.showFacts(lane);
-    if (this.opens && this.answers[0]) {
-      this.opens = false;
-      this.time.set(0);
-      this.time.play(1);
-    }
+    if (this.answers[0]) this.playOnce();
     this.isDirty = true;
   }
 
@@ -277,11 +253,7 @@ class PicturesStage extends WatchedStage {
   // ---- where the visitor is ----
 
   where() {
-    return {
-      visit: this.numbers.visit,
-      time: this.time.isPlaying ? 1 : Math.round(100 * this.time.time) / 100,
-      way: "there",
-    };
+    return { ...super.where(), way: "there" };
   }
 
   close() {

@@ -4,9 +4,8 @@ import { Choice } from "../../canvas/controls.js";
 import { element, wantsStillness } from "../../canvas/live.js";
 import { mountStage } from "../../canvas/mounting.js";
 import { BesideRun } from "../../canvas/watching/beside.js";
-import { WatchedStage } from "../../canvas/watching/watched_stage.js";
 import { domainOf, FlightPanel, huesOf, wheelOf } from "./flight.js";
-import { MappingTime } from "./time.js";
+import { CycleStage } from "./stage.js";
 
 const WAYS = { there: ["to_b", "samples", "back"], back: ["to_a", "to_a", "again"] }; // measures, points there, points back
 
@@ -29,35 +28,16 @@ class BesidePoints extends BesideRun {
   }
 }
 
-class PointsStage extends WatchedStage {
+class PointsStage extends CycleStage {
   constructor(parent) {
-    super(parent.querySelector(".cyclegan_points"));
-    this.root.classList.add("cyclestage");
+    super(parent.querySelector(".cyclegan_points"), ["", "", ""]);
     this.way = "there";
     this.follower = new BesidePoints(this);
     this.build();
     this.startPainting();
   }
 
-  tick(now) {
-    this.time.tick(now);
-    super.tick(now);
-  }
-
-  lossOf({ generator_loss: loss }) {
-    return loss;
-  }
-
   build() {
-    this.time = new MappingTime(
-      {
-        moved: () => {
-          this.isDirty = true;
-        },
-        settled: () => this.report(),
-      },
-      ["", "", ""],
-    );
     this.ways = new Choice("Direction", (way) => {
       this.way = way;
       this.turn();
@@ -130,11 +110,7 @@ class PointsStage extends WatchedStage {
     this.panels.beside.tag.textContent = this.beside ? "stored" : "";
     this.panels.shown.say(this.facts(this.run.metrics));
     this.panels.beside.say(this.facts(this.beside?.metrics));
-    if (this.opens && this.run.picture && this.run.standing?.ended) {
-      this.opens = false;
-      this.time.set(0);
-      this.time.play(1);
-    }
+    if (this.run.picture && this.run.standing?.ended) this.playOnce();
     this.isDirty = true;
   }
 
@@ -199,11 +175,7 @@ class PointsStage extends WatchedStage {
   // ---- where the visitor is ----
 
   where() {
-    return {
-      visit: this.numbers.visit,
-      time: this.time.isPlaying ? 1 : Math.round(100 * this.time.time) / 100,
-      way: this.way,
-    };
+    return { ...super.where(), way: this.way };
   }
 
   close() {
