@@ -270,7 +270,7 @@ export class Slow {
     this.shownGround = u;
     const view = stage.place.view;
     stage.place.view = "learned";
-    stage.paintGround(stage.plane, { logits: mix(this.before.logits, this.judged.logits, u) });
+    stage.landscape.paint(stage.plane, { logits: mix(this.before.logits, this.judged.logits, u) });
     stage.place.view = view;
   }
 
