@@ -1,6 +1,9 @@
 // What every canvas does the same way: a loop of frames, its size, colours as CSS variables, its font, and links.
 
-/** Call owner's frame(now) at each frame of the screen and resized() when an element gets another size, until `stopFrames`. */
+/**
+ * Call owner's frame(now) at each frame of the screen and resized() when an element gets another size, until
+ * `stopFrames`.
+ */
 export function startFrames(owner, root, { frame, resized }) {
   const loop = (now) => {
     frame(now);

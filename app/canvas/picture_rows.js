@@ -5,8 +5,8 @@ import { element, sharpen } from "./live.js";
 import { stamp } from "./pictures.js";
 
 /**
- * owner: has `colours`, and report() for where the visitor is; titles: of the tabs. A kind has `painters`, which paint a
- * tab in a width, and refresh(), which asks for what the open tab shows.
+ * owner: has `colours`, and report() for where the visitor is; titles: of the tabs. A kind has `painters`, which paint
+ * a tab in a width, and refresh(), which asks for what the open tab shows.
  */
 export class PictureRows {
   constructor(owner, titles, tab) {

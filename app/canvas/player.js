@@ -216,7 +216,10 @@ export class Player {
     this.go(best);
   }
 
-  /** state: snapshots [{step, loss, keeps}], index, step, steps, live, ended, following, paused, status, floor, tail, marks [{step, text}] */
+  /**
+   * state: snapshots [{step, loss, keeps}], index, step, steps, live, ended, following, paused, status, floor, tail,
+   * marks [{step, text}]
+   */
   show(state) {
     this.state = state;
     const runs = this.isPlaying || (this.isTraining && state.following && !state.paused);
@@ -325,7 +328,8 @@ export class Player {
     c.textAlign = "right";
     const words = `dashed: ${text}`,
       first = (this.state.marks ?? [])[0];
-    if (first && c.measureText(words).width > width - this.endOf(c, first, width) - 20) return; // a narrow screen has no room for both
+    // a narrow screen has no room for both
+    if (first && c.measureText(words).width > width - this.endOf(c, first, width) - 20) return;
     c.fillText(words, width - 6, 11); // at the top: there a curve that falls leaves room
   }
 }

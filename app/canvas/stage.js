@@ -79,7 +79,8 @@ export class Stage extends RunStage {
         {
           className: "cap temperature",
           title:
-            "A factor on the standard deviation of the noise that becomes samples, as in Glow. 1 samples the model itself; less keeps to the middle of the noise. The density map is the model's own, at 1.",
+            "A factor on the standard deviation of the noise that becomes samples, as in Glow. 1 samples the " +
+            "model itself; less keeps to the middle of the noise. The density map is the model's own, at 1.",
         },
         element("span", {}, "temperature"),
         this.slider,
@@ -182,12 +183,16 @@ export class Stage extends RunStage {
     }
   }
 
-  /** The samples of another temperature are of a step that keeps its weights: which one is said where it is not the shown one. */
+  /**
+   * The samples of another temperature are of a step that keeps its weights: which one is said where it is not the
+   * shown one.
+   */
   showTemperature() {
     if (!this.sliderValue) return;
     const step = this.temperature === 1 ? null : this.nearestKept(),
       isOther = step !== null && step !== this.aimed?.step;
-    this.sliderValue.textContent = `${this.temperature.toFixed(2)}${isOther ? ` of step ${step.toLocaleString("en")}` : ""}`;
+    const whose = isOther ? ` of step ${step.toLocaleString("en")}` : "";
+    this.sliderValue.textContent = `${this.temperature.toFixed(2)}${whose}`;
   }
 
   /** The nearest step that keeps its weights, for requests to the model. */
@@ -331,7 +336,8 @@ export class Stage extends RunStage {
 
   describe(picture, metrics) {
     const model = picture
-      ? `Model density and samples at step ${picture.step}${metrics ? `, KL from the data ${metrics.kl.toFixed(3)} nats` : ""}`
+      ? "Model density and samples at step " +
+        `${picture.step}${metrics ? `, KL from the data ${metrics.kl.toFixed(3)} nats` : ""}`
       : "No model yet";
     this.cards.data.canvas.setAttribute(
       "aria-label",

@@ -9,8 +9,8 @@ const WINDOW = [-REACH, REACH, -REACH, REACH];
 const KEY_STEP = 0.1;
 
 /**
- * handlers: move(p, q) while the cross is dragged, settled() when it is let go. A kind may have look(event), for a pointer
- * that is over the square and drags nothing.
+ * handlers: move(p, q) while the cross is dragged, settled() when it is let go. A kind may have look(event), for a
+ * pointer that is over the square and drags nothing.
  */
 export class LatentSquare {
   constructor(label, handlers) {

@@ -6,8 +6,8 @@ import { lostWords, standingWords, statusWords } from "./words.js";
 
 /**
  * A kind has stepsAsked, showPicture(picture), refresh(), report(), copyLink(), say(text), and ended(name) for when a
- * training that was followed has come to its end; it may have pictureOf(blob), stood(message, before), lost(code, reason)
- * and opened().
+ * training that was followed has come to its end; it may have pictureOf(blob), stood(message, before), lost(code,
+ * reason) and opened().
  */
 export class RunFollower {
   /** Forget the run; a kind forgets what it holds of it too. */

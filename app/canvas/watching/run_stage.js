@@ -6,10 +6,14 @@ import { RunFollower } from "./follower.js";
 import { endWords, keptWords, lostWords, trainingWords } from "./words.js";
 
 const BLOCKED =
-  "WebSockets of the live lane are blocked on the way here. The pictures come through the page instead, once a second; " +
+  "WebSockets of the live lane are blocked on the way here. " +
+  "The pictures come through the page instead, once a second; " +
   "temperature does not answer.";
 
-/** A kind has aim(picture), which lets what is shown move towards a picture, refresh(), and `temperature` of its samples. */
+/**
+ * A kind has aim(picture), which lets what is shown move towards a picture, refresh(), and `temperature` of its
+ * samples.
+ */
 export class RunStage extends RunFollower {
   reset() {
     super.reset();
@@ -84,7 +88,11 @@ export class RunStage extends RunFollower {
 
   stood(message, before) {
     if (message.stored && !before) this.startReplay();
-    else if (message.state === "diverged" && !before?.ended) this.standAt(this.lastUpTo(message.step)); // the last good one
+    else if (message.state === "diverged" && !before?.ended) this.standAtLastGood(message.step);
+  }
+
+  standAtLastGood(step) {
+    this.standAt(this.lastUpTo(step));
   }
 
   /** A stored run opens where its link says, or plays from the start. */

@@ -4,9 +4,13 @@ import { RunFollower } from "./follower.js";
 import { lostWords } from "./words.js";
 
 const BLOCKED =
-  "WebSockets of the live lane are blocked on the way here, so that this stage can show no run: a proxy in between must let them through. Numbers, charts and code below come with the page and are there.";
+  "WebSockets of the live lane are blocked on the way here, so that this stage can show no run: " +
+  "a proxy in between must let them through. Numbers, charts and code below come with the page and are there.";
 
-/** owner: shown() when another picture is to be seen, say(text), ended(text), settled(), copyLink(); lossOf(losses): the loss on the track. */
+/**
+ * owner: shown() when another picture is to be seen, say(text), ended(text), settled(), copyLink(); lossOf(losses): the
+ * loss on the track.
+ */
 export class WatchedRun extends RunFollower {
   constructor(owner, lossOf) {
     super();

@@ -5,8 +5,8 @@ import { element, themeColours } from "../live.js";
 import { WatchedRun } from "./watched.js";
 
 /**
- * A kind has lossOf(losses) for the track, refresh() when there is another picture to be seen, and paint(); it builds itself
- * and then calls startPainting(). It may have tick(now), and where() for what else a link says.
+ * A kind has lossOf(losses) for the track, refresh() when there is another picture to be seen, and paint(); it builds
+ * itself and then calls startPainting(). It may have tick(now), and where() for what else a link says.
  */
 export class WatchedStage {
   constructor(root) {

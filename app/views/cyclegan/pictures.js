@@ -50,7 +50,9 @@ class PicturesStage extends CycleStage {
       element(
         "p",
         { className: "about" },
-        "Between the ends each pixel is blended, x + t (G(x) − x): the network itself makes only the ends. True counterpart: the same face rendered with the one factor changed; no training has seen the two as a pair.",
+        "Between the ends each pixel is blended, x + t (G(x) − x): the network " +
+          "itself makes only the ends. True counterpart: the same face rendered " +
+          "with the one factor changed; no training has seen the two as a pair.",
       ),
       this.run.player.root,
     );
@@ -157,7 +159,8 @@ class PicturesStage extends CycleStage {
               "of the needed change made, good\u00a0above\u00a050\u00a0%",
               `${(100 * get("gained")).toFixed(0)} %`.replace("-", "−"),
               get("gained") > 0.5,
-              "1 − |made − truth| / |original − truth| over held-out faces; below 0: worse than leaving the picture as it was",
+              "1 − |made − truth| / |original − truth| over held-out faces; " +
+                "below 0: worse than leaving the picture as it was",
             ),
             fact(
               "nearer to the counterpart than to the original, good\u00a0above\u00a050\u00a0%",

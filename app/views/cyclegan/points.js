@@ -7,7 +7,8 @@ import { BesideRun } from "../../canvas/watching/beside.js";
 import { domainOf, FlightPanel, huesOf, wheelOf } from "./flight.js";
 import { CycleStage } from "./stage.js";
 
-const WAYS = { there: ["to_b", "samples", "back"], back: ["to_a", "to_a", "again"] }; // measures, points there, points back
+// measures, points there, points back
+const WAYS = { there: ["to_b", "samples", "back"], back: ["to_a", "to_a", "again"] };
 
 /** Streamlit calls this at each change of data or theme; the stage itself lives as long as the page. */
 export const mount = (component) => mountStage(PointsStage, component);
@@ -52,7 +53,8 @@ class PointsStage extends CycleStage {
       element(
         "p",
         { className: "about" },
-        "Colour: where a point began. Arrows: where some of them are sent. Red: how far from its start a point comes back. Drag the slider, or play.",
+        "Colour: where a point began. Arrows: where some of them are sent. Red: " +
+          "how far from its start a point comes back. Drag the slider, or play.",
       ),
       this.run.player.root,
     );
@@ -123,7 +125,8 @@ class PointsStage extends CycleStage {
         "distance from the other domain",
         `${get("energy").toFixed(3)} (true samples: ${get("band").toFixed(3)})`,
         get("energy") <= get("band") ? true : null,
-        "Energy distance of 800 sent points from as many true ones, and the highest that true ones have among each other",
+        "Energy distance of 800 sent points from as many true ones, " +
+          "and the highest that true ones have among each other",
       ],
       [
         "error of the way there and back, good\u00a0below\u00a00.1",
@@ -163,7 +166,8 @@ class PointsStage extends CycleStage {
     this.panels.shown.paint({ ...common, ...this.flight(arrays), words: arrays ? "" : empty });
     const missing = this.numbers.beside
       ? "opening …"
-      : `No stored run of the same ${this.numbers.beside_weight ? "with" : "without"} the cycle.\nChoose it under Model and press Train: then it stands here.`;
+      : `No stored run of the same ${this.numbers.beside_weight ? "with" : "without"} ` +
+        "the cycle.\nChoose it under Model and press Train: then it stands here.";
     this.panels.beside.paint({ ...common, ...this.flight(this.beside?.arrays), words: this.beside ? "" : missing });
   }
 

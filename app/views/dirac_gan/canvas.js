@@ -226,7 +226,10 @@ class DiracStage {
     const over = isFlow ? last * TIME_STEP : last,
       factor = (end / first) ** (1 / over);
     const span = isFlow ? `${over.toFixed(0)} units of time` : `${last} steps`;
-    return `Measured on this way, ${span}: distance ${short(first)} → ${short(end)}, × ${factor.toFixed(4)} ${isFlow ? "a unit" : "a step"}.`;
+    return (
+      `Measured on this way, ${span}: distance ${short(first)} → ${short(end)}, ` +
+      `× ${factor.toFixed(4)} ${isFlow ? "a unit" : "a step"}.`
+    );
   }
 
   findLocus(isKink) {

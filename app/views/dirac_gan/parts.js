@@ -215,7 +215,8 @@ export class DistanceTrack {
       this.canvas.setAttribute(`aria-value${name}`, String(value));
     this.canvas.setAttribute(
       "aria-valuetext",
-      `${unit} ${Math.round(at)}, distance ${distance(own.places, Math.min(this.length, Math.round(at))).toPrecision(3)}`,
+      `${unit} ${Math.round(at)}, distance ` +
+        `${distance(own.places, Math.min(this.length, Math.round(at))).toPrecision(3)}`,
     );
   }
 

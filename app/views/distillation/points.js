@@ -175,7 +175,8 @@ class DistillationStage extends Stage {
     difference.canvas.setAttribute(
       "aria-label",
       picture
-        ? `Student's density minus the teacher's${at}${metrics ? `, KL from student to teacher ${short(metrics.distilled_kl)} nats` : ""}`
+        ? "Student's density minus the " +
+            `teacher's${at}${metrics ? `, KL from student to teacher ${short(metrics.distilled_kl)} nats` : ""}`
         : "No difference yet",
     );
   }

@@ -1,4 +1,5 @@
-// The stage of sound: real waves, the teacher's and the student's, to be looked at and heard; spectra, and where they differ.
+// The stage of sound: real waves, the teacher's and the student's, to be looked at and heard; spectra, and where they
+// differ.
 
 import { Decoder, element } from "../../canvas/live.js";
 import { mountStage } from "../../canvas/mounting.js";
@@ -182,7 +183,8 @@ class SoundStage extends WatchedStage {
     data.likely.textContent = m ? fixed(m.data_loudness, 3) : "–";
     const clock = (who) =>
       m?.[`${who}_sample_ms`]
-        ? `${m[`${who}_sample_ms`].toPrecision(3)} ms, ${m[`${who}_sample_passes`]} pass${m[`${who}_sample_passes`] > 1 ? "es" : ""}`
+        ? `${m[`${who}_sample_ms`].toPrecision(3)} ms, ` +
+          `${m[`${who}_sample_passes`]} pass${m[`${who}_sample_passes`] > 1 ? "es" : ""}`
         : "timed at the end";
     const at = picture?.step ?? 0;
     teacher.tag.textContent = !picture ? "" : at < handover ? "learns from data" : "frozen";
@@ -203,7 +205,8 @@ class SoundStage extends WatchedStage {
     for (const [who, { stack }] of Object.entries(this.cards)) stack.about(m?.[`${who}_loudness`]);
     this.spectra.about(
       m &&
-        `Mean magnitude at each frequency; loudness of real tones ${fixed(m.data_loudness, 2)}, of the teacher's ${fixed(m.teacher_loudness, 2)}, of the student's ${fixed(m.student_loudness, 2)}`,
+        `Mean magnitude at each frequency; loudness of real tones ${fixed(m.data_loudness, 2)}, ` +
+          `of the teacher's ${fixed(m.teacher_loudness, 2)}, of the student's ${fixed(m.student_loudness, 2)}`,
     );
     this.gaps.about(m && `KL from student to teacher for each sample, ${fixed(m.distilled_kl, 2)} nats together`);
   }

@@ -141,7 +141,8 @@ class Shortcuts {
   }
 
   keyOf(way) {
-    return `${this.runs[this.numbers.ways[way].model]?.asked}/${way}/${this.callsOf(way)}/${this.calls.seed}/${this.attempt}`;
+    const run = this.runs[this.numbers.ways[way].model];
+    return [run?.asked, way, this.callsOf(way), this.calls.seed, this.attempt].join("/");
   }
 
   /** The answer for what the dial says; null if it has not come. */
@@ -204,7 +205,9 @@ class Shortcuts {
 
   // ---- what is shown ----
 
-  /** What a panel shows: an answer for the dial, the last one until it comes, or what its run in training looks like. */
+  /**
+   * What a panel shows: an answer for the dial, the last one until it comes, or what its run in training looks like.
+   */
   lookAt(key) {
     const { model, live, title } = this.numbers.ways[key],
       run = this.runs[model],
@@ -278,7 +281,9 @@ class Shortcuts {
     this.about.textContent =
       "Colour: where a particle began. Lines: whole ways, as a flow sees them. " +
       (band
-        ? `Distance: energy distance from as many true samples; one true sample in twenty has more than ${distanceText(band)}, the band. It is an estimate: for good samples it scatters around 0 and may be negative.`
+        ? "Distance: energy distance from as many true samples; " +
+          `one true sample in twenty has more than ${distanceText(band)}, the band. ` +
+          "It is an estimate: for good samples it scatters around 0 and may be negative."
         : "");
   }
 

@@ -5,7 +5,9 @@ import { lostWords, standingWords } from "../../canvas/watching/words.js";
 
 const SILENCE = 2500; // ms without a picture after which its samplers are being measured
 
-/** stage: the owner; it has refresh(), say(text), blocked(), and ended(name) for when a training has come to its end. */
+/**
+ * stage: the owner; it has refresh(), say(text), blocked(), and ended(name) for when a training has come to its end.
+ */
 export class LiveRun extends BesideRun {
   constructor(stage) {
     super();

@@ -15,7 +15,8 @@ const FARTHEST = 1e6;
 const OVERLAYS = {
   samples: "1,000 samples of the data, and of the model at the temperature below it",
   contours:
-    "Lines inside which 95, 80 and 50 % of the data lie: of the exact density in blue, of the learned one at the same heights over it in the ink of the text",
+    "Lines inside which 95, 80 and 50 % of the data lie: of the exact density in blue, " +
+    "of the learned one at the same heights over it in the ink of the text",
   marginals: "Along the edges: each density summed over the shown window, exact in blue, learned in orange",
 };
 
@@ -271,7 +272,8 @@ class FlowStage extends Stage {
             : "Train first, then drag the cross.";
     this.ledgerCard.show(isHeld ? this.ledger : null, this.x, this.colours, words);
     if (isHeld && this.ledger.step !== this.aimed?.step)
-      this.ledgerCard.tag.textContent += ` at step ${this.ledger.step.toLocaleString("en")}`; // the nearest that is kept
+      // the nearest that is kept
+      this.ledgerCard.tag.textContent += ` at step ${this.ledger.step.toLocaleString("en")}`;
     this.layers.setLedger(isHeld ? this.ledger : null, this.numbers.window);
   }
 
@@ -352,7 +354,8 @@ class FlowStage extends Stage {
     for (const { canvas } of [this.cards.data, this.cards.model])
       canvas.setAttribute(
         "aria-label",
-        `${canvas.getAttribute("aria-label")}. Click or drag to choose the ledger's point, or move it by the arrow keys`,
+        `${canvas.getAttribute("aria-label")}. Click or drag to ` +
+          "choose the ledger's point, or move it by the arrow keys",
       );
   }
 

@@ -19,7 +19,8 @@ const SQUARE = 0.055; // side of the square around the point, as a share of the 
 const PARTS = {
   grid: "Lines that are square over the base, bent by the layers",
   particles:
-    "1,000 points of the base at the temperature of the samples, coloured by where they began: angle to colour, radius to lightness",
+    "1,000 points of the base at the temperature of the samples, " +
+    "coloured by where they began: angle to colour, radius to lightness",
   square: "A tiny square around the ledger's point, carried through the layers and drawn much enlarged",
 };
 const RINGS = {
@@ -29,7 +30,10 @@ const RINGS = {
   outer: "Only the third that began farthest out",
 };
 
-/** stage: whose temperature the particles have, and whom they ask; handlers: toggle(name), ring(name), settled() when a hand lets go. */
+/**
+ * stage: whose temperature the particles have, and whom they ask; handlers: toggle(name), ring(name), settled() when a
+ * hand lets go.
+ */
 export class Layers {
   constructor(stage, handlers) {
     Object.assign(this, { stage, handlers });
@@ -62,7 +66,8 @@ export class Layers {
     };
     this.figures.main.root.classList.add("main");
     this.figures.main.canvas.title =
-      "Where each layer brings the points is computed by the model, and so are states inside a layer that is a path in time; between those they are drawn on straight lines";
+      "Where each layer brings the points is computed by the model, and so are states " +
+      "inside a layer that is a path in time; between those they are drawn on straight lines";
     this.play = element(
       "button",
       { type: "button", title: "Let the base flow to the data and back (space)", onclick: () => this.toggle() },
@@ -163,7 +168,8 @@ export class Layers {
       order = (this.asks = (this.asks ?? 0) + 1);
     Object.assign(this, { followed: wanted, temperature });
     const take = (heat) => {
-      if (order < (this.newest ?? 0) || digest !== stage.digest || !this.goal) return; // two may be under way, and come in any order
+      // two may be under way, and come in any order
+      if (order < (this.newest ?? 0) || digest !== stage.digest || !this.goal) return;
       Object.assign(this, { newest: order, heat });
       this.setGoal();
       if (isMoved) this.film.particles.set(this.goal.particles); // under the hand; from step to step they move smoothly
@@ -254,7 +260,8 @@ export class Layers {
 
   /** Called at each animation frame; isBusy: whether the training is being replayed. */
   frame(dt, isBusy) {
-    if (!this.isSeen || !this.colours || (isBusy && !this.isWellSeen)) return; // a sliver at the edge waits for the replay's end
+    // a sliver at the edge waits for the replay's end
+    if (!this.isSeen || !this.colours || (isBusy && !this.isWellSeen)) return;
     this.follow();
     if (this.film && this.goal) {
       const share = wantsStillness() ? 1 : 1 - Math.exp(-dt / SMOOTHING);
@@ -361,10 +368,8 @@ export class Layers {
       { base, data } = this.figures,
       heat = this.heat ? `, temperature ${this.heat.temperature.toFixed(2)}` : "";
     base.caption.textContent = `base: ${this.base}${heat}`;
-    base.canvas.setAttribute(
-      "aria-label",
-      `Base: ${this.base}${heat}, ${RING_NAMES.includes(this.ring) ? `the ${this.ring} ring of its particles` : "its particles"} and a square grid`,
-    );
+    const particles = RING_NAMES.includes(this.ring) ? `the ${this.ring} ring of its particles` : "its particles";
+    base.canvas.setAttribute("aria-label", `Base: ${this.base}${heat}, ${particles} and a square grid`);
     data.canvas.setAttribute("aria-label", "Where the layers bring the particles and the grid: samples of the model");
     this.facts.show({ film, ledger, ways });
     data.caption.textContent = film ? "model: where the layers bring it" : "model";

@@ -122,7 +122,8 @@ export class Ledger {
     const first = this.selected === null ? "" : `${this.wordsOf(this.selected).join(": ")}. `;
     this.canvas.setAttribute(
       "aria-label",
-      `${first}Ledger of x = ${view.x.join(", ")}: base ${nats(this.terms[0])}, ${layers}; in all ${nats(this.total)} nats. Arrow keys go from bar to bar`,
+      `${first}Ledger of x = ${view.x.join(", ")}: base ${nats(this.terms[0])}, ` +
+        `${layers}; in all ${nats(this.total)} nats. Arrow keys go from bar to bar`,
     );
   }
 

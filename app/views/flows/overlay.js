@@ -46,7 +46,10 @@ export function contour(density, level) {
   return pieces;
 }
 
-/** Which edges (0 low, 1 right, 2 high, 3 left) a line joins; corners are bits: low left, low right, high right, high left. */
+/**
+ * Which edges (0 low, 1 right, 2 high, 3 left) a line joins; corners are bits: low left, low right, high right, high
+ * left.
+ */
 function edgesOf(kind, middle) {
   const flat = { 1: [[3, 0]], 2: [[0, 1]], 3: [[3, 1]], 4: [[1, 2]], 6: [[0, 2]], 7: [[3, 2]] };
   if (kind === 5)

@@ -345,7 +345,8 @@ class GanStage extends Stage {
     const said = metrics?.modes === undefined ? "" : `, ${metrics.modes} of ${this.numbers.modes.length} modes found`;
     this.cards.model.canvas.setAttribute(
       "aria-label",
-      `${this.landscape.title} over ${this.numbers.target_title} at step ${picture?.step ?? 0}${said}. Over it: ${this.place.layers.join(", ") || "nothing"}`,
+      `${this.landscape.title} over ${this.numbers.target_title} at step ` +
+        `${picture?.step ?? 0}${said}. Over it: ${this.place.layers.join(", ") || "nothing"}`,
     );
     const origin = this.numbers.origin;
     this.title.textContent = origin ? `with ${origin.became}` : "";

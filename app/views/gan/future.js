@@ -102,7 +102,8 @@ export class Future extends BesideRun {
       here = this.shares && this.counted;
     this.title.textContent = name;
     this.tag.textContent = picture
-      ? `step ${origin.step.toLocaleString("en")} + ${(picture.step - origin.step).toLocaleString("en").replace("-", "\u2212")}`
+      ? `step ${origin.step.toLocaleString("en")} + ` +
+        `${(picture.step - origin.step).toLocaleString("en").replace("-", "\u2212")}`
       : "";
     const beyond = this.isBeyond && picture === this.snapshots.at(-1) ? " · its last step" : "";
     this.foot.replaceChildren(
@@ -116,7 +117,8 @@ export class Future extends BesideRun {
     );
     this.canvas.setAttribute(
       "aria-label",
-      `The run that this fork left at step ${origin.step}, ${name}, at step ${picture?.step ?? 0}${here ? `: ${this.counted.found} of ${count} modes` : ""}`,
+      `The run that this fork left at step ${origin.step}, ${name}, ` +
+        `at step ${picture?.step ?? 0}${here ? `: ${this.counted.found} of ${count} modes` : ""}`,
     );
   }
 }

@@ -12,7 +12,8 @@ const VIEWS = {
     "What the best of all discriminators would say: exact density of the data, the generator's estimated from 4,096 " +
     "samples, both blurred alike; it looks a little better than it would be on other samples.",
   difference:
-    "Learned minus optimal: blue where this discriminator takes points for more real than it should, orange where for less.",
+    "Learned minus optimal: blue where this discriminator takes " +
+    "points for more real than it should, orange where for less.",
 };
 
 /** stage: the owner, with its numbers, the view of its place, tables, blurred data and measures. */

@@ -201,7 +201,10 @@ export class Bout {
     ]
       .filter(Boolean)
       .join(", ");
-    return `Step ${step.toLocaleString("en")} and ${moves.length} move${moves.length > 1 ? "s" : ""} by hand: ${long}${losses ? ` · ${losses}` : ""}. The run itself is untouched.`;
+    return (
+      `Step ${step.toLocaleString("en")} and ${moves.length} move${moves.length > 1 ? "s" : ""} ` +
+      `by hand: ${long}${losses ? ` · ${losses}` : ""}. The run itself is untouched.`
+    );
   }
 }
 

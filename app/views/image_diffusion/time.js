@@ -120,8 +120,8 @@ export class TimeBar {
     c.fillText("noise", 4, height - 3);
     c.textAlign = "right";
     c.fillText("picture", width - 4, height - 3);
-    if (!isAsking)
-      this.words.textContent = `state ${frame + 1} of ${way.length} · ${way.calls[frame]} of ${way.calls.at(-1)} network calls`;
+    const calls = `${way.calls[frame]} of ${way.calls.at(-1)} network calls`;
+    if (!isAsking) this.words.textContent = `state ${frame + 1} of ${way.length} · ${calls}`;
     this.track.setAttribute("aria-valuemin", "1");
     this.track.setAttribute("aria-valuemax", String(way.length));
     this.track.setAttribute("aria-valuenow", String(frame + 1));

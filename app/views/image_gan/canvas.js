@@ -136,7 +136,10 @@ class GameStudio extends RunBench {
     if (!this.digest) return "Not trained yet: press Train.";
     if (!this.picture) return "opening the run …";
     if (!this.standing?.ended) return "While it trains, the wall follows; the selected sample is taken from it.";
-    return "No weights are kept for this step: the selected sample is taken from the wall. At the end of the run all of this moves.";
+    return (
+      "No weights are kept for this step: the selected sample is " +
+      "taken from the wall. At the end of the run all of this moves."
+    );
   }
 
   // ---- the latents in hand ----

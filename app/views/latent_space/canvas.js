@@ -1,4 +1,5 @@
-// The studio of a latent space: a plane to drag in, what is decoded there, what each latent carries, what a sweep trades.
+// The studio of a latent space: a plane to drag in, what is decoded there, what each latent carries, what a sweep
+// trades.
 
 import { linkWith, startFrames } from "../../canvas/base_canvas.js";
 import { LatentList } from "../../canvas/latents/list.js";

@@ -1,4 +1,5 @@
-// The card of the latent plane: which two directions it shows, what is drawn all over it, and where its prior has holes.
+// The card of the latent plane: which two directions it shows, what is drawn all over it, and where its prior has
+// holes.
 
 import { REACH } from "../../canvas/latents/square.js";
 import { dot, rounded } from "../../canvas/latents/ways.js";
@@ -9,7 +10,9 @@ import { LatentPlane, SIDE } from "./latent_plane.js";
 const HOLES_REACH = 3;
 const spreadAlong = (std, direction) => Math.sqrt(std.reduce((sum, s, d) => sum + (s * direction[d]) ** 2, 0));
 
-/** studio: the owner; it holds z, axes (two latents, or "pca"), codes, portrait and holes, and answers moveTo and pick. */
+/**
+ * studio: the owner; it holds z, axes (two latents, or "pca"), codes, portrait and holes, and answers moveTo and pick.
+ */
 export class PlaneCard {
   constructor(studio) {
     this.studio = studio;

@@ -19,7 +19,9 @@ const STEPS = 9; // pictures of a traversal or path
 const N_PRIOR = 18;
 const END = 2.5;
 
-/** studio: the owner; it answers `ask(channel, rows, use)` and `pick(index)`, and holds z, portrait, picture, colours. */
+/**
+ * studio: the owner; it answers `ask(channel, rows, use)` and `pick(index)`, and holds z, portrait, picture, colours.
+ */
 export class Strips extends PictureRows {
   painters = {
     sweep: (width) => this.paintSweep(width),
@@ -244,7 +246,8 @@ export class Strips extends PictureRows {
       for (const row of [0, 1, 2]) this.spots.push({ x, y: row * (size + 4), size, use: () => this.studio.pick(i) });
     }
     this.caption.textContent =
-      "Held-out originals, what comes back through the middle of the code, twice the error, and rate + distortion in nats. Click one to open its code.";
+      "Held-out originals, what comes back through the middle of the code, " +
+      "twice the error, and rate + distortion in nats. Click one to open its code.";
   }
 
   paintPath(width) {
@@ -295,7 +298,8 @@ export class Strips extends PictureRows {
       });
     }
     this.caption.textContent =
-      "Straight lines pass nearer to the origin than any code of the data; the sphere keeps the length. Click two originals.";
+      "Straight lines pass nearer to the origin than any code of " +
+      "the data; the sphere keeps the length. Click two originals.";
   }
 
   paintPrior(width) {
@@ -312,7 +316,8 @@ export class Strips extends PictureRows {
       stamp(c, bitmap, (i % columns) * (size + 5), Math.floor(i / columns) * (size + 5), size),
     );
     this.caption.textContent =
-      "Drawn from the prior, z = temperature × noise. 1 is the model itself; at 0 all are the picture of z = 0; above 1 z leaves the region that was trained.";
+      "Drawn from the prior, z = temperature × noise. 1 is the model itself; " +
+      "at 0 all are the picture of z = 0; above 1 z leaves the region that was trained.";
   }
 
   paintRadius(width) {

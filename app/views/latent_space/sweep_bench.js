@@ -8,7 +8,9 @@ import { namesOf, readPortrait, rowsOf } from "./portrait.js";
 
 const ENDS_DELAY = 120; // ms
 
-/** A bench with `planeCard`, `list` and `strips`, which its kind builds and paints; `member` is the model that is open. */
+/**
+ * A bench with `planeCard`, `list` and `strips`, which its kind builds and paints; `member` is the model that is open.
+ */
 export class SweepBench extends RunBench {
   // ---- what the run sends ----
 

@@ -43,7 +43,9 @@ export class BoundLine {
     this.span = LEAST;
   }
 
-  /** values: {total, error, bound, rate, distortion, few, fewError, many, manyError} in nats, or null; x: two numbers */
+  /**
+   * values: {total, error, bound, rate, distortion, few, fewError, many, manyError} in nats, or null; x: two numbers
+   */
   show(values, x, colours) {
     this.values = values;
     this.colours = colours;

@@ -295,7 +295,8 @@ class ScoreStage extends WalkStage {
       { side, sigmas } = field ?? {};
     const grid = !field
       ? ""
-      : `${field === this.coarse ? "this step's field" : "field"} on ${side} × ${side} cells at ${sigmas.length} level${sigmas.length > 1 ? "s, linear between" : ""}`;
+      : `${field === this.coarse ? "this step's field" : "field"} on ${side} × ${side} ` +
+        `cells at ${sigmas.length} level${sigmas.length > 1 ? "s, linear between" : ""}`;
     const steep = this.plane.steepest;
     this.facts.replaceChildren(
       element("span", {}, grid),
@@ -304,7 +305,8 @@ class ScoreStage extends WalkStage {
         {},
         [
           steep > 0
-            ? `longest ${view === "difference" ? "difference" : "arrow"} ${steep >= 100 ? Math.round(steep).toLocaleString("en") : steep.toPrecision(2)} nats/unit`
+            ? `longest ${view === "difference" ? "difference" : "arrow"} ` +
+              `${steep >= 100 ? Math.round(steep).toLocaleString("en") : steep.toPrecision(2)} nats/unit`
             : "",
           out ? `${out.toLocaleString("en")} particles outside` : "",
         ]
@@ -351,7 +353,9 @@ class ScoreStage extends WalkStage {
     );
     this.cards.model.canvas.setAttribute(
       "aria-label",
-      `${names} of ${this.numbers.target_title} at sigma ${sigmaText(this.sigma)} over the noised density, with particles. Click to choose a point or a particle; arrow keys move the point, Enter chooses the nearest particle, space plays`,
+      `${names} of ${this.numbers.target_title} at sigma ${sigmaText(this.sigma)} ` +
+        "over the noised density, with particles. Click to choose a point or a particle; " +
+        "arrow keys move the point, Enter chooses the nearest particle, space plays",
     );
     this.cards.model.canvas.classList.toggle("paints", this.walk.start === "handful");
     this.controls.show(this.walker, this.colours);

@@ -34,7 +34,10 @@ class Slider extends FieldSlider {
 }
 
 export class WalkCard {
-  /** handlers: kind(key), start(key), set(name, value), settled(), release(), play(), stepBy(by), seek(cursor), restart() */
+  /**
+   * handlers: kind(key), start(key), set(name, value), settled(), release(), play(), stepBy(by), seek(cursor),
+   * restart()
+   */
   constructor(handlers) {
     this.handlers = handlers;
     this.kinds = new Choice("Sampler", handlers.kind);

@@ -75,7 +75,9 @@ export class FieldStage extends Stage {
     return (!this.player.isPlaying && this.full.get(this.aimed?.step)) || this.coarse;
   }
 
-  /** The learned field on all of the noised data: a snapshot's own ends at the window, and no error can be read off it. */
+  /**
+   * The learned field on all of the noised data: a snapshot's own ends at the window, and no error can be read off it.
+   */
   get wholeField() {
     return this.learned === this.coarse ? null : this.learned;
   }

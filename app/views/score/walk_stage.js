@@ -1,4 +1,5 @@
-// What moves on the stage of a score network: the walk, the hand on dial and plane, and what the network itself is asked.
+// What moves on the stage of a score network: the walk, the hand on dial and plane, and what the network itself is
+// asked.
 
 import { afterKeys, nudged, placeUnder } from "../../canvas/dragging.js";
 import { wantsStillness } from "../../canvas/live.js";
@@ -29,7 +30,8 @@ export class WalkStage extends FieldStage {
     this.views.show(walk.view);
     const isBeyond = walk.sigma && Math.abs(Math.log(walk.sigma / this.sigma)) > 1e-3;
     this.beyond = isBeyond
-      ? `σ = ${walk.sigma} lies outside of the dial, which reaches from ${this.range.map(sigmaText).join(" to ")}: it stands at its end.`
+      ? `σ = ${walk.sigma} lies outside of the dial, which reaches from ` +
+        `${this.range.map(sigmaText).join(" to ")}: it stands at its end.`
       : "";
     this.wantRelease();
     if (walk.view === "exact") this.releaseIfWanted();
@@ -316,7 +318,9 @@ export class WalkStage extends FieldStage {
           shares.length === 2
             ? `${give(shares[0])} at the first`
             : `${energy.toFixed(4).replace("-", "\u2212")}, band up to ${high.toFixed(4)}`;
-        this.check = `${this.usesExact ? "with the closed form itself" : "with the network itself"}: ${said} (${n} particles)`;
+        this.check =
+          `${this.usesExact ? "with the closed form itself" : "with the network itself"}: ` +
+          `${said} (${n} particles)`;
         this.isDirty = true;
       },
       (error) => {

@@ -10,7 +10,11 @@ export function wordsOf(stage) {
   if (walker.isLost) {
     const held = isHeld(walk.kind),
       step = held ? walk.step : walk.share * sigma ** 2;
-    return `The particles have left all bounds, and the walk has stopped: a step of ${+step.toPrecision(2)} is too large where the slope is this steep. It must stay below about twice the squared width of the narrowest part; try a tenth.`;
+    return (
+      "The particles have left all bounds, and the walk has stopped: a step of " +
+      `${+step.toPrecision(2)} is too large where the slope is this steep. ` +
+      "It must stay below about twice the squared width of the narrowest part; try a tenth."
+    );
   }
   if (stage.beyond) return stage.beyond;
   if (!stage.learned && walk.view !== "exact")
@@ -20,7 +24,10 @@ export function wordsOf(stage) {
   if (walk.view !== "exact" && (sigma < low * 0.999 || sigma > high * 1.001)) {
     const known =
       low === high ? `has only seen σ = ${sigmaText(low)}` : `has seen σ from ${sigmaText(low)} to ${sigmaText(high)}`;
-    return `This network ${known}; its field at ${sigmaText(sigma)} is that of ${sigmaText(sigma < low ? low : high)}. The density and the exact field move on.`;
+    return (
+      `This network ${known}; its field at ${sigmaText(sigma)} is that of ` +
+      `${sigmaText(sigma < low ? low : high)}. The density and the exact field move on.`
+    );
   }
   return "";
 }

@@ -1,4 +1,5 @@
-// The cards of lists: steps of both ways or names rebuilt, and below, what is near, what is drawn there, and each latent's KL.
+// The cards of lists: steps of both ways or names rebuilt, and below, what is near, what is drawn there, and each
+// latent's KL.
 
 import { element } from "../../canvas/live.js";
 import { heading } from "../../canvas/stage_card.js";

@@ -1,4 +1,5 @@
-// Names that are drawn: from the prior, and what else could be spelt at the cross, both at a temperature of the letters.
+// Names that are drawn: from the prior, and what else could be spelt at the cross, both at a temperature of the
+// letters.
 
 import { element } from "../../canvas/live.js";
 import { heading } from "../../canvas/stage_card.js";

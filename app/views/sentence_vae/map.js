@@ -5,8 +5,8 @@ import { LatentSquare, REACH } from "../../canvas/latents/square.js";
 const MOST_LABELS = 34;
 
 /**
- * handlers: move(p, q) while the cross is dragged, settled() when let go, open(index) for a name that was double-clicked,
- * looked() when another name is under the pointer.
+ * handlers: move(p, q) while the cross is dragged, settled() when let go, open(index) for a name that was double-
+ * clicked, looked() when another name is under the pointer.
  */
 export class NameMap extends LatentSquare {
   constructor(handlers) {

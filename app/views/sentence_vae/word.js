@@ -139,7 +139,8 @@ export class BigWord {
       return edge;
     });
     const end = this.target?.findIndex(({ glyph }) => !glyph) ?? -1;
-    if (end >= 0 && this.target[end].others.length) this.edges[end] = [x, x + this.size * 0.45]; // the end has a place too
+    // the end has a place too
+    if (end >= 0 && this.target[end].others.length) this.edges[end] = [x, x + this.size * 0.45];
   }
 
   paintSlot(c, slot, i, base, family, colours) {

@@ -1,4 +1,5 @@
-// The workbench of discrete codes: a picture, its two maps of codes, what else could stand in a cell, and how codes are used.
+// The workbench of discrete codes: a picture, its two maps of codes, what else could stand in a cell, and how codes are
+// used.
 
 import { linkWith, startPainting } from "../../canvas/base_canvas.js";
 import { Decoder, element } from "../../canvas/live.js";
@@ -310,14 +311,10 @@ class Bench extends RunBench {
         toBitmap(pixels, shape),
         blob.rate.values[0],
       );
-      const error = toBitmap(difference(pixels, blob.reconstruction.values, shape).values, [1, shape[1], shape[2]]);
-      this.pad.answer(
-        toBitmap(blob.reconstruction.values, shape),
-        error,
-        blob.distortion.values[0],
-        blob.rate.values[0],
-      );
-      this.pad.words.textContent = `distortion ${blob.distortion.values[0].toFixed(1)} · rate ${blob.rate.values[0].toFixed(1)} nats`;
+      const error = toBitmap(difference(pixels, blob.reconstruction.values, shape).values, [1, shape[1], shape[2]]),
+        [distortion, rate] = [blob.distortion.values[0], blob.rate.values[0]];
+      this.pad.answer(toBitmap(blob.reconstruction.values, shape), error, distortion, rate);
+      this.pad.words.textContent = `distortion ${distortion.toFixed(1)} · rate ${rate.toFixed(1)} nats`;
     });
   }
 

@@ -10,7 +10,9 @@ export const LEVELS = ["coarse", "fine"];
 /** The place of a cell in words. */
 export const cellWords = (cell, [, columns]) => `row ${Math.floor(cell / columns) + 1}, column ${(cell % columns) + 1}`;
 
-/** bench: the owner; it has choose(cell), hover(cell), setLevel(level), undo() and change(maps), and holds both maps. */
+/**
+ * bench: the owner; it has choose(cell), hover(cell), setLevel(level), undo() and change(maps), and holds both maps.
+ */
 export class MapCard {
   constructor(bench) {
     this.bench = bench;

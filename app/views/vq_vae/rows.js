@@ -176,7 +176,8 @@ export class CodeRows extends PictureRows {
       }
     }
     this.caption.textContent =
-      "Held-out pictures, what comes back through their codes, and rate + distortion in nats. Click one to open its codes.";
+      "Held-out pictures, what comes back through their codes, " +
+      "and rate + distortion in nats. Click one to open its codes.";
   }
 
   paintDrawn(width) {
@@ -211,7 +212,8 @@ export class CodeRows extends PictureRows {
       }
     }
     this.caption.textContent =
-      "The prior spells coarse codes first, then fine ones. The gist is the mean over the fine draws beside it: what the coarse codes alone decide. Click a draw to edit its codes.";
+      "The prior spells coarse codes first, then fine ones. The gist is the mean over the fine " +
+      "draws beside it: what the coarse codes alone decide. Click a draw to edit its codes.";
   }
 
   paintSwap(width) {
@@ -240,7 +242,9 @@ export class CodeRows extends PictureRows {
         ),
       );
     });
-    this.caption.textContent = `${original ? "Your picture is the one that is open above. " : ""}Which map says where things are, and which says what they look like? Click a mixture to go on with it.`;
+    this.caption.textContent =
+      `${original ? "Your picture is the one that is open above. " : ""}Which map says where ` +
+      "things are, and which says what they look like? Click a mixture to go on with it.";
   }
 
   /** What a snapshot brings along: originals, what comes back, and draws, all at this step. */
@@ -263,7 +267,9 @@ export class CodeRows extends PictureRows {
       if (left) c.fillText(text, 0, r * (size + 6) + size / 2 + 4);
       row?.slice(0, back.length).forEach((bitmap, i) => stamp(c, bitmap, left + i * (size + 6), r * (size + 6), size));
     });
-    this.caption.textContent = `At step ${picture.step.toLocaleString("en")}: held-out pictures, what comes back, and draws. Scrub the player to see codes come alive.`;
+    this.caption.textContent =
+      `At step ${picture.step.toLocaleString("en")}: held-out pictures, ` +
+      "what comes back, and draws. Scrub the player to see codes come alive.";
   }
 
   paintYours() {
