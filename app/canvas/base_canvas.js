@@ -62,3 +62,14 @@ export async function linkSoon() {
   await new Promise((done) => setTimeout(done, 400));
   return location.href;
 }
+
+/** Copy a link, or show it where a browser has no clipboard, outside of https and localhost; whether it was copied. */
+export async function copied(href) {
+  try {
+    await navigator.clipboard.writeText(href);
+    return true;
+  } catch {
+    prompt("Copy this link:", href);
+    return false;
+  }
+}

@@ -1,6 +1,6 @@
 // The player: step, play, scrub over a run, live or stored. Its track is the loss curve itself.
 
-import { fontOf } from "./base_canvas.js";
+import { copied, fontOf } from "./base_canvas.js";
 import { followDrag } from "./dragging.js";
 import { stepsOf } from "./keys.js";
 import { element, sharpen } from "./live.js";
@@ -242,14 +242,8 @@ export class Player {
     this.draw();
   }
 
-  /** Copy a link; where a browser has no clipboard, outside of https and localhost, show it. */
   async copy(href) {
-    try {
-      await navigator.clipboard.writeText(href);
-      this.flash("link copied");
-    } catch {
-      prompt("Copy this link:", href);
-    }
+    if (await copied(href)) this.flash("link copied");
   }
 
   /** Say something for two seconds where the status stands. */

@@ -1,5 +1,6 @@
 // The games that are kept beside the one in hand, as chips, and the button that copies a link to all of them.
 
+import { copied } from "../../canvas/base_canvas.js";
 import { element } from "../../canvas/live.js";
 
 const MOST_KEPT = 4;
@@ -44,12 +45,7 @@ export class KeptGames {
   }
 
   async copy(href) {
-    try {
-      await navigator.clipboard.writeText(href);
-      this.linkButton.textContent = "Link copied";
-    } catch {
-      prompt("Copy this link:", href);
-    } // no clipboard outside https and localhost
+    if (await copied(href)) this.linkButton.textContent = "Link copied";
     setTimeout(() => {
       this.linkButton.textContent = "Copy link";
     }, 1500);

@@ -1,6 +1,6 @@
 // The stage of shortcuts: several ways from the same noise to the same data, side by side, under one dial of calls.
 
-import { linkWith, setColours, startFrames, stopFrames, unusual } from "../../canvas/base_canvas.js";
+import { copied, linkWith, setColours, startFrames, stopFrames, unusual } from "../../canvas/base_canvas.js";
 import { GRID, toGrid } from "../../canvas/density.js";
 import { Decoder, element, ramp, themeColours } from "../../canvas/live.js";
 import { mountStage } from "../../canvas/mounting.js";
@@ -357,13 +357,7 @@ class Shortcuts {
 
   async copyLink() {
     this.report();
-    const href = linkWith(unusual(this.where(), this.numbers.usual));
-    try {
-      await navigator.clipboard.writeText(href);
-      this.time.flash("link copied");
-    } catch {
-      prompt("Copy this link:", href);
-    } // no clipboard outside https and localhost
+    if (await copied(linkWith(unusual(this.where(), this.numbers.usual)))) this.time.flash("link copied");
   }
 
   close() {
