@@ -8,7 +8,8 @@ const TICKS = 1000; // of a logarithmic slider
 export class Choice {
   constructor(label, choose) {
     this.choose = choose;
-    this.root = element("div", { className: "choice", role: "group" });
+    this.root = element("div", { className: "choice" });
+    this.root.setAttribute("role", "group");
     this.root.setAttribute("aria-label", label);
   }
 
