@@ -1,4 +1,4 @@
-"""The canvases' scripts, read without a browser: imports that exist, and getters that nobody writes over."""
+"""The canvases' scripts, read without a browser: imports and methods that exist, getters that nobody writes over."""
 
 from __future__ import annotations
 
@@ -16,24 +16,35 @@ EXPORT = re.compile(r"^export (?:async )?(?:class|function\*?|const|let) (\w+)",
 CLASS = re.compile(r"^(?:export )?class (\w+)(?: extends (\w+))? \{$(.*?)^\}$", re.MULTILINE | re.DOTALL)
 GETTER = re.compile(r"^  get (\w+)\(", re.MULTILINE)
 SETTER = re.compile(r"^  set (\w+)\(", re.MULTILINE)
+MEMBER = re.compile(r"^  (?:async )?(?:get |set )?(\w+)(?:\(| = )", re.MULTILINE)
+CALLED = re.compile(r"\b(?:this|super)\.(\w+)\(")
 WRITTEN = re.compile(r"this\.(\w+)\s*(?:[-+*/?|&]{0,2}=(?![=>])|\+\+|--|(?=[^;()]*\] = ))")
 WRITTEN_TOGETHER = re.compile(r"Object\.assign\(this, \{([^}]*)\}\)")
 
 
 @dataclass(frozen=True)
 class Kind:
-    """A class of a script: its members that can only be read, and what it writes to itself."""
+    """A class of a script: its members, those that can only be read, what it writes to itself and calls on itself."""
 
     name: str
     script: str
     parent: str
     only_read: frozenset[str]
     written: frozenset[str]
+    members: frozenset[str]
+    called: frozenset[str]
 
 
 def kinds_in(name: str, text: str) -> list[Kind]:
     """All classes of a script."""
-    return [Kind(own, name, parent, read_only(body), written_in(body)) for own, parent, body in CLASS.findall(text)]
+    return [
+        Kind(own, name, parent, read_only(body), written_in(body), members_of(body), frozenset(CALLED.findall(body)))
+        for own, parent, body in CLASS.findall(text)
+    ]
+
+
+def members_of(body: str) -> frozenset[str]:
+    return frozenset(MEMBER.findall(body)) | written_in(body)
 
 
 def read_only(body: str) -> frozenset[str]:
@@ -61,6 +72,23 @@ def overwritten(kind: Kind, kinds: list[Kind]) -> set[str]:
     """Getters of a class, its own or inherited, that the class or one that it extends writes to."""
     line = line_of(kind, kinds)
     return {name for each in line for name in each.only_read} & {name for each in line for name in each.written}
+
+
+def missing(kind: Kind, kinds: list[Kind]) -> set[str]:
+    """What a class calls on itself and neither it has, nor what it extends, nor one that extends it."""
+    lines = [line_of(kind, kinds), *(line for line in (line_of(other, kinds) for other in kinds) if kind in line)]
+    return set(kind.called) - {name for line in lines for each in line for name in each.members}
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: f"{kind.script}:{kind.name}")
+def test_each_class_calls_only_what_it_has(kind: Kind) -> None:
+    assert missing(kind, KINDS) == set()
+
+
+def test_a_call_of_what_is_not_there_is_found() -> None:
+    text = "class Old {\n  open() { this.show(); this.shut(); }\n}\nclass New extends Old {\n  show() {}\n}\n"
+    old, _ = kinds = kinds_in("here.js", text)
+    assert missing(old, kinds) == {"shut"}
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: f"{kind.script}:{kind.name}")

@@ -1,6 +1,9 @@
 // What every canvas does the same way: a loop of frames, its size, colours as CSS variables, its font, and links.
 
-/** Call owner's frame(now) at each frame of the screen and resized() when an element gets another size, until `stopFrames`. */
+/**
+ * Call owner's frame(now) at each frame of the screen and resized() when an element gets another size, until
+ * `stopFrames`.
+ */
 export function startFrames(owner, root, { frame, resized }) {
   const loop = (now) => {
     frame(now);
@@ -9,6 +12,19 @@ export function startFrames(owner, root, { frame, resized }) {
   owner.raf = requestAnimationFrame(loop);
   owner.resizing = new ResizeObserver(resized);
   owner.resizing.observe(root);
+}
+
+/** The usual loop: owner's tick(now) at each frame, and paint() where something changed; all anew in another size. */
+export function startPainting(owner, root) {
+  startFrames(owner, root, {
+    frame: (now) => {
+      owner.tick(now);
+      if (owner.isDirty && owner.colours) owner.paint();
+    },
+    resized: () => {
+      owner.isDirty = true;
+    },
+  });
 }
 
 export function stopFrames(owner) {
@@ -45,4 +61,15 @@ export const unusual = (place, usual) =>
 export async function linkSoon() {
   await new Promise((done) => setTimeout(done, 400));
   return location.href;
+}
+
+/** Copy a link, or show it where a browser has no clipboard, outside of https and localhost; whether it was copied. */
+export async function copied(href) {
+  try {
+    await navigator.clipboard.writeText(href);
+    return true;
+  } catch {
+    prompt("Copy this link:", href);
+    return false;
+  }
 }

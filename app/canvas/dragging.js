@@ -5,7 +5,7 @@ import { stepsOf } from "./keys.js";
 const REST = 400; // milliseconds without a key after which a point counts as let go
 
 /** Call move(event) while a canvas is dragged, settled() when it is let go, hover(event) else. */
-export function followDrag(canvas, { move, settled, hover = () => {} }) {
+export function followDrag(canvas, { move, settled = () => {}, hover = () => {} }) {
   let isDragging = false;
   canvas.onpointerdown = (event) => {
     canvas.setPointerCapture(event.pointerId);
@@ -35,7 +35,9 @@ export const inside = ([x, y], [x0, x1, y0, y1]) => [Math.min(x1, Math.max(x0, x
 
 const ALONG_Y = ["ArrowUp", "ArrowDown", "PageUp", "PageDown"];
 
-/** How many steps a key moves along x and along y, upwards positive: an end is far away. Undefined for any other key. */
+/**
+ * How many steps a key moves along x and along y, upwards positive: an end is far away. Undefined for any other key.
+ */
 export function arrowOf(event) {
   const by = stepsOf(event);
   return by === undefined ? undefined : ALONG_Y.includes(event.key) ? [0, by] : [by, 0];

@@ -23,8 +23,9 @@ export function keyedTo(event, at, low, high) {
 }
 
 /**
- * Give a range input its keys. A slider whose own steps are finer than the value that it stands for (even in the logarithm,
- * rounded) sets `input.reading`, which says that value as it is read: a step of a key goes on until it is another one.
+ * Give a range input its keys. A slider whose own steps are finer than the value that it stands for (even in the
+ * logarithm, rounded) sets `input.reading`, which says that value as it is read: a step of a key goes on until it is
+ * another one.
  */
 export function takeKeys(input) {
   input.addEventListener("keydown", (event) => {

@@ -1,7 +1,7 @@
 // What every canvas shares: the wire format, the two sockets of the live lane, colours by role.
 
 import { takeKeys } from "./keys.js";
-import { lostWords } from "./run_words.js";
+import { lostWords } from "./watching/words.js";
 
 // ---- wire: a safetensors blob is an 8-byte length, a JSON header and raw little-endian arrays ----
 
@@ -103,9 +103,14 @@ export const watchRun = (digest, handlers) => new Lane(`watch?run=${encodeURICom
 
 const MOST_TRIES = 3; // of a request whose connection is lost before the answer comes
 
-/** Requests to the model: the newest wins, at most two are under way; what a lost connection leaves open is asked again. */
+/**
+ * Requests to the model: the newest wins, at most two are under way; what a lost connection leaves open is asked again.
+ */
 export class Decoder {
-  /** blocked: called when two connections have failed before any succeeded, so that something on the way lets none through. */
+  /**
+   * blocked: called when two connections have failed before any succeeded, so that something on the way lets none
+   * through.
+   */
   constructor(blocked = () => {}) {
     this.blocked = blocked;
     this.failures = 0;
@@ -147,7 +152,9 @@ export class Decoder {
     this.flush();
   }
 
-  /** Keep what was under way for the next connection, but for what nobody waits for any more and what fails each time. */
+  /**
+   * Keep what was under way for the next connection, but for what nobody waits for any more and what fails each time.
+   */
   onLost(code, reason) {
     if (!this.wasOpen && ++this.failures === 2) this.blocked();
     const open = [...this.pending.values()],

@@ -5,8 +5,8 @@ import { unpack } from "./live.js";
 const living = new WeakMap();
 
 /**
- * What a canvas's `mount` does at each change of data or theme; the object itself lives as long as its place on the page.
- * Streamlit runs the clean-up of a change too when the next one has come before it: such a place is still there.
+ * What a canvas's `mount` does at each change of data or theme; the object itself lives as long as its place on the
+ * page. Streamlit runs the clean-up of a change too when the next one has come before it: such a place is still there.
  */
 export function mountStage(Kind, { parentElement, data, setStateValue, setTriggerValue }) {
   let stage = living.get(parentElement);

@@ -7,3 +7,12 @@ export function powerText(value, digits = 0) {
   const [mantissa, power] = value.toExponential(digits).split("e");
   return `${mantissa.replace("-", "−")}·10${[...String(+power)].map((sign) => RAISED[sign]).join("")}`;
 }
+
+export const minus = (text) => text.replace("-", "\u2212");
+
+/** Nats with as many digits as fit. */
+export function nats(value, digits = 3) {
+  if (!Number.isFinite(value)) return "–";
+  if (Math.abs(value) < 0.5 * 10 ** -digits) value = 0; // never a minus before nought
+  return minus(Math.abs(value) >= 1e4 ? powerText(value, 1) : value.toFixed(Math.abs(value) >= 100 ? 1 : digits));
+}

@@ -1,6 +1,7 @@
 // The player: step, play, scrub over a run, live or stored. Its track is the loss curve itself.
 
-import { fontOf } from "./base_canvas.js";
+import { copied, fontOf } from "./base_canvas.js";
+import { followDrag } from "./dragging.js";
 import { stepsOf } from "./keys.js";
 import { element, sharpen } from "./live.js";
 
@@ -79,18 +80,7 @@ export class Player {
       this.track,
       element("div", { className: "readout" }, this.where, this.status),
     );
-    this.track.onpointerdown = (event) => {
-      this.track.setPointerCapture(event.pointerId);
-      this.isScrubbing = true;
-      this.scrub(event);
-    };
-    this.track.onpointermove = (event) => {
-      if (this.isScrubbing) this.scrub(event);
-    };
-    this.track.onpointerup = this.track.onpointercancel = () => {
-      this.isScrubbing = false;
-      this.handlers.settled?.();
-    };
+    followDrag(this.track, { move: (event) => this.scrub(event), settled: () => this.handlers.settled?.() });
     this.root.onkeydown = (event) => this.onKey(event);
     this.big = button("play", "Play the training from its start", () => this.playFromStart());
     this.big.classList.add("bigplay");
@@ -226,7 +216,10 @@ export class Player {
     this.go(best);
   }
 
-  /** state: snapshots [{step, loss, keeps}], index, step, steps, live, ended, following, paused, status, floor, tail, marks [{step, text}] */
+  /**
+   * state: snapshots [{step, loss, keeps}], index, step, steps, live, ended, following, paused, status, floor, tail,
+   * marks [{step, text}]
+   */
   show(state) {
     this.state = state;
     const runs = this.isPlaying || (this.isTraining && state.following && !state.paused);
@@ -249,14 +242,8 @@ export class Player {
     this.draw();
   }
 
-  /** Copy a link; where a browser has no clipboard, outside of https and localhost, show it. */
   async copy(href) {
-    try {
-      await navigator.clipboard.writeText(href);
-      this.flash("link copied");
-    } catch {
-      prompt("Copy this link:", href);
-    }
+    if (await copied(href)) this.flash("link copied");
   }
 
   /** Say something for two seconds where the status stands. */
@@ -335,7 +322,8 @@ export class Player {
     c.textAlign = "right";
     const words = `dashed: ${text}`,
       first = (this.state.marks ?? [])[0];
-    if (first && c.measureText(words).width > width - this.endOf(c, first, width) - 20) return; // a narrow screen has no room for both
+    // a narrow screen has no room for both
+    if (first && c.measureText(words).width > width - this.endOf(c, first, width) - 20) return;
     c.fillText(words, width - 6, 11); // at the top: there a curve that falls leaves room
   }
 }

@@ -1,12 +1,12 @@
 // The stage of a density model in the plane: data, model and difference on one scale, with the player under them.
 
-import { linkWith, setColours, startFrames, stopFrames } from "./base_canvas.js";
+import { setColours, startFrames, stopFrames } from "./base_canvas.js";
 import { GRID, toGrid } from "./density.js";
-import { Decoder, element, ramp, themeColours, unpack, wantsStillness, watchRun } from "./live.js";
+import { Decoder, element, ramp, themeColours, wantsStillness } from "./live.js";
 import { mountStage } from "./mounting.js";
-import { Player } from "./player.js";
-import { endWords, keptWords, lostWords, standingWords, trainingWords, waitingWords } from "./run_words.js";
 import { blend, card, dot, EMPTY, klText } from "./stage_card.js";
+import { RunStage } from "./watching/run_stage.js";
+import { waitingWords } from "./watching/words.js";
 
 const MISSING = 0.9; // integral over the window below which mass lies outside
 const SMOOTHING = 70; // ms: how fast what is shown approaches what is true
@@ -15,8 +15,9 @@ const REST = 350; // ms of rest before the model is asked for its density on the
 /** Streamlit calls this at each change of data or theme; the stage itself lives as long as the page. */
 export const mount = (component) => mountStage(Stage, component);
 
-export class Stage {
+export class Stage extends RunStage {
   constructor(parent) {
+    super();
     this.parent = parent;
     this.digest = null;
     this.temperature = 1;
@@ -36,15 +37,9 @@ export class Stage {
   }
 
   reset() {
-    this.snapshots = []; // {step, seconds, loss, metrics, density, samples, keeps}
-    this.tail = []; // losses of live pictures since the last snapshot
-    this.index = 0;
-    this.live = null; // the newest picture of a run in training
-    this.following = true;
-    this.standing = null;
+    super.reset();
     this.shown = null;
     this.target = null;
-    this.updates = 0;
   }
 
   // ---- building ----
@@ -52,18 +47,7 @@ export class Stage {
   build(root) {
     this.cards = this.buildCards();
     this.buildTemperature();
-    this.player = new this.Player({
-      seek: (index) => this.seek(index),
-      follow: () => {
-        this.following = true;
-        this.showNewest();
-      },
-      command: (word) => this.command(word),
-      settled: () => this.report(),
-      copyLink: () => this.copyLink(),
-    });
-    this.note = element("div", { className: "note", hidden: true });
-    this.note.setAttribute("role", "status");
+    this.buildPlayer();
     this.arrange(root);
     if (this.playsOver) this.player.standOver(this.playsOver);
   }
@@ -71,11 +55,6 @@ export class Stage {
   /** The picture over which the large play button stands; null: none. */
   get playsOver() {
     return this.cards.model.canvas;
-  }
-
-  /** What kind of player stands under the cards. */
-  get Player() {
-    return Player;
   }
 
   arrange(root) {
@@ -100,7 +79,8 @@ export class Stage {
         {
           className: "cap temperature",
           title:
-            "A factor on the standard deviation of the noise that becomes samples, as in Glow. 1 samples the model itself; less keeps to the middle of the noise. The density map is the model's own, at 1.",
+            "A factor on the standard deviation of the noise that becomes samples, as in Glow. 1 samples the " +
+            "model itself; less keeps to the middle of the noise. The density map is the model's own, at 1.",
         },
         element("span", {}, "temperature"),
         this.slider,
@@ -144,7 +124,7 @@ export class Stage {
     const isNewTarget = numbers.target !== this.numbers?.target;
     this.numbers = numbers;
     this.takeTarget(blob, isNewTarget);
-    if (numbers.run !== this.digest || numbers.attempt !== this.attempt) this.watch(numbers.run, numbers.attempt);
+    if (this.isAnother(numbers)) this.watch(numbers.run, numbers.attempt);
     if (blob.replay) this.takeReplay(blob.replay.values, numbers.standing);
     if (this.isFirst === undefined) {
       this.isFirst = false;
@@ -166,150 +146,15 @@ export class Stage {
     this.cards.data.foot.replaceChildren(element("div", { className: "cap" }, note));
   }
 
-  watch(digest, attempt) {
-    this.socket?.close();
-    this.digest = digest;
-    this.attempt = attempt;
-    this.aimed = null;
-    this.reset();
-    this.player.forget();
-    this.say("");
-    if (!digest) return;
-    this.wasStored = false;
-    this.socket = watchRun(digest, {
-      opened: () => {
-        this.wasOpen = true;
-        this.reset();
-        this.say("");
-      },
-      blob: (blob) => this.take(blob),
-      text: (message) => this.hear(message),
-      lost: (code, reason) => this.onLost(code, reason),
-    });
-  }
-
-  /** Without WebSockets the snapshots come with the page's own data: 8-byte length and blob, again and again. */
-  takeReplay(bytes, standing) {
-    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    for (let at = 0; at < bytes.length; ) {
-      const length = Number(view.getBigUint64(at, true));
-      const blob = unpack(bytes.subarray(at + 8, at + 8 + length));
-      if (blob.numbers.step > (this.snapshots.at(-1)?.step ?? -1)) this.take(blob);
-      at += 8 + length;
-    }
-    this.hear(standing);
-  }
-
-  onLost(code, reason) {
-    this.failures = this.wasOpen ? 0 : (this.failures ?? 0) + 1;
-    if (this.failures === 2) {
-      this.tell.state("lane", "blocked");
-      this.say(
-        "WebSockets of the live lane are blocked on the way here. The pictures come through the page instead, once a second; temperature does not answer.",
-      );
-    }
-    if (this.failures > 1) return;
-    this.say(lostWords(code, reason));
-  }
-
-  /** Pause, step or stop the run in training. */
-  command(word) {
-    this.socket?.send({ do: word });
-  }
-
-  say(text) {
-    this.note.textContent = text;
-    this.note.hidden = !text;
-  }
-
   // ---- what the run sends ----
 
-  take(blob) {
-    const { numbers } = blob,
-      picture = this.read(blob);
-    this.updates++;
-    this.rate = this.rateOf(picture);
-    if (numbers.is_frame) {
-      this.live = picture;
-      if (Number.isFinite(picture.loss)) this.tail.push(picture);
-    } else {
-      if (this.snapshots.at(-1)?.step === picture.step) this.snapshots.pop(); // it may come twice when a watch begins
-      this.snapshots.push(picture);
-      this.live = picture;
-      this.tail = [];
-    }
-    if (this.following) this.aim(picture);
-    this.refresh();
-  }
-
   /** What a snapshot or live picture shows. */
-  read({ numbers, log_prob: log, samples }) {
-    return {
-      step: numbers.step,
-      seconds: numbers.seconds,
-      loss: numbers.losses.loss,
-      metrics: numbers.metrics,
-      keeps: numbers.has_weights,
-      density: log ? toGrid(log) : null,
-      samples: samples?.values ?? null,
-    };
-  }
-
-  /** Steps a second over the last second or so. */
-  rateOf(picture) {
-    this.marks = (this.marks ?? []).filter((m) => picture.seconds - m.seconds < 1.5 && m.seconds <= picture.seconds);
-    this.marks.push(picture);
-    const first = this.marks[0];
-    return picture.seconds > first.seconds
-      ? (picture.step - first.step) / (picture.seconds - first.seconds)
-      : this.rate;
-  }
-
-  hear(message) {
-    if (message.type === "error") {
-      this.say(message.text);
-      return;
-    }
-    const before = this.standing;
-    this.standing = message;
-    if (message.ended && before && !before.ended && !message.stored)
-      this.tell.trigger("ended", `${this.digest}/${message.state}`);
-    if (message.stored && !before) this.startReplay();
-    else if (message.state === "diverged" && !before?.ended) this.seek(this.lastUpTo(message.step)); // the last good one
-    const words = standingWords(message, before);
-    if (words !== null) this.say(words);
-    this.refresh();
-  }
-
-  /** A stored run opens where its link says, or plays from the start. */
-  startReplay() {
-    const at = this.numbers.at;
-    const wanted = at === null ? -1 : this.snapshots.findIndex((s) => s.step >= at);
-    this.following = false;
-    if (wanted >= 0) this.seek(wanted);
-    else if (wantsStillness() || !this.numbers.autoplay) this.seek(this.snapshots.length - 1);
-    else {
-      this.seek(0);
-      this.player.setPlaying(true);
-    }
+  pictureOf(blob) {
+    const { log_prob: log, samples } = blob;
+    return { ...super.pictureOf(blob), density: log ? toGrid(log) : null, samples: samples?.values ?? null };
   }
 
   // ---- what is shown ----
-
-  get current() {
-    return this.following ? this.live : this.snapshots[this.index];
-  }
-
-  seek(index) {
-    this.following = false;
-    this.index = index;
-    this.showNewest();
-  }
-
-  showNewest() {
-    if (this.current) this.aim(this.current);
-    this.refresh();
-  }
 
   /** Let the picture move towards a snapshot or live picture. */
   aim(picture) {
@@ -338,12 +183,16 @@ export class Stage {
     }
   }
 
-  /** The samples of another temperature are of a step that keeps its weights: which one is said where it is not the shown one. */
+  /**
+   * The samples of another temperature are of a step that keeps its weights: which one is said where it is not the
+   * shown one.
+   */
   showTemperature() {
     if (!this.sliderValue) return;
     const step = this.temperature === 1 ? null : this.nearestKept(),
       isOther = step !== null && step !== this.aimed?.step;
-    this.sliderValue.textContent = `${this.temperature.toFixed(2)}${isOther ? ` of step ${step.toLocaleString("en")}` : ""}`;
+    const whose = isOther ? ` of step ${step.toLocaleString("en")}` : "";
+    this.sliderValue.textContent = `${this.temperature.toFixed(2)}${whose}`;
   }
 
   /** The nearest step that keeps its weights, for requests to the model. */
@@ -453,17 +302,8 @@ export class Stage {
       metrics = this.lastMetrics();
     this.cards.model.tag.textContent = this.provenance();
     this.showMetrics(metrics);
-    this.player.show({
-      snapshots: this.snapshots,
-      tail: this.tail,
-      index: this.index,
+    this.showPlayer({
       step: picture?.step ?? 0,
-      steps: this.lastStep(),
-      live: !!this.standing && !this.standing.stored,
-      ended: this.standing?.ended ?? false,
-      following: this.following,
-      paused: this.standing?.state === "paused",
-      status: this.status(),
       floor: this.floor,
       floorText: this.floorText,
       colours: this.colours,
@@ -490,63 +330,14 @@ export class Stage {
     return "entropy of the data, no loss can be lower";
   }
 
-  /** How the model's density is known. */
-  get certainty() {
-    return "exact";
-  }
-
-  /** Where the track ends: at the steps asked for, or at the last one of a run that ended early. */
-  lastStep() {
-    const { steps, ended } = this.standing ?? {};
-    return (ended && this.snapshots.at(-1)?.step) || steps || this.numbers.steps;
-  }
-
-  lastUpTo(step) {
-    return Math.max(
-      0,
-      this.snapshots.findLastIndex((s) => s.step <= step),
-    );
-  }
-
   lastMetrics() {
-    const step = this.current?.step ?? -1;
-    return this.snapshots.filter((s) => s.step <= step && "kl" in s.metrics).at(-1)?.metrics;
-  }
-
-  provenance() {
-    if (!this.digest) return "not trained yet";
-    const s = this.standing;
-    if (!s) return "opening …";
-    if (s.state === "queued") return "waiting";
-    if (s.stored) return [this.certainty, keptWords(s), endWords(s)].filter(Boolean).join(", ");
-    return `${this.certainty}, ${s.ended ? "trained now" : "training"}`;
-  }
-
-  status() {
-    const s = this.standing;
-    if (!s) return this.digest ? "opening the run" : "press Train to begin";
-    const others = s.watchers > 1 ? ` · ${s.watchers} watching` : "";
-    if (s.state === "running" && !this.following) return `training goes on · play to catch up${others}`;
-    const rate = this.rate ? ` · ${Math.round(this.rate)} steps/s` : "";
-    if (s.state === "running") return `${trainingWords(this)}${rate} · ${s.device}${others}`;
-    const words = {
-      queued: "waiting in the queue",
-      paused: "training is paused",
-      finished: `${this.seconds()} s of training`,
-      stopped: "stopped",
-      diverged: "diverged",
-      failed: "failed",
-    };
-    return `${words[s.state]} · ${s.device || "no device yet"}${others}`;
-  }
-
-  seconds() {
-    return (this.snapshots.at(-1)?.seconds ?? 0).toFixed(1);
+    return this.lastMeasured("kl");
   }
 
   describe(picture, metrics) {
     const model = picture
-      ? `Model density and samples at step ${picture.step}${metrics ? `, KL from the data ${metrics.kl.toFixed(3)} nats` : ""}`
+      ? "Model density and samples at step " +
+        `${picture.step}${metrics ? `, KL from the data ${metrics.kl.toFixed(3)} nats` : ""}`
       : "No model yet";
     this.cards.data.canvas.setAttribute(
       "aria-label",
@@ -557,35 +348,6 @@ export class Stage {
       "aria-label",
       picture ? "Model density minus data density" : "No difference yet",
     );
-  }
-
-  /** Tell Python where the visitor is, for the link; called when a hand lets go, never while it moves. */
-  report() {
-    const step = this.following || this.player.isPlaying ? null : (this.current?.step ?? null);
-    this.tell.state("moment", {
-      of: `${this.digest}/${this.attempt}`,
-      step,
-      shown: this.current?.step ?? null, // of a run in training too, for what begins at this very step
-      temperature: this.temperature,
-      ...this.ownPlace(),
-    });
-  }
-
-  /** What else this kind of stage tells of where the visitor is. */
-  ownPlace() {
-    return {};
-  }
-
-  /** What else a copied link says: parameter -> text, or null for none. */
-  ownLink() {
-    return {};
-  }
-
-  /** The page's address with this very step and temperature in it. */
-  copyLink() {
-    const step = this.following || this.player.isPlaying ? null : this.current?.step;
-    const temperature = this.temperature === 1 ? null : this.temperature;
-    this.player.copy(linkWith({ at: step, temperature, ...this.ownLink() }));
   }
 
   close() {

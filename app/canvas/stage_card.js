@@ -27,6 +27,10 @@ export function klText(metrics) {
   return `${digits(metrics.kl)} ± ${digits(metrics.kl_error)} nats`;
 }
 
+/** The title of a card, with what stands beside it at the right. */
+export const heading = (title, ...tags) =>
+  element("h3", {}, element("span", {}, title), element("span", { className: "tags" }, ...tags));
+
 /** A card: title with a dot of its role, a canvas, a number with its label, and a foot. */
 export function card(role, title, tag, label) {
   const canvas = element("canvas", {});

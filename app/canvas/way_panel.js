@@ -192,12 +192,14 @@ export class WayPanel {
         ? "✓ inside the band"
         : `✗ outside, ${timesText(way.energy / way.high)} the band`;
     this.verdict.title = isMeasured
-      ? `One true sample in twenty has an energy distance above ${distanceText(way.high)}; good ones scatter around 0 and may be negative`
+      ? "One true sample in twenty has an energy distance above " +
+        `${distanceText(way.high)}; good ones scatter around 0 and may be negative`
       : "";
     const atMost = calls > most ? ", its most" : "",
       few = isMeasured && way.n < way.asked ? `, ${way.n} points` : "";
     this.cost.textContent = isMeasured
-      ? `${way.made} call${way.made > 1 ? "s" : ""}${atMost} · ${microText((1000 * way.milliseconds) / way.asked)} a sample${few}`
+      ? `${way.made} call${way.made > 1 ? "s" : ""}${atMost} · ` +
+        `${microText((1000 * way.milliseconds) / way.asked)} a sample${few}`
       : "";
     const times = isMeasured && fastest ? fastest / way.milliseconds : 0;
     this.faster.textContent = !times
@@ -211,7 +213,10 @@ export class WayPanel {
   describe(way, isMeasured, isInside, tag) {
     if (!way) return `${this.title}: no particles yet`;
     if (!isMeasured) return `${this.title} in training, ${tag}: where the noise ends`;
-    return `${this.title}: ${way.n} particles after ${way.made} network calls, energy distance ${distanceText(way.energy)}, ${isInside ? "inside" : "outside"} the band of true samples`;
+    return (
+      `${this.title}: ${way.n} particles after ${way.made} network calls, energy distance ` +
+      `${distanceText(way.energy)}, ${isInside ? "inside" : "outside"} the band of true samples`
+    );
   }
 }
 

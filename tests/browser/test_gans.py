@@ -118,7 +118,7 @@ def test_a_game_that_is_not_trained_shows_nothing_of_the_last_one(come: Callable
     seed.press("Enter")
     visitor.page.get_by_text("Not trained yet: press Train.").wait_for()
     expect(visitor.page.locator(".found b")).to_have_text("–")
-    assert visitor.ask("aimed") is None and visitor.ask("barsOf.live") is None
+    assert visitor.ask("aimed") is None and visitor.ask("bars.live") is None
 
 
 def test_moves_by_hand_are_made_taken_back_and_linked(come: Callable) -> None:

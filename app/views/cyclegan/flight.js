@@ -28,7 +28,10 @@ export class FlightPanel {
     this.here = new Float32Array(0);
   }
 
-  /** scene: domains [{window, density, title}], home, there, back (flat points) or words, time, isBackwards, colours, hues */
+  /**
+   * scene: domains [{window, density, title}], home, there, back (flat points) or words, time, isBackwards, colours,
+   * hues
+   */
   paint(scene) {
     const { context: c, width, height } = sharpen(this.canvas);
     if (!width) return;

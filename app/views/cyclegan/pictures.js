@@ -1,36 +1,24 @@
 // The stage of CycleGAN on pictures: each picture, what it is turned into, its way back, and its true counterpart.
 
-import { fontOf, linkSoon, setColours, startFrames, stopFrames } from "../../canvas/base_canvas.js";
-import { Decoder, element, sharpen, themeColours, wantsStillness } from "../../canvas/live.js";
+import { fontOf } from "../../canvas/base_canvas.js";
+import { Decoder, element, sharpen, wantsStillness } from "../../canvas/live.js";
 import { mountStage } from "../../canvas/mounting.js";
 import { difference, stamp, toBase64, toBitmap, toBitmaps } from "../../canvas/pictures.js";
-import { WatchedRun } from "../../canvas/watched_run.js";
-import { MappingTime } from "./time.js";
+import { CycleStage } from "./stage.js";
 
 const SHOWN = 4; // pictures of each domain
 
 /** Streamlit calls this at each change of data or theme; the stage itself lives as long as the page. */
 export const mount = (component) => mountStage(PicturesStage, component);
 
-class PicturesStage {
+class PicturesStage extends CycleStage {
   constructor(parent) {
-    this.root = parent.querySelector(".cyclegan_pictures");
-    this.root.classList.add("stage", "cyclestage");
+    super(parent.querySelector(".cyclegan_pictures"), ["original", "translated", "there and back"]);
     this.decoder = new Decoder();
     this.first = 0;
     this.forget();
     this.build();
-    startFrames(this, this.root, {
-      frame: (now) => {
-        this.time.tick(now);
-        this.run.player.tick(now);
-        if (this.isDirty && this.colours) this.paint();
-      },
-      resized: () => {
-        this.isDirty = true;
-      },
-    });
-    globalThis.genlabStage = this; // for tests, and for measuring latency from outside
+    this.startPainting();
   }
 
   forget() {
@@ -40,25 +28,6 @@ class PicturesStage {
   }
 
   build() {
-    this.run = new WatchedRun(
-      {
-        shown: () => this.refresh(),
-        say: (text) => this.say(text),
-        ended: (text) => this.tell.trigger("ended", text),
-        settled: () => this.report(),
-        copyLink: () => this.copyLink(),
-      },
-      (losses) => losses.generator_loss,
-    );
-    this.time = new MappingTime(
-      {
-        moved: () => {
-          this.isDirty = true;
-        },
-        settled: () => this.report(),
-      },
-      ["original", "translated", "there and back"],
-    );
     this.idea = element("p", { className: "idea" });
     this.moreButton = element(
       "button",
@@ -74,8 +43,6 @@ class PicturesStage {
       "Other faces",
     );
     this.lanes = [0, 1].map((way) => this.lane(way));
-    this.note = element("div", { className: "note", hidden: true });
-    this.note.setAttribute("role", "status");
     this.root.replaceChildren(
       element("div", { className: "above card" }, element("div", {}, this.idea, this.moreButton), this.time.root),
       this.note,
@@ -83,7 +50,9 @@ class PicturesStage {
       element(
         "p",
         { className: "about" },
-        "Between the ends each pixel is blended, x + t (G(x) − x): the network itself makes only the ends. True counterpart: the same face rendered with the one factor changed; no training has seen the two as a pair.",
+        "Between the ends each pixel is blended, x + t (G(x) − x): the network " +
+          "itself makes only the ends. True counterpart: the same face rendered " +
+          "with the one factor changed; no training has seen the two as a pair.",
       ),
       this.run.player.root,
     );
@@ -109,10 +78,7 @@ class PicturesStage {
 
   update(blob) {
     const { numbers } = blob,
-      isNewVisit = numbers.visit !== this.numbers?.visit;
-    this.numbers = numbers;
-    this.colours = themeColours(this.root, numbers.themes);
-    setColours(this.root, this.colours);
+      isNewVisit = this.takeNumbers(numbers);
     if (isNewVisit) this.time.set(numbers.place.time);
     if (this.run.isAnother(numbers)) {
       this.forget();
@@ -129,10 +95,6 @@ class PicturesStage {
     const [a, b] = numbers.words;
     [this.lanes[0].title.textContent, this.lanes[1].title.textContent] = [`${a} → ${b}`, `${b} → ${a}`];
     this.refresh();
-  }
-
-  say(text) {
-    [this.note.textContent, this.note.hidden] = [text, !text];
   }
 
   // ---- questions to the model ----
@@ -171,11 +133,7 @@ class PicturesStage {
     this.run.showPlayer({ colours: this.colours });
     this.ask();
     for (const lane of this.lanes) this.showFacts(lane);
-    if (this.opens && this.answers[0]) {
-      this.opens = false;
-      this.time.set(0);
-      this.time.play(1);
-    }
+    if (this.answers[0]) this.playOnce();
     this.isDirty = true;
   }
 
@@ -201,7 +159,8 @@ class PicturesStage {
               "of the needed change made, good\u00a0above\u00a050\u00a0%",
               `${(100 * get("gained")).toFixed(0)} %`.replace("-", "−"),
               get("gained") > 0.5,
-              "1 − |made − truth| / |original − truth| over held-out faces; below 0: worse than leaving the picture as it was",
+              "1 − |made − truth| / |original − truth| over held-out faces; " +
+                "below 0: worse than leaving the picture as it was",
             ),
             fact(
               "nearer to the counterpart than to the original, good\u00a0above\u00a050\u00a0%",
@@ -296,25 +255,12 @@ class PicturesStage {
 
   // ---- where the visitor is ----
 
-  report() {
-    if (this.numbers)
-      this.tell.state("moment", {
-        visit: this.numbers.visit,
-        of: `${this.numbers.run}/${this.numbers.attempt}`,
-        time: this.time.isPlaying ? 1 : Math.round(100 * this.time.time) / 100,
-        way: "there",
-        step: this.run.step,
-      });
-  }
-
-  async copyLink() {
-    this.report();
-    this.run.player.copy(await linkSoon());
+  where() {
+    return { ...super.where(), way: "there" };
   }
 
   close() {
-    stopFrames(this);
-    this.run.close();
+    super.close();
     this.decoder.close();
   }
 }

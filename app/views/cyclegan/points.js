@@ -1,15 +1,14 @@
 // The stage of CycleGAN in the plane: points that fly to another density and back, with the cycle and without.
 
-import { linkSoon, setColours, startFrames, stopFrames } from "../../canvas/base_canvas.js";
-import { BesideRun } from "../../canvas/beside.js";
-import { element, themeColours, wantsStillness } from "../../canvas/live.js";
+import { Choice } from "../../canvas/controls.js";
+import { element, wantsStillness } from "../../canvas/live.js";
 import { mountStage } from "../../canvas/mounting.js";
-import { WatchedRun } from "../../canvas/watched_run.js";
-import { Choice } from "../score/controls.js";
+import { BesideRun } from "../../canvas/watching/beside.js";
 import { domainOf, FlightPanel, huesOf, wheelOf } from "./flight.js";
-import { MappingTime } from "./time.js";
+import { CycleStage } from "./stage.js";
 
-const WAYS = { there: ["to_b", "samples", "back"], back: ["to_a", "to_a", "again"] }; // measures, points there, points back
+// measures, points there, points back
+const WAYS = { there: ["to_b", "samples", "back"], back: ["to_a", "to_a", "again"] };
 
 /** Streamlit calls this at each change of data or theme; the stage itself lives as long as the page. */
 export const mount = (component) => mountStage(PointsStage, component);
@@ -30,46 +29,16 @@ class BesidePoints extends BesideRun {
   }
 }
 
-class PointsStage {
+class PointsStage extends CycleStage {
   constructor(parent) {
-    this.root = parent.querySelector(".cyclegan_points");
-    this.root.classList.add("stage", "cyclestage");
+    super(parent.querySelector(".cyclegan_points"), ["", "", ""]);
     this.way = "there";
     this.follower = new BesidePoints(this);
     this.build();
-    startFrames(this, this.root, {
-      frame: (now) => {
-        this.time.tick(now);
-        this.run.player.tick(now);
-        if (this.isDirty && this.scene) this.paint();
-      },
-      resized: () => {
-        this.isDirty = true;
-      },
-    });
-    globalThis.genlabStage = this; // for tests, and for measuring latency from outside
+    this.startPainting();
   }
 
   build() {
-    this.run = new WatchedRun(
-      {
-        shown: () => this.refresh(),
-        say: (text) => this.say(text),
-        ended: (text) => this.tell.trigger("ended", text),
-        settled: () => this.report(),
-        copyLink: () => this.copyLink(),
-      },
-      (losses) => losses.generator_loss,
-    );
-    this.time = new MappingTime(
-      {
-        moved: () => {
-          this.isDirty = true;
-        },
-        settled: () => this.report(),
-      },
-      ["", "", ""],
-    );
     this.ways = new Choice("Direction", (way) => {
       this.way = way;
       this.turn();
@@ -77,8 +46,6 @@ class PointsStage {
       this.report();
     });
     this.panels = { shown: new FlightPanel("This run"), beside: new FlightPanel("Beside it") };
-    this.note = element("div", { className: "note", hidden: true });
-    this.note.setAttribute("role", "status");
     this.root.replaceChildren(
       element("div", { className: "above card" }, this.ways.root, this.time.root),
       this.note,
@@ -86,7 +53,8 @@ class PointsStage {
       element(
         "p",
         { className: "about" },
-        "Colour: where a point began. Arrows: where some of them are sent. Red: how far from its start a point comes back. Drag the slider, or play.",
+        "Colour: where a point began. Arrows: where some of them are sent. Red: " +
+          "how far from its start a point comes back. Drag the slider, or play.",
       ),
       this.run.player.root,
     );
@@ -96,10 +64,7 @@ class PointsStage {
 
   update(blob) {
     const { numbers } = blob,
-      isNewVisit = numbers.visit !== this.numbers?.visit;
-    this.numbers = numbers;
-    this.colours = themeColours(this.root, numbers.themes);
-    setColours(this.root, this.colours);
+      isNewVisit = this.takeNumbers(numbers);
     const domains = ["a", "b"].map((name, i) => domainOf(blob[`truth_${name}`], numbers.domains[i], this.colours));
     this.points = [blob.points_a.values, blob.points_b.values];
     this.scene = { domains, colours: this.colours, ...huesOf(this.colours === numbers.themes.dark) };
@@ -128,10 +93,6 @@ class PointsStage {
     return this.follower.live;
   }
 
-  say(text) {
-    [this.note.textContent, this.note.hidden] = [text, !text];
-  }
-
   // ---- what is shown ----
 
   turn() {
@@ -151,11 +112,7 @@ class PointsStage {
     this.panels.beside.tag.textContent = this.beside ? "stored" : "";
     this.panels.shown.say(this.facts(this.run.metrics));
     this.panels.beside.say(this.facts(this.beside?.metrics));
-    if (this.opens && this.run.picture && this.run.standing?.ended) {
-      this.opens = false;
-      this.time.set(0);
-      this.time.play(1);
-    }
+    if (this.run.picture && this.run.standing?.ended) this.playOnce();
     this.isDirty = true;
   }
 
@@ -168,7 +125,8 @@ class PointsStage {
         "distance from the other domain",
         `${get("energy").toFixed(3)} (true samples: ${get("band").toFixed(3)})`,
         get("energy") <= get("band") ? true : null,
-        "Energy distance of 800 sent points from as many true ones, and the highest that true ones have among each other",
+        "Energy distance of 800 sent points from as many true ones, " +
+          "and the highest that true ones have among each other",
       ],
       [
         "error of the way there and back, good\u00a0below\u00a00.1",
@@ -208,7 +166,8 @@ class PointsStage {
     this.panels.shown.paint({ ...common, ...this.flight(arrays), words: arrays ? "" : empty });
     const missing = this.numbers.beside
       ? "opening …"
-      : `No stored run of the same ${this.numbers.beside_weight ? "with" : "without"} the cycle.\nChoose it under Model and press Train: then it stands here.`;
+      : `No stored run of the same ${this.numbers.beside_weight ? "with" : "without"} ` +
+        "the cycle.\nChoose it under Model and press Train: then it stands here.";
     this.panels.beside.paint({ ...common, ...this.flight(this.beside?.arrays), words: this.beside ? "" : missing });
   }
 
@@ -220,30 +179,11 @@ class PointsStage {
   // ---- where the visitor is ----
 
   where() {
-    return {
-      time: this.time.isPlaying ? 1 : Math.round(100 * this.time.time) / 100,
-      way: this.way,
-      step: this.run.step,
-    };
-  }
-
-  report() {
-    if (this.numbers)
-      this.tell.state("moment", {
-        visit: this.numbers.visit,
-        of: `${this.numbers.run}/${this.numbers.attempt}`,
-        ...this.where(),
-      });
-  }
-
-  async copyLink() {
-    this.report();
-    this.run.player.copy(await linkSoon());
+    return { ...super.where(), way: this.way };
   }
 
   close() {
-    stopFrames(this);
+    super.close();
     this.follower.close();
-    this.run.close();
   }
 }

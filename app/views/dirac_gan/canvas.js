@@ -9,12 +9,12 @@ import { button, icon } from "../../canvas/player.js";
 import { Controls } from "./controls.js";
 import { Game, outlook, TIME_STEP } from "./game.js";
 import { GameGrid } from "./grid.js";
+import { KeptGames } from "./kept.js";
 import { DistanceTrack, distance, EigenPlane, LinePicture } from "./parts.js";
 import { Portrait } from "./plane.js";
 
 const STEPS = 500; // of a way
 const PACE = 70; // steps a second
-const MOST_KEPT = 4;
 const GONE = 1e-9; // a distance below which nothing more is measured
 const LOCUS = 48; // strengths at which the eigenvalues are shown faintly
 
@@ -86,17 +86,7 @@ class DiracStage {
     });
     this.playButton.classList.add("main");
     this.where = element("div", { className: "num" });
-    this.list = element("div", { className: "kept" });
-    this.keepButton = element(
-      "button",
-      { type: "button", className: "chip", onclick: () => this.keep() },
-      "Keep this one beside",
-    );
-    this.linkButton = element(
-      "button",
-      { type: "button", className: "chip", onclick: () => this.copyLink() },
-      "Copy link",
-    );
+    this.keptList = new KeptGames(this);
     this.titleTag = element("span", { className: "tag" });
     this.momentTag = element("span", { className: "tag num" });
     const player = element(
@@ -126,7 +116,7 @@ class DiracStage {
           element("h3", {}, element("span", {}, "Phase portrait"), this.titleTag),
           this.portrait.canvas,
           player,
-          this.list,
+          this.keptList.root,
         ),
         element(
           "div",
@@ -182,7 +172,7 @@ class DiracStage {
       this.play();
     }
     this.hasNewGrid = true;
-    this.showKept();
+    this.keptList.show();
   }
 
   // ---- what the visitor does ----
@@ -196,7 +186,7 @@ class DiracStage {
     this.verdict.textContent = this.look.sentence;
     this.verdict.dataset.kind = this.look.kind;
     this.titleTag.textContent = `${this.titleOf(this.game)}`;
-    this.keepButton.title = `Stay with ${title} as a second way, and change this one`;
+    this.keptList.keepButton.title = `Stay with ${title} as a second way, and change this one`;
     this.hasNewGrid = true;
     this.walk();
   }
@@ -236,7 +226,10 @@ class DiracStage {
     const over = isFlow ? last * TIME_STEP : last,
       factor = (end / first) ** (1 / over);
     const span = isFlow ? `${over.toFixed(0)} units of time` : `${last} steps`;
-    return `Measured on this way, ${span}: distance ${short(first)} → ${short(end)}, × ${factor.toFixed(4)} ${isFlow ? "a unit" : "a step"}.`;
+    return (
+      `Measured on this way, ${span}: distance ${short(first)} → ${short(end)}, ` +
+      `× ${factor.toFixed(4)} ${isFlow ? "a unit" : "a step"}.`
+    );
   }
 
   findLocus(isKink) {
@@ -271,35 +264,6 @@ class DiracStage {
     this.isPlaying = false;
     this.at = to;
     this.isDirty = true;
-  }
-
-  keep() {
-    if (this.kept.length >= MOST_KEPT) this.kept.shift();
-    this.kept.push(this.game.with({}));
-    this.walk();
-    this.showKept();
-    this.report();
-  }
-
-  drop(i) {
-    this.kept.splice(i, 1);
-    this.walk();
-    this.showKept();
-    this.report();
-  }
-
-  showKept() {
-    const chips = this.kept.map((game, i) => {
-      const chip = element(
-        "button",
-        { type: "button", className: "chip", title: "Remove", onclick: () => this.drop(i) },
-        element("i", {}),
-        `${this.titleOf(game)} ×`,
-      );
-      chip.firstChild.style.background = this.hueOf(i);
-      return chip;
-    });
-    this.list.replaceChildren(this.keepButton, ...chips, this.linkButton);
   }
 
   // ---- words and colours ----
@@ -392,16 +356,7 @@ class DiracStage {
 
   async copyLink() {
     this.report();
-    const href = await linkSoon();
-    try {
-      await navigator.clipboard.writeText(href);
-      this.linkButton.textContent = "Link copied";
-    } catch {
-      prompt("Copy this link:", href);
-    } // no clipboard outside https and localhost
-    setTimeout(() => {
-      this.linkButton.textContent = "Copy link";
-    }, 1500);
+    this.keptList.copy(await linkSoon());
   }
 
   close() {

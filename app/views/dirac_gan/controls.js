@@ -1,55 +1,21 @@
 // What can be turned about the game: loss, cure, how the players move, and sliders that act while they are dragged.
 
+import { Choice, FieldSlider } from "../../canvas/controls.js";
 import { element } from "../../canvas/live.js";
-import { Choice } from "../score/controls.js";
 
-const TICKS = 1000; // of a logarithmic slider
 const STEPS_ONLY = ["h", "momentum", "n_critic"]; // what a flow has none of
 
-class Dial {
-  /** field: name, label, help, low, high, step, is_log, kind */
-  constructor(field, turned, settled) {
-    this.field = field;
-    const { low, high, step, is_log: isLog } = field;
-    this.input = element("input", {
-      type: "range",
-      min: isLog ? "0" : String(low),
-      max: isLog ? String(TICKS) : String(high),
-      step: isLog ? "1" : String(step),
-    });
-    this.input.reading = () => this.textOf(this.read());
-    this.name = element("span", {}, field.label);
-    this.value = element("b", { className: "num" });
-    this.input.oninput = () => {
-      const value = this.read();
-      this.paint(value);
-      turned(value);
-    };
-    this.input.onchange = settled;
-    this.root = element("label", { className: "slider", title: field.help }, this.name, this.value, this.input);
-  }
-
-  read() {
-    const { low, high, step, is_log: isLog } = this.field,
-      raw = +this.input.value;
-    const value = isLog ? low * (high / low) ** (raw / TICKS) : raw;
+class Dial extends FieldSlider {
+  rounded(value) {
+    const { low, high, step } = this.field;
     return Math.min(high, Math.max(low, +(Math.round(value / step) * step).toFixed(4)));
   }
 
-  show(value, label) {
-    const { low, high, is_log: isLog } = this.field;
-    this.name.textContent = label ?? this.field.label;
-    this.input.setAttribute("aria-label", this.name.textContent);
-    this.input.value = isLog ? (TICKS * Math.log(value / low)) / Math.log(high / low) : value;
-    this.paint(value);
-  }
-
-  paint(value) {
-    const { low, high, is_log: isLog } = this.field,
-      share = isLog ? Math.log(value / low) / Math.log(high / low) : (value - low) / (high - low);
-    this.input.style.setProperty("--share", `${100 * share}%`);
-    this.value.textContent = this.textOf(value);
-    this.input.setAttribute("aria-valuetext", this.value.textContent);
+  /** label: what it is called for now, if that is not what its field says. */
+  show(value, label = this.field.label) {
+    this.name.textContent = label;
+    this.input.setAttribute("aria-label", label);
+    super.show(value);
   }
 
   textOf(value) {

@@ -270,7 +270,9 @@ export function outlook(game, isKink) {
       values,
       factor: 1,
       kind: "halts",
-      sentence: `An eigenvalue is ${rest}: along one direction nothing pulls. The game may halt with a flat discriminator at any θ.`,
+      sentence:
+        `An eigenvalue is ${rest}: along one direction nothing pulls. ` +
+        "The game may halt with a flat discriminator at any θ.",
     };
   const kind = Math.abs(worst) < limit ? "circles" : worst < 0 ? "in" : "out";
   return { values, factor: Math.exp(worst), kind, sentence: sentence(kind, worst, values, isFlow) };
@@ -283,15 +285,24 @@ function sentence(kind, rate, values, isFlow) {
     ? `Re λ = ${(rate < 0 ? "−" : "+") + Math.abs(rate).toFixed(3)}`
     : `|z| = ${Math.exp(rate).toFixed(4)}`;
   if (kind === "circles")
-    return `${isFlow ? `λ = ±${Math.abs(leading[1]).toFixed(3)} i` : shown}: to first order it circles, neither nearer nor farther.`;
+    return (
+      `${isFlow ? `λ = ±${Math.abs(leading[1]).toFixed(3)} i` : shown}: ` +
+      "to first order it circles, neither nearer nor farther."
+    );
   const verb = Math.abs(leading[1]) > TURNS ? "spirals" : "goes",
     often = Math.abs(Math.LN2 / rate);
   if (often < 1) {
     const factor = Math.exp(rate),
       times = factor >= 10 ? Math.round(factor).toLocaleString("en") : factor.toFixed(2);
-    return `${shown}: it ${verb} ${kind}, and every ${isFlow ? "unit of time" : "step"} multiplies the distance by ${times}.`;
+    return (
+      `${shown}: it ${verb} ${kind}, and every ` +
+      `${isFlow ? "unit of time" : "step"} multiplies the distance by ${times}.`
+    );
   }
   const digits = often < 10 ? often.toFixed(1) : Math.round(often).toLocaleString("en"),
     unit = isFlow ? "units of time" : "steps";
-  return `${shown}: it ${verb} ${kind}, and the distance ${kind === "in" ? "halves" : "doubles"} every ${digits} ${unit}.`;
+  return (
+    `${shown}: it ${verb} ${kind}, and the distance ` +
+    `${kind === "in" ? "halves" : "doubles"} every ${digits} ${unit}.`
+  );
 }

@@ -1,5 +1,6 @@
 // Beside the portrait: what the two numbers mean on a line, the eigenvalues in their plane, and the distance over time.
 
+import { followDrag } from "../../canvas/dragging.js";
 import { element, sharpen } from "../../canvas/live.js";
 
 const REACH = 2.4; // of the line's picture
@@ -179,17 +180,7 @@ export class DistanceTrack {
       const box = this.canvas.getBoundingClientRect();
       handlers.seek(this.length * Math.min(1, Math.max(0, (event.clientX - box.left) / box.width)));
     };
-    this.canvas.onpointerdown = (event) => {
-      this.canvas.setPointerCapture(event.pointerId);
-      this.isScrubbing = true;
-      seek(event);
-    };
-    this.canvas.onpointermove = (event) => {
-      if (this.isScrubbing) seek(event);
-    };
-    this.canvas.onpointerup = this.canvas.onpointercancel = () => {
-      this.isScrubbing = false;
-    };
+    followDrag(this.canvas, { move: seek });
   }
 
   paint({ ways, at, factor, colours, unit }) {
@@ -224,7 +215,8 @@ export class DistanceTrack {
       this.canvas.setAttribute(`aria-value${name}`, String(value));
     this.canvas.setAttribute(
       "aria-valuetext",
-      `${unit} ${Math.round(at)}, distance ${distance(own.places, Math.min(this.length, Math.round(at))).toPrecision(3)}`,
+      `${unit} ${Math.round(at)}, distance ` +
+        `${distance(own.places, Math.min(this.length, Math.round(at))).toPrecision(3)}`,
     );
   }
 

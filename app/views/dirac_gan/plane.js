@@ -1,4 +1,5 @@
-// The phase portrait: particles that drift along the field, ways of the game, the equilibrium, and the start to be dragged.
+// The phase portrait: particles that drift along the field, ways of the game, the equilibrium, and the start to be
+// dragged.
 
 import { fontOf } from "../../canvas/base_canvas.js";
 import { followDrag, inside, nudged, placeUnder } from "../../canvas/dragging.js";

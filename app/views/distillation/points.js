@@ -4,9 +4,9 @@ import { GRID, toGrid } from "../../canvas/density.js";
 import { element, ramp, wantsStillness } from "../../canvas/live.js";
 import { mountStage } from "../../canvas/mounting.js";
 import { powerText } from "../../canvas/number_text.js";
-import { waitingWords } from "../../canvas/run_words.js";
 import { Stage } from "../../canvas/stage.js";
 import { blend, card, dot, EMPTY } from "../../canvas/stage_card.js";
+import { waitingWords } from "../../canvas/watching/words.js";
 import { HandoverPlayer, lossOf } from "./words.js";
 
 const SMOOTHING = 70; // ms, as on every stage
@@ -55,8 +55,8 @@ class DistillationStage extends Stage {
 
   // ---- what the run sends ----
 
-  read(blob) {
-    const picture = super.read(blob),
+  pictureOf(blob) {
+    const picture = super.pictureOf(blob),
       { teacher_log_prob: log, teacher_samples: samples } = blob;
     return {
       ...picture,
@@ -175,7 +175,8 @@ class DistillationStage extends Stage {
     difference.canvas.setAttribute(
       "aria-label",
       picture
-        ? `Student's density minus the teacher's${at}${metrics ? `, KL from student to teacher ${short(metrics.distilled_kl)} nats` : ""}`
+        ? "Student's density minus the " +
+            `teacher's${at}${metrics ? `, KL from student to teacher ${short(metrics.distilled_kl)} nats` : ""}`
         : "No difference yet",
     );
   }

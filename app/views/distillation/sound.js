@@ -1,10 +1,10 @@
-// The stage of sound: real waves, the teacher's and the student's, to be looked at and heard; spectra, and where they differ.
+// The stage of sound: real waves, the teacher's and the student's, to be looked at and heard; spectra, and where they
+// differ.
 
-import { linkSoon, setColours, startFrames, stopFrames } from "../../canvas/base_canvas.js";
-import { Decoder, element, themeColours } from "../../canvas/live.js";
+import { Decoder, element } from "../../canvas/live.js";
 import { mountStage } from "../../canvas/mounting.js";
 import { powerText } from "../../canvas/number_text.js";
-import { WatchedRun } from "../../canvas/watched_run.js";
+import { WatchedStage } from "../../canvas/watching/watched_stage.js";
 import { Loudspeaker, playedWords } from "./speaker.js";
 import { Bars, Lines, WaveStack } from "./waves.js";
 import { lossOf } from "./words.js";
@@ -18,36 +18,20 @@ const WHO = {
 /** Streamlit calls this at each change of data or theme; the stage itself lives as long as the page. */
 export const mount = (component) => mountStage(SoundStage, component);
 
-class SoundStage {
+class SoundStage extends WatchedStage {
   constructor(parent) {
-    this.root = parent.querySelector(".distillation_sound");
-    this.root.classList.add("stage");
+    super(parent.querySelector(".distillation_sound"));
     this.decoder = new Decoder();
     this.speaker = new Loudspeaker();
     this.build();
-    startFrames(this, this.root, {
-      frame: (now) => {
-        this.run.player.tick(now);
-        if (this.isDirty && this.colours) this.paint();
-      },
-      resized: () => {
-        this.isDirty = true;
-      },
-    });
-    globalThis.genlabStage = this; // for tests, and for measuring from outside
+    this.startPainting();
+  }
+
+  lossOf(losses) {
+    return lossOf(losses, this.numbers.entropy);
   }
 
   build() {
-    this.run = new WatchedRun(
-      {
-        shown: () => this.refresh(),
-        say: (text) => this.say(text),
-        ended: (text) => this.tell.trigger("ended", text),
-        settled: () => this.report(),
-        copyLink: () => this.copyLink(),
-      },
-      (losses) => lossOf(losses, this.numbers.entropy),
-    );
     this.cards = Object.fromEntries(
       Object.entries(WHO).map(([who, { role, title }]) => [who, this.buildCard(who, role, title)]),
     );
@@ -71,8 +55,6 @@ class SoundStage {
       },
       "other noise",
     );
-    this.note = element("div", { className: "note", hidden: true });
-    this.note.setAttribute("role", "status");
     this.about = element("p", { className: "about" });
     this.root.replaceChildren(
       element("div", { className: "cards" }, ...Object.values(this.cards).map((c) => c.root)),
@@ -120,9 +102,7 @@ class SoundStage {
 
   update(blob) {
     const { numbers } = blob;
-    this.numbers = numbers;
-    this.colours = themeColours(this.root, numbers.themes);
-    setColours(this.root, this.colours);
+    this.takeNumbers(numbers);
     this.waves = { ...this.waves, data: blob.waves };
     if (this.run.isAnother(numbers)) {
       this.own = null;
@@ -130,10 +110,6 @@ class SoundStage {
     }
     this.about.textContent = playedWords(blob.waves.shape[1], numbers.rate);
     this.refresh();
-  }
-
-  say(text) {
-    [this.note.textContent, this.note.hidden] = [text, !text];
   }
 
   // ---- sound ----
@@ -207,7 +183,8 @@ class SoundStage {
     data.likely.textContent = m ? fixed(m.data_loudness, 3) : "–";
     const clock = (who) =>
       m?.[`${who}_sample_ms`]
-        ? `${m[`${who}_sample_ms`].toPrecision(3)} ms, ${m[`${who}_sample_passes`]} pass${m[`${who}_sample_passes`] > 1 ? "es" : ""}`
+        ? `${m[`${who}_sample_ms`].toPrecision(3)} ms, ` +
+          `${m[`${who}_sample_passes`]} pass${m[`${who}_sample_passes`] > 1 ? "es" : ""}`
         : "timed at the end";
     const at = picture?.step ?? 0;
     teacher.tag.textContent = !picture ? "" : at < handover ? "learns from data" : "frozen";
@@ -228,7 +205,8 @@ class SoundStage {
     for (const [who, { stack }] of Object.entries(this.cards)) stack.about(m?.[`${who}_loudness`]);
     this.spectra.about(
       m &&
-        `Mean magnitude at each frequency; loudness of real tones ${fixed(m.data_loudness, 2)}, of the teacher's ${fixed(m.teacher_loudness, 2)}, of the student's ${fixed(m.student_loudness, 2)}`,
+        `Mean magnitude at each frequency; loudness of real tones ${fixed(m.data_loudness, 2)}, ` +
+          `of the teacher's ${fixed(m.teacher_loudness, 2)}, of the student's ${fixed(m.student_loudness, 2)}`,
     );
     this.gaps.about(m && `KL from student to teacher for each sample, ${fixed(m.distilled_kl, 2)} nats together`);
   }
@@ -254,20 +232,9 @@ class SoundStage {
 
   // ---- where the visitor is ----
 
-  report() {
-    if (this.numbers)
-      this.tell.state("moment", { of: `${this.numbers.run}/${this.numbers.attempt}`, step: this.run.step });
-  }
-
-  async copyLink() {
-    this.report();
-    this.run.player.copy(await linkSoon());
-  }
-
   close() {
-    stopFrames(this);
+    super.close();
     this.speaker.close();
-    this.run.close();
     this.decoder.close();
   }
 }

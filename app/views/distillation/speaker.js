@@ -6,7 +6,9 @@ const SECONDS = 1.2,
 
 /** Exactly what is heard. */
 export const playedWords = (size, rate) =>
-  `Click a wave to hear it: its ${size} samples at ${rate.toLocaleString("en")} a second, repeated ${Math.round((SECONDS * rate) / size)} times (${SECONDS} s), all waves at the same gain. The noise in a wave repeats as well, which is heard as a faint buzz of ${rate / size} Hz.`;
+  `Click a wave to hear it: its ${size} samples at ${rate.toLocaleString("en")} a second, ` +
+  `repeated ${Math.round((SECONDS * rate) / size)} times (${SECONDS} s), all waves at the same gain. ` +
+  `The noise in a wave repeats as well, which is heard as a faint buzz of ${rate / size} Hz.`;
 
 export class Loudspeaker {
   constructor() {

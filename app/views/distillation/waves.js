@@ -43,7 +43,8 @@ export class WaveStack {
   about(loudness) {
     this.canvas.setAttribute(
       "aria-label",
-      `${this.title}: ${this.count} waves${loudness === undefined ? "" : `, mean loudness ${loudness.toFixed(2)}`}. Arrow keys choose one, Enter plays it`,
+      `${this.title}: ${this.count} waves${loudness === undefined ? "" : `, mean loudness ${loudness.toFixed(2)}`}. ` +
+        "Arrow keys choose one, Enter plays it",
     );
   }
 

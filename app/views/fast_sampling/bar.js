@@ -1,4 +1,5 @@
-// Over the panels: the dial of calls, and which ways are shown. Under them: the time from noise to data, played or dragged.
+// Over the panels: the dial of calls, and which ways are shown. Under them: the time from noise to data, played or
+// dragged.
 
 import { element } from "../../canvas/live.js";
 import { button, icon } from "../../canvas/player.js";

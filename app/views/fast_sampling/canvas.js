@@ -1,12 +1,12 @@
 // The stage of shortcuts: several ways from the same noise to the same data, side by side, under one dial of calls.
 
-import { linkWith, setColours, startFrames, stopFrames, unusual } from "../../canvas/base_canvas.js";
+import { copied, linkWith, setColours, startFrames, stopFrames, unusual } from "../../canvas/base_canvas.js";
 import { GRID, toGrid } from "../../canvas/density.js";
-import { Decoder, element, ramp, themeColours, watchRun } from "../../canvas/live.js";
+import { Decoder, element, ramp, themeColours } from "../../canvas/live.js";
 import { mountStage } from "../../canvas/mounting.js";
-import { lostWords, standingWords } from "../../canvas/run_words.js";
 import { distanceText, faintDensity, hueColours, Way, WayPanel } from "../../canvas/way_panel.js";
 import { CallsBar, WaysTime } from "./bar.js";
+import { LiveRun } from "./live_run.js";
 
 const KEPT = 90; // answers that are kept for a dial that comes back
 
@@ -19,7 +19,7 @@ class Shortcuts {
     this.root.classList.add("stage");
     this.decoder = new Decoder();
     this.kept = new Map(); // key of an answer -> Way
-    this.runs = {}; // model -> {digest, socket, standing, picture}
+    this.runs = {}; // model -> LiveRun
     startFrames(this, this.root, {
       frame: (now) => {
         this.time?.tick(now);
@@ -64,7 +64,10 @@ class Shortcuts {
     this.noise = blob.noise.values;
     this.takeTheme(blob);
     if (isNewVisit) this.open(numbers.place);
-    for (const [model, told] of Object.entries(numbers.models)) this.follow(model, told);
+    for (const [model, told] of Object.entries(numbers.models)) {
+      this.runs[model] ??= new LiveRun(this);
+      this.runs[model].turnTo(told, numbers.attempt);
+    }
     this.attempt = numbers.attempt;
     this.takeAnswers(blob);
     if (numbers.is_blocked) this.blocked();
@@ -111,53 +114,8 @@ class Shortcuts {
         );
   }
 
-  /** Watch a run while it trains; a stored one is asked only. */
-  follow(model, told) {
-    const before = this.runs[model];
-    if (before?.digest === told.digest && before.isLive === told.is_live && this.attempt === this.numbers.attempt)
-      return;
-    before?.socket?.close();
-    clearTimeout(before?.silence);
-    const run = (this.runs[model] = { digest: told.digest, isLive: told.is_live, failures: 0 });
-    if (!told.is_live) return;
-    run.socket = watchRun(told.digest, {
-      opened: () => {
-        run.wasOpen = true;
-        run.failures = 0;
-        this.say("");
-      },
-      blob: (picture) => this.take(run, picture),
-      text: (message) => this.hear(run, message),
-      lost: (code, reason) => this.onLost(run, code, reason),
-    });
-  }
-
-  take(run, picture) {
-    run.picture = picture;
-    this.updates = (this.updates ?? 0) + 1;
-    run.isSilent = false; // at the end it is measured, for which nothing is heard of it
-    clearTimeout(run.silence);
-    run.silence = setTimeout(() => {
-      run.isSilent = true;
-      this.refresh();
-    }, 2500);
-    this.refresh();
-  }
-
-  hear(run, message) {
-    if (message.type !== "standing") return;
-    const words = standingWords(message, run.standing);
-    if (message.ended && !run.standing?.ended)
-      this.tell.trigger("ended", `${run.digest}/${message.state}/${this.attempt}`);
-    run.standing = message;
-    if (words !== null && (message.reason || !words)) this.say(words);
-    this.refresh();
-  }
-
-  onLost(run, code, reason) {
-    run.failures += 1;
-    if (!run.wasOpen && run.failures === 2) this.blocked();
-    else if (run.failures < 2) this.say(lostWords(code, reason));
+  ended(name) {
+    this.tell.trigger("ended", name);
   }
 
   blocked() {
@@ -165,7 +123,8 @@ class Shortcuts {
     this.isBlocked = true;
     if (!this.numbers.is_blocked) this.tell.state("lane", "blocked");
     this.say(
-      "WebSockets of the live lane are blocked on the way here. The ways come through the page instead: let go of the dial and wait a moment.",
+      "WebSockets of the live lane are blocked on the way here. " +
+        "The ways come through the page instead: let go of the dial and wait a moment.",
     );
   }
 
@@ -182,7 +141,8 @@ class Shortcuts {
   }
 
   keyOf(way) {
-    return `${this.runs[this.numbers.ways[way].model]?.digest}/${way}/${this.callsOf(way)}/${this.calls.seed}/${this.attempt}`;
+    const run = this.runs[this.numbers.ways[way].model];
+    return [run?.asked, way, this.callsOf(way), this.calls.seed, this.attempt].join("/");
   }
 
   /** The answer for what the dial says; null if it has not come. */
@@ -192,7 +152,7 @@ class Shortcuts {
 
   canAsk(way) {
     const run = this.runs[this.numbers.ways[way].model];
-    return !!run?.digest && !run.isLive;
+    return !!run?.asked && !run.isLive;
   }
 
   /** The dial, the noise or the ways have changed, or a run has ended. */
@@ -215,7 +175,7 @@ class Shortcuts {
     this.decoder.ask(
       way,
       {
-        run: this.runs[this.numbers.ways[way].model].digest,
+        run: this.runs[this.numbers.ways[way].model].asked,
         step: null,
         what: "ways",
         way,
@@ -245,16 +205,18 @@ class Shortcuts {
 
   // ---- what is shown ----
 
-  /** What a panel shows: an answer for the dial, the last one until it comes, or what its run in training looks like. */
+  /**
+   * What a panel shows: an answer for the dial, the last one until it comes, or what its run in training looks like.
+   */
   lookAt(key) {
     const { model, live, title } = this.numbers.ways[key],
       run = this.runs[model],
       panel = this.panels[key];
-    if (!run.digest) return { words: "Not trained yet:\npress Train the three." };
+    if (!run.asked) return { words: "Not trained yet:\npress Train the three." };
     if (run.isLive) return this.lookAtLive(run, live, title);
     const way = this.wayOf(key);
-    if (way) panel.last = { way, digest: run.digest };
-    const last = panel.last?.digest === run.digest ? panel.last.way : null;
+    if (way) panel.last = { way, digest: run.asked };
+    const last = panel.last?.digest === run.asked ? panel.last.way : null;
     return {
       way: way ?? last,
       isOld: !way,
@@ -307,10 +269,10 @@ class Shortcuts {
     );
     if (of.length)
       this.langevin = {
-        digest: this.runs.score_field.digest,
+        digest: this.runs.score_field.asked,
         milliseconds: Math.min(...of.map(([, { way }]) => way.ofLangevin)),
       };
-    return this.langevin?.digest === this.runs.score_field.digest ? this.langevin.milliseconds : null;
+    return this.langevin?.digest === this.runs.score_field.asked ? this.langevin.milliseconds : null;
   }
 
   /** What the numbers under the panels mean. */
@@ -319,7 +281,9 @@ class Shortcuts {
     this.about.textContent =
       "Colour: where a particle began. Lines: whole ways, as a flow sees them. " +
       (band
-        ? `Distance: energy distance from as many true samples; one true sample in twenty has more than ${distanceText(band)}, the band. It is an estimate: for good samples it scatters around 0 and may be negative.`
+        ? "Distance: energy distance from as many true samples; " +
+          `one true sample in twenty has more than ${distanceText(band)}, the band. ` +
+          "It is an estimate: for good samples it scatters around 0 and may be negative."
         : "");
   }
 
@@ -393,22 +357,13 @@ class Shortcuts {
 
   async copyLink() {
     this.report();
-    const href = linkWith(unusual(this.where(), this.numbers.usual));
-    try {
-      await navigator.clipboard.writeText(href);
-      this.time.flash("link copied");
-    } catch {
-      prompt("Copy this link:", href);
-    } // no clipboard outside https and localhost
+    if (await copied(linkWith(unusual(this.where(), this.numbers.usual)))) this.time.flash("link copied");
   }
 
   close() {
     stopFrames(this);
     clearTimeout(this.patience);
-    for (const { socket, silence } of Object.values(this.runs)) {
-      socket?.close();
-      clearTimeout(silence);
-    }
+    for (const run of Object.values(this.runs)) run.close();
     this.decoder.close();
   }
 }

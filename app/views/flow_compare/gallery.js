@@ -57,7 +57,9 @@ function build(root, blob, colours, held) {
           cell.kl < 0.1 ? cell.kl.toFixed(4) : cell.kl.toFixed(3),
         );
         button.type = "button";
-        button.title = `${titles[model]} on ${titles[target]}: KL ${cell.kl.toFixed(4)} ± ${cell.error.toFixed(4)} nats, ${cell.n_parameters.toLocaleString("en")} weights`;
+        button.title =
+          `${titles[model]} on ${titles[target]}: KL ${cell.kl.toFixed(4)} ± ` +
+          `${cell.error.toFixed(4)} nats, ${cell.n_parameters.toLocaleString("en")} weights`;
         button.setAttribute("aria-label", button.title);
         button.onclick = () => held.tell("choice", { model, target, side: held.side, count: ++held.count });
         held.buttons.set(`${model}/${target}`, button);

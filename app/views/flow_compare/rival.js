@@ -1,8 +1,8 @@
 // The run on the right of two flows side by side: it follows the player of the one on the left, step for step.
 
-import { BesideRun } from "../../canvas/beside.js";
 import { toGrid } from "../../canvas/density.js";
 import { blend } from "../../canvas/stage_card.js";
+import { BesideRun } from "../../canvas/watching/beside.js";
 
 export class Rival extends BesideRun {
   /** tell: {changed, say}: something new is there to be shown; a sentence for the visitor. */

@@ -1,6 +1,7 @@
 // The stage of a flow in the plane: data, model, difference, the ledger of a point, and the layers one by one.
 
 import { fontOf } from "../../canvas/base_canvas.js";
+import { Choice, namedBy } from "../../canvas/controls.js";
 import { holdPoint, placeUnder } from "../../canvas/dragging.js";
 import { element } from "../../canvas/live.js";
 import { mountStage } from "../../canvas/mounting.js";
@@ -14,7 +15,8 @@ const FARTHEST = 1e6;
 const OVERLAYS = {
   samples: "1,000 samples of the data, and of the model at the temperature below it",
   contours:
-    "Lines inside which 95, 80 and 50 % of the data lie: of the exact density in blue, of the learned one at the same heights over it in the ink of the text",
+    "Lines inside which 95, 80 and 50 % of the data lie: of the exact density in blue, " +
+    "of the learned one at the same heights over it in the ink of the text",
   marginals: "Along the edges: each density summed over the shown window, exact in blue, learned in orange",
 };
 
@@ -49,17 +51,12 @@ class FlowStage extends Stage {
         if (this.numbers) this.report();
       },
     });
-    const choice = (name, title) =>
-      element("button", { type: "button", title, onclick: () => this.toggle(name) }, name);
-    this.overlays = Object.fromEntries(Object.entries(OVERLAYS).map(([name, title]) => [name, choice(name, title)]));
-    const box = element("div", { className: "choice" }, ...Object.values(this.overlays));
-    box.setAttribute("role", "group");
-    box.setAttribute("aria-label", "Show on the maps");
+    this.overlays = new Choice("Show on the maps", (name) => this.toggle(name)).fill(namedBy(OVERLAYS));
     const row = element(
       "div",
       { className: "showrow" },
       element("span", {}, "show"),
-      box,
+      this.overlays.root,
       element("span", { className: "hint" }, "Drag the cross on Data or Model, or move it by the arrow keys."),
     );
     super.arrange(root);
@@ -86,8 +83,8 @@ class FlowStage extends Stage {
     const { numbers } = blob,
       isNew = numbers.visit !== this.visit,
       [opened] = numbers.visit.split(" ");
-    const isReopened = this.opened !== undefined && this.opened !== opened; // an experiment to try was set up
-    Object.assign(this, { visit: numbers.visit, opened });
+    const isReopened = this.openedAt !== undefined && this.openedAt !== opened; // an experiment to try was set up
+    Object.assign(this, { visit: numbers.visit, openedAt: opened });
     if (isNew) {
       this.place = { show: [...numbers.place.show], ring: numbers.place.ring };
       this.x = numbers.place.x ?? numbers.first_x;
@@ -120,8 +117,8 @@ class FlowStage extends Stage {
     this.tellStep();
   }
 
-  onLost(code, reason) {
-    super.onLost(code, reason);
+  lost(code, reason) {
+    super.lost(code, reason);
     if (this.failures > 1) {
       this.layers.words = "The layers need the live lane.";
       this.layers.redraw();
@@ -138,8 +135,7 @@ class FlowStage extends Stage {
 
   choose(changes, isByHand = true) {
     this.place = { ...this.place, ...changes };
-    for (const [name, node] of Object.entries(this.overlays))
-      node.setAttribute("aria-pressed", String(this.shows(name)));
+    this.overlays.press((name) => this.shows(name));
     const { names, base, ways } = this.numbers;
     this.layers.set({ place: this.place, names, base, ways, colours: this.colours });
     this.isDirty = this.isDataDirty = true;
@@ -276,7 +272,8 @@ class FlowStage extends Stage {
             : "Train first, then drag the cross.";
     this.ledgerCard.show(isHeld ? this.ledger : null, this.x, this.colours, words);
     if (isHeld && this.ledger.step !== this.aimed?.step)
-      this.ledgerCard.tag.textContent += ` at step ${this.ledger.step.toLocaleString("en")}`; // the nearest that is kept
+      // the nearest that is kept
+      this.ledgerCard.tag.textContent += ` at step ${this.ledger.step.toLocaleString("en")}`;
     this.layers.setLedger(isHeld ? this.ledger : null, this.numbers.window);
   }
 
@@ -357,7 +354,8 @@ class FlowStage extends Stage {
     for (const { canvas } of [this.cards.data, this.cards.model])
       canvas.setAttribute(
         "aria-label",
-        `${canvas.getAttribute("aria-label")}. Click or drag to choose the ledger's point, or move it by the arrow keys`,
+        `${canvas.getAttribute("aria-label")}. Click or drag to ` +
+          "choose the ledger's point, or move it by the arrow keys",
       );
   }
 

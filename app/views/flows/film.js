@@ -7,7 +7,8 @@ import { blend } from "../../canvas/stage_card.js";
 
 const LINE_POINTS = 41; // of each line of the grid
 const SECTORS = 16;
-const WHEEL = ["#0072b2", "#56b4e9", "#009e73", "#f0e442", "#e69f00", "#d55e00", "#cc79a7", "#7a5bb5"]; // Okabe and Ito's, and a violet between the ends
+// Okabe and Ito's, and a violet between the ends
+const WHEEL = ["#0072b2", "#56b4e9", "#009e73", "#f0e442", "#e69f00", "#d55e00", "#cc79a7", "#7a5bb5"];
 export const RING_NAMES = ["inner", "middle", "outer"];
 
 export class Film {

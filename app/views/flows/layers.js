@@ -1,12 +1,12 @@
 // Layer by layer: base and data side by side, and between them the plane as it is bent under a scrubber.
 
 import { fontOf } from "../../canvas/base_canvas.js";
+import { Choice, namedBy } from "../../canvas/controls.js";
 import { element, sharpen, wantsStillness } from "../../canvas/live.js";
-import { powerText } from "../../canvas/number_text.js";
 import { icon } from "../../canvas/player.js";
-import { nats } from "../plane_vae/bound_line.js";
 import { binColours, drawFilm, Film, RING_NAMES } from "./film.js";
-import { signed } from "./ledger.js";
+import { LayerFacts } from "./layer_facts.js";
+import { LayerTrack } from "./layer_track.js";
 
 const SMOOTHING = 90; // ms: how fast the film approaches that of another step
 const SECONDS_A_LAYER = 0.55,
@@ -15,12 +15,12 @@ const SECONDS_A_LAYER = 0.55,
 const REST = 700; // ms at each end of the way
 const WELL_SEEN = 0.4; // of the large figure, before it plays by itself
 const KEPT = 24; // films of steps that were seen
-const EDGE = 12; // pixels of the track beyond its ends
 const SQUARE = 0.055; // side of the square around the point, as a share of the data's window
 const PARTS = {
   grid: "Lines that are square over the base, bent by the layers",
   particles:
-    "1,000 points of the base at the temperature of the samples, coloured by where they began: angle to colour, radius to lightness",
+    "1,000 points of the base at the temperature of the samples, " +
+    "coloured by where they began: angle to colour, radius to lightness",
   square: "A tiny square around the ledger's point, carried through the layers and drawn much enlarged",
 };
 const RINGS = {
@@ -30,7 +30,10 @@ const RINGS = {
   outer: "Only the third that began farthest out",
 };
 
-/** stage: whose temperature the particles have, and whom they ask; handlers: toggle(name), ring(name), settled() when a hand lets go. */
+/**
+ * stage: whose temperature the particles have, and whom they ask; handlers: toggle(name), ring(name), settled() when a
+ * hand lets go.
+ */
 export class Layers {
   constructor(stage, handlers) {
     Object.assign(this, { stage, handlers });
@@ -63,36 +66,20 @@ export class Layers {
     };
     this.figures.main.root.classList.add("main");
     this.figures.main.canvas.title =
-      "Where each layer brings the points is computed by the model, and so are states inside a layer that is a path in time; between those they are drawn on straight lines";
+      "Where each layer brings the points is computed by the model, and so are states " +
+      "inside a layer that is a path in time; between those they are drawn on straight lines";
     this.play = element(
       "button",
       { type: "button", title: "Let the base flow to the data and back (space)", onclick: () => this.toggle() },
       icon("play"),
     );
     this.play.setAttribute("aria-label", "Let it flow, or pause");
-    this.track = element("canvas", { className: "layertrack", tabIndex: 0 });
-    this.track.setAttribute("role", "slider");
-    this.track.setAttribute("aria-label", "How many layers have acted");
-    this.track.onpointerdown = (event) => {
-      this.track.setPointerCapture(event.pointerId);
-      this.isScrubbing = true;
-      this.scrub(event);
-    };
-    this.track.onpointermove = (event) => {
-      if (this.isScrubbing) this.scrub(event);
-    };
-    this.track.onpointerup = this.track.onpointercancel = () => {
-      this.isScrubbing = false;
-      this.handlers.settled();
-    };
-    this.facts = {
-      latent: element("span"),
-      data: element("span"),
-      square: element("span", { className: "num" }),
-      round: element("span", { className: "num" }),
-    };
-    this.facts.square.title = "Measured on the square's own corners, against what the layers say of themselves";
-    this.facts.round.title = "Distance between the point and to_data(to_latent(point)), in double precision";
+    this.layerTrack = new LayerTrack({
+      seek: (share) => this.film && this.moveTo(share * this.film.layers),
+      settled: () => this.handlers.settled(),
+    });
+    this.track = this.layerTrack.canvas;
+    this.facts = new LayerFacts();
     this.tag = element("span", { className: "tag" });
     this.strip = element("div", { className: "scrub" }, this.play, this.track);
     this.strip.onkeydown = (event) => this.onKey(event);
@@ -103,33 +90,15 @@ export class Layers {
       element("h3", {}, element("span", {}, "Layer by layer"), this.buildChoices(), this.tag),
       element("div", { className: "film" }, base.root, main.root, data.root),
       this.strip,
-      element("div", { className: "facts" }, ...Object.values(this.facts)),
+      this.facts.root,
     );
   }
 
   buildChoices() {
-    const choice = (name, title, action) => element("button", { type: "button", title, onclick: action }, name);
-    const group = (label, nodes) => {
-      const box = element("div", { className: "choice" }, ...Object.values(nodes));
-      box.setAttribute("role", "group");
-      box.setAttribute("aria-label", label);
-      return box;
-    };
-    this.parts = Object.fromEntries(
-      Object.entries(PARTS).map(([name, title]) => [name, choice(name, title, () => this.handlers.toggle(name))]),
-    );
-    this.rings = Object.fromEntries(
-      Object.entries(RINGS).map(([name, title]) => [
-        name,
-        choice(name === "all" ? "all rings" : name, title, () => this.handlers.ring(name)),
-      ]),
-    );
-    return element(
-      "span",
-      { className: "choices" },
-      group("Show in the layers", this.parts),
-      group("Which ring of particles", this.rings),
-    );
+    this.parts = new Choice("Show in the layers", (name) => this.handlers.toggle(name)).fill(namedBy(PARTS));
+    this.rings = new Choice("Which ring of particles", (name) => this.handlers.ring(name));
+    this.rings.fill(namedBy(RINGS).map(([name, text, title]) => [name, name === "all" ? "all rings" : text, title]));
+    return element("span", { className: "choices" }, this.parts.root, this.rings.root);
   }
 
   // ---- what comes from outside ----
@@ -141,10 +110,8 @@ export class Layers {
       this.colours = colours;
       this.tones = binColours(colours);
     }
-    for (const [name, node] of Object.entries(this.parts))
-      node.setAttribute("aria-pressed", String(place.show.includes(name)));
-    for (const [name, node] of Object.entries(this.rings))
-      node.setAttribute("aria-pressed", String(place.ring === name));
+    this.parts.press((name) => place.show.includes(name));
+    this.rings.show(place.ring);
     this.redraw();
   }
 
@@ -201,7 +168,8 @@ export class Layers {
       order = (this.asks = (this.asks ?? 0) + 1);
     Object.assign(this, { followed: wanted, temperature });
     const take = (heat) => {
-      if (order < (this.newest ?? 0) || digest !== stage.digest || !this.goal) return; // two may be under way, and come in any order
+      // two may be under way, and come in any order
+      if (order < (this.newest ?? 0) || digest !== stage.digest || !this.goal) return;
       Object.assign(this, { newest: order, heat });
       this.setGoal();
       if (isMoved) this.film.particles.set(this.goal.particles); // under the hand; from step to step they move smoothly
@@ -240,13 +208,6 @@ export class Layers {
   }
 
   // ---- the hand ----
-
-  scrub(event) {
-    if (!this.film) return;
-    const box = this.track.getBoundingClientRect();
-    const share = (event.clientX - box.left - EDGE) / (box.width - 2 * EDGE);
-    this.moveTo(share * this.film.layers);
-  }
 
   moveTo(t) {
     this.isPlaying = this.isWaiting = false;
@@ -299,7 +260,8 @@ export class Layers {
 
   /** Called at each animation frame; isBusy: whether the training is being replayed. */
   frame(dt, isBusy) {
-    if (!this.isSeen || !this.colours || (isBusy && !this.isWellSeen)) return; // a sliver at the edge waits for the replay's end
+    // a sliver at the edge waits for the replay's end
+    if (!this.isSeen || !this.colours || (isBusy && !this.isWellSeen)) return;
     this.follow();
     if (this.film && this.goal) {
       const share = wantsStillness() ? 1 : 1 - Math.exp(-dt / SMOOTHING);
@@ -397,10 +359,7 @@ export class Layers {
     const words = this.acting(),
       { main } = this.figures;
     if (main.caption.textContent !== words) main.caption.textContent = words;
-    this.track.setAttribute("aria-valuemin", "0");
-    this.track.setAttribute("aria-valuemax", String(this.film?.layers ?? 0));
-    this.track.setAttribute("aria-valuenow", (this.t ?? 0).toFixed(1));
-    this.track.setAttribute("aria-valuetext", words);
+    this.layerTrack.tell(this.t ?? 0, this.film?.layers ?? 0, words);
     main.canvas.setAttribute("aria-label", `The plane ${words}: ${this.show.join(", ") || "nothing is shown"}`);
   }
 
@@ -409,70 +368,16 @@ export class Layers {
       { base, data } = this.figures,
       heat = this.heat ? `, temperature ${this.heat.temperature.toFixed(2)}` : "";
     base.caption.textContent = `base: ${this.base}${heat}`;
-    base.canvas.setAttribute(
-      "aria-label",
-      `Base: ${this.base}${heat}, ${RING_NAMES.includes(this.ring) ? `the ${this.ring} ring of its particles` : "its particles"} and a square grid`,
-    );
+    const particles = RING_NAMES.includes(this.ring) ? `the ${this.ring} ring of its particles` : "its particles";
+    base.canvas.setAttribute("aria-label", `Base: ${this.base}${heat}, ${particles} and a square grid`);
     data.canvas.setAttribute("aria-label", "Where the layers bring the particles and the grid: samples of the model");
-    const costs = film
-      ? [...film.cost].map((v) => `, ${v < 10 ? v.toFixed(1) : Math.round(v)} ms per 1,000`)
-      : ["", ""];
-    this.facts.latent.replaceChildren(element("b", {}, "x → z"), ` for densities: ${ways[0]}${costs[0]}`);
-    this.facts.data.replaceChildren(element("b", {}, "z → x"), ` for samples: ${ways[1]}${costs[1]}`);
-    for (const node of [this.facts.latent, this.facts.data])
-      node.title =
-        "For 1,000 points in single precision, on this server, measured when the page asked first; the best of three";
-    const isFine = ledger && Number.isFinite(ledger.area[2]);
-    this.facts.square.textContent = !ledger
-      ? ""
-      : isFine
-        ? `square: area ${area(ledger.area[0])} in the data, ${area(ledger.area[1])} in the base; log of the ratio ${signed(ledger.area[2], 4)}, sum of log|det| ${signed(ledger.volume, 4)}`
-        : "square: too far out to be measured";
-    this.facts.round.textContent = ledger ? `there and back: off by ${tiny(ledger.roundTrip)}` : "";
+    this.facts.show({ film, ledger, ways });
     data.caption.textContent = film ? "model: where the layers bring it" : "model";
   }
 
   paintTrack() {
-    const { context: c, width, height } = sharpen(this.track),
-      { colours } = this,
-      last = this.film?.layers ?? this.names.length;
-    c.clearRect(0, 0, width, height);
-    if (!width || !last) return;
-    const x = (t) => EDGE + ((width - 2 * EDGE) * t) / last,
-      y = 13,
-      t = this.film ? this.t : 0;
-    c.fillStyle = colours.line;
-    c.fillRect(x(0), y - 2, x(last) - x(0), 4);
-    c.fillStyle = colours.model;
-    c.fillRect(x(0), y - 2, x(t) - x(0), 4);
-    for (let k = 0; k <= last; k++) {
-      c.fillStyle = k <= t ? colours.model : colours.soft;
-      c.fillRect(x(k) - 1, y - 5, 2, 10);
-    }
-    this.paintNames(c, x, t, last, height);
-    c.beginPath();
-    c.arc(x(t), y, 8, 0, 2 * Math.PI);
-    c.fillStyle = colours.model;
-    c.fill();
-    c.strokeStyle = colours.panel;
-    c.lineWidth = 2;
-    c.stroke();
-  }
-
-  /** Names under the layers where they fit, numbers else; the one that acts in ink. */
-  paintNames(c, x, t, last, height) {
-    c.font = fontOf(this.track);
-    c.textAlign = "center";
-    const room = x(1) - x(0),
-      widths = this.names.map((name) => c.measureText(name).width),
-      isWide = Math.max(...widths) < room - 6;
-    const every = isWide ? 1 : Math.ceil(20 / room);
-    this.names.slice(0, last).forEach((name, k) => {
-      const isActing = t > k && t < k + 1;
-      if (!isActing && k % every) return;
-      c.fillStyle = isActing ? this.colours.ink : this.colours.soft;
-      c.fillText(isWide ? name : String(k + 1), x(k + 0.5), height - 4);
-    });
+    const { film, names, colours } = this;
+    this.layerTrack.paint({ t: film ? this.t : 0, layers: film?.layers ?? names.length, names, colours });
   }
 
   close() {
@@ -488,11 +393,4 @@ function figure(title, label) {
   canvas.setAttribute("role", "img");
   canvas.setAttribute("aria-label", label);
   return { canvas, caption, root: element("div", { className: "figure" }, canvas, caption) };
-}
-
-const area = (v) => powerText(v, 3);
-
-function tiny(v) {
-  if (!Number.isFinite(v)) return "more than can be told";
-  return v === 0 ? "0" : v >= 0.01 ? nats(v, 2) : powerText(v);
 }

@@ -2,8 +2,7 @@
 
 import { fontOf } from "../../canvas/base_canvas.js";
 import { element, sharpen } from "../../canvas/live.js";
-import { powerText } from "../../canvas/number_text.js";
-import { nats } from "../plane_vae/bound_line.js";
+import { nats, powerText } from "../../canvas/number_text.js";
 
 const NARROWEST = 6; // pixels of a bar with its gap; more bars than fit are scrolled
 const NUMBER = 17; // pixels between the numbers at the foot
@@ -123,7 +122,8 @@ export class Ledger {
     const first = this.selected === null ? "" : `${this.wordsOf(this.selected).join(": ")}. `;
     this.canvas.setAttribute(
       "aria-label",
-      `${first}Ledger of x = ${view.x.join(", ")}: base ${nats(this.terms[0])}, ${layers}; in all ${nats(this.total)} nats. Arrow keys go from bar to bar`,
+      `${first}Ledger of x = ${view.x.join(", ")}: base ${nats(this.terms[0])}, ` +
+        `${layers}; in all ${nats(this.total)} nats. Arrow keys go from bar to bar`,
     );
   }
 

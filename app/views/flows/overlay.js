@@ -1,5 +1,6 @@
 // What lies over a density map of the plane: contour lines, marginals along the edges, and the chosen point.
 
+import { CHOSEN, drawRingedCross, strokeRimmed } from "../../canvas/crosses.js";
 import { GRID } from "../../canvas/density.js";
 import { sharpen } from "../../canvas/live.js";
 
@@ -45,7 +46,10 @@ export function contour(density, level) {
   return pieces;
 }
 
-/** Which edges (0 low, 1 right, 2 high, 3 left) a line joins; corners are bits: low left, low right, high right, high left. */
+/**
+ * Which edges (0 low, 1 right, 2 high, 3 left) a line joins; corners are bits: low left, low right, high right, high
+ * left.
+ */
 function edgesOf(kind, middle) {
   const flat = { 1: [[3, 0]], 2: [[0, 1]], 3: [[3, 1]], 4: [[1, 2]], 6: [[0, 2]], 7: [[3, 2]] };
   if (kind === 5)
@@ -139,27 +143,12 @@ export function drawPoint(canvas, [px, py], [x0, x1, y0, y1], colours) {
     y = inside(v, height);
   const isOut = u < 0 || v < 0 || u > width || v > height,
     angle = Math.atan2(v - y, u - x);
-  for (const [colour, weight] of [
-    [colours.panel, 4.5],
-    [colours.error, 2],
-  ]) {
-    context.strokeStyle = colour;
-    context.lineWidth = weight;
-    context.beginPath();
-    if (isOut) {
-      for (const turn of [2.5, 0, -2.5]) context.lineTo(x + 8 * Math.cos(angle + turn), y + 8 * Math.sin(angle + turn));
-    } else {
-      context.arc(x, y, 7, 0, 2 * Math.PI);
-      for (const [dx, dy] of [
-        [1, 0],
-        [-1, 0],
-        [0, 1],
-        [0, -1],
-      ]) {
-        context.moveTo(x + 4 * dx, y + 4 * dy);
-        context.lineTo(x + 12 * dx, y + 12 * dy);
-      }
-    }
-    context.stroke();
+  if (!isOut) {
+    drawRingedCross(context, [x, y], colours);
+    return;
   }
+  const arrow = () => {
+    for (const turn of [2.5, 0, -2.5]) context.lineTo(x + 8 * Math.cos(angle + turn), y + 8 * Math.sin(angle + turn));
+  };
+  strokeRimmed(context, colours, arrow, CHOSEN);
 }

@@ -1,33 +1,29 @@
 // The stage of a GAN in the plane: landscape and particles, mode monitor, alarm, two futures, and moves by hand.
 
+import { Choice } from "../../canvas/controls.js";
 import { resample } from "../../canvas/density.js";
 import { element, ramp, wantsStillness } from "../../canvas/live.js";
 import { mountStage } from "../../canvas/mounting.js";
 import { Stage } from "../../canvas/stage.js";
-import { blend, dot } from "../../canvas/stage_card.js";
+import { dot } from "../../canvas/stage_card.js";
 import { Future } from "./future.js";
+import { Landscape } from "./landscape.js";
 import { Members } from "./members.js";
-import { countModes, fairModes, Monitor, TraceCard } from "./monitor.js";
-import { CELLS, Motion, readGame } from "./motion.js";
+import { ModeBars } from "./mode_bars.js";
+import { Monitor, TraceCard } from "./monitor.js";
+import { Motion, readGame } from "./motion.js";
 import { Bout } from "./moves.js";
-import { hasBorder, Optimal, rangeOf, toneOf } from "./optimal.js";
 import { GanPlane } from "./plane.js";
 import { GamePlayer } from "./player.js";
 import { AlarmCard, factsOf } from "./words.js";
 
 const SMOOTHING = 80; // ms: how fast what is shown approaches what is true
-const VIEWS = {
-  learned: "What this discriminator says of each point: blue real, orange fake. The line: 50 %.",
-  optimal:
-    "What the best of all discriminators would say: exact density of the data, the generator's estimated from 4,096 samples, both blurred alike; it looks a little better than it would be on other samples.",
-  difference:
-    "Learned minus optimal: blue where this discriminator takes points for more real than it should, orange where for less.",
-};
+// name: [colour, what it shows]
 const LAYERS = {
-  real: "Points of the data",
-  fakes: "Points that the generator makes of 1,000 fixed noises",
-  arrows: "Which way the discriminator's slope pulls each fake, and how strongly",
-  grid: "A square grid of noise, as the generator bends it into the plane",
+  real: ["data", "Points of the data"],
+  fakes: ["model", "Points that the generator makes of 1,000 fixed noises"],
+  arrows: ["field", "Which way the discriminator's slope pulls each fake, and how strongly"],
+  grid: ["ink", "A square grid of noise, as the generator bends it into the plane"],
 };
 
 /** Streamlit calls this at each change of data or theme. */
@@ -45,9 +41,11 @@ class GanStage extends Stage {
 
   buildCards() {
     this.motion = new Motion();
-    this.optimal = new Optimal();
-    this.tones = new Float32Array(CELLS);
-    this.bars = null;
+    this.landscape = new Landscape(this, (view) => {
+      this.choose({ view });
+      this.report();
+    });
+    this.bars = new ModeBars();
     const canvas = element("canvas", { className: "plane" });
     canvas.setAttribute("role", "img");
     this.plane = new GanPlane(canvas);
@@ -67,50 +65,26 @@ class GanStage extends Stage {
   }
 
   buildTemperature() {
-    const choice = (name, title, action) => element("button", { type: "button", title, onclick: action }, name);
-    this.views = Object.fromEntries(
-      Object.entries(VIEWS).map(([key, title]) => [
-        key,
-        choice(key, title, () => {
-          this.choose({ view: key });
-          this.report();
-        }),
-      ]),
-    );
-    const roles = { real: "data", fakes: "model", arrows: "field", grid: "ink" };
-    this.layers = Object.fromEntries(
-      Object.entries(LAYERS).map(([key, title]) => [
-        key,
-        choice(key, title, () => {
-          this.toggle(key);
-          this.report();
-        }),
-      ]),
-    );
-    for (const [key, node] of Object.entries(this.layers)) node.prepend(dot(roles[key]));
+    this.layers = new Choice("Layers", (layer) => {
+      this.toggle(layer);
+      this.report();
+    });
+    this.layers.fill(Object.entries(LAYERS).map(([key, [role, title]]) => [key, [dot(role), key], title]));
   }
 
   arrange(root) {
-    const group = (name, nodes) => {
-      const box = element("div", { className: "choice" }, ...Object.values(nodes));
-      box.setAttribute("role", "group");
-      box.setAttribute("aria-label", name);
-      return box;
-    };
     this.title = element("span", { className: "future-title" });
     this.facts = element("div", { className: "cap facts num" });
-    this.legend = element("div", { className: "cap facts" });
     this.said = element("div", { className: "sentence" });
     this.said.setAttribute("role", "status");
     const { model } = this.cards;
-    this.layerBox = group("Layers", this.layers);
-    this.head = element("div", { className: "head" }, this.title, group("Landscape", this.views), this.layerBox);
+    this.head = element("div", { className: "head" }, this.title, this.landscape.choice.root, this.layers.root);
     model.root = element(
       "section",
       { className: "card main" },
       this.head,
       element("div", { className: "over" }, model.canvas, this.said, model.tag),
-      this.legend,
+      this.landscape.legend,
       this.bout.root,
       this.facts,
     );
@@ -147,21 +121,21 @@ class GanStage extends Stage {
     this.motion.isGroundDirty = true;
     if (isNewTarget) {
       this.motion.clear();
-      this.bars = this.barsOf = null;
+      this.bars.clear();
     }
   }
 
   watch(digest, attempt) {
     this.bout.drop();
     this.motion.clear();
-    this.bars = this.barsOf = null;
+    this.bars.clear();
     this.pullReference = 0;
     super.watch(digest, attempt);
   }
 
   // ---- the run ----
 
-  read(blob) {
+  pictureOf(blob) {
     const { numbers } = blob,
       { losses } = numbers;
     return {
@@ -184,9 +158,9 @@ class GanStage extends Stage {
     this.isDirty = true;
   }
 
-  seek(index) {
+  standAt(index) {
     this.bout.drop();
-    super.seek(index);
+    super.standAt(index);
   }
 
   hear(message) {
@@ -194,7 +168,7 @@ class GanStage extends Stage {
     if (this.wantedMoves && message.ended && this.snapshots.length) {
       const moves = this.wantedMoves;
       this.wantedMoves = "";
-      if (this.numbers.at === null) this.seek(this.snapshots.length - 1);
+      if (this.numbers.at === null) this.standAt(this.snapshots.length - 1);
       this.bout.restore(moves);
     }
   }
@@ -211,9 +185,8 @@ class GanStage extends Stage {
 
   choose(changes) {
     this.place = { ...this.place, ...changes };
-    for (const [key, node] of Object.entries(this.views))
-      node.setAttribute("aria-pressed", String(key === this.place.view));
-    for (const [key, node] of Object.entries(this.layers)) node.setAttribute("aria-pressed", String(this.shows(key)));
+    this.landscape.choice.show(this.place.view);
+    this.layers.press((layer) => this.shows(layer));
     this.motion.isGroundDirty = this.future.motion.isGroundDirty = this.isDirty = true;
     if (this.numbers) this.refresh();
   }
@@ -245,7 +218,7 @@ class GanStage extends Stage {
   }
 
   /** The picture of the run, or the one that moves by hand have led to. */
-  get picture() {
+  get seen() {
     return this.bout.picture ?? this.aimed;
   }
 
@@ -278,7 +251,7 @@ class GanStage extends Stage {
       { colours, numbers } = this;
     if (motion.isGroundDirty || more.isGroundDirty) {
       motion.isGroundDirty = false;
-      this.paintGround(plane, shown);
+      this.landscape.paint(plane, shown);
     }
     return plane.paint({
       window: numbers.window,
@@ -295,88 +268,33 @@ class GanStage extends Stage {
     });
   }
 
-  paintGround(plane, { logits, fake }) {
-    const { game } = this.numbers,
-      { view } = this.place,
-      isMissing = !logits || (view !== "learned" && (!fake || game.optimum === "none"));
-    if (isMissing) {
-      plane.clearGround(this.tables.data);
-      return;
-    }
-    const border = hasBorder(game.key);
-    let { tones } = this,
-      sure = null;
-    if (view !== "learned") {
-      this.optimal.compute(this.blurred, fake, this.numbers.blur, game.optimum);
-      tones = this.optimal.tone;
-      sure = this.optimal.sure;
-    }
-    if (view !== "optimal") {
-      const { middle, spread } = border ? {} : rangeOf(logits),
-        tone = toneOf(game.key, this.middleOf(middle), spread);
-      const minus = view === "difference";
-      for (let i = 0; i < CELLS; i++) this.tones[i] = minus ? tone(logits[i]) - this.optimal.tone[i] : tone(logits[i]);
-      tones = this.tones;
-    }
-    plane.paintGround({
-      tones,
-      sure,
-      tables: this.tables,
-      hasBorder: view === "difference" ? false : view === "optimal" || border,
-    });
-  }
-
-  /** The middle between the mean answers on real and on fake, for a game whose answers have no absolute zero. */
-  middleOf(fallback) {
-    const metrics = this.lastMetrics();
-    return metrics?.real === undefined ? fallback : (metrics.real + metrics.fake) / 2;
-  }
-
   /** The bars go with what is seen, between snapshots too. */
   paintBars(share) {
-    const { modes, mode_std: std, mode_shares: truth } = this.numbers,
-      { picture } = this;
-    if (!this.barsOf || this.barsOf.picture !== picture)
-      this.barsOf = {
-        picture,
-        live: picture?.samples && modes.length ? this.count(picture.samples, modes, std, truth) : null,
-      };
-    const { live } = this.barsOf;
-    this.barsOf.byHand ??= handMetrics(live, truth);
-    if (live) {
-      if (this.bars?.length !== live.shares.length) this.bars = Float32Array.from(live.shares);
-      else if (blend(this.bars, live.shares, share, 1e-3)) this.isDirty = true;
-    }
-    const past = this.future.shares;
+    this.bars.count(this.seen, this.numbers);
+    if (this.bars.approach(share)) this.isDirty = true;
     this.monitor.show({
       numbers: this.numbers,
-      metrics: this.bout.isActive ? this.barsOf.byHand : this.lastMetrics(),
-      live: live && { ...live, shares: this.bars },
-      past,
+      metrics: this.bout.isActive ? this.bars.byHand : this.lastMetrics(),
+      live: this.bars.live,
+      past: this.future.shares,
       colours: this.colours,
       tag: this.monitorTag(),
     });
   }
 
-  count(xs, modes, std, truth) {
-    const found = countModes(xs, modes, std);
-    return { ...found, fair: fairModes(found, truth) };
-  }
-
   monitorTag() {
-    const n = this.picture?.samples?.length / 2;
+    const n = this.seen?.samples?.length / 2;
     return n && this.numbers.modes.length ? `bars: ${n.toLocaleString("en")} points now` : "";
   }
 
   // ---- words and numbers ----
 
   lastMetrics() {
-    const step = this.current?.step ?? -1;
-    return this.snapshots.filter((s) => s.step <= step && "sliced_wasserstein" in s.metrics).at(-1)?.metrics;
+    return this.lastMeasured("sliced_wasserstein");
   }
 
   showMetrics(metrics) {
-    const shown = this.picture;
+    const shown = this.seen;
     this.alarm.show({
       metrics: this.bout.isActive ? null : metrics,
       numbers: this.numbers,
@@ -387,7 +305,7 @@ class GanStage extends Stage {
     this.trace.show({
       trace: this.aimed?.trace,
       step: this.aimed?.step ?? 0,
-      steps: this.lastStep(),
+      steps: this.lastStep,
       colours: this.colours,
       modes: this.numbers.modes,
     });
@@ -397,50 +315,19 @@ class GanStage extends Stage {
     this.bout.show();
     this.future.refresh();
     this.members.show({ members: shown?.members ?? this.motion.members, metrics });
-    this.showLegend();
+    this.landscape.showLegend();
     const words = this.words();
     if (this.said.textContent !== words) this.said.textContent = words;
   }
 
-  /** What the colours of the landscape say. */
-  showLegend() {
-    const { view } = this.place,
-      { key } = this.numbers.game,
-      shown = `${view} ${key}`;
-    if (shown === this.legendOf) return;
-    this.legendOf = shown;
-    const who = view === "optimal" ? "the best D" : "D",
-      [high, low] = hasBorder(key) ? [`${who} says real`, `${who} says fake`] : [`${who} answers high`, "low"];
-    const [blue, orange] = view === "difference" ? ["D above the best", "D below it"] : [high, low];
-    const line =
-      view !== "difference" && (view === "optimal" || hasBorder(key)) ? [element("span", {}, "line: 50 %")] : [];
-    this.legend.replaceChildren(
-      element("span", {}, "landscape"),
-      element("span", {}, dot("data"), blue),
-      element("span", {}, dot("model"), orange),
-      ...line,
-    );
-  }
-
   /** What has to be said about what is shown. */
   words() {
-    const { game, settings } = this.numbers,
-      { view } = this.place;
     if (!this.digest) return "Not trained yet: press Train.";
-    if (!this.aimed) return "";
-    if (view !== "learned" && game.optimum === "none")
-      return "A Wasserstein critic has no closed form: the best one is the steepest that stays within its bounds.";
-    if (view !== "learned" && (settings.pack > 1 || settings.minibatch_std))
-      return "The closed form is of a discriminator that judges points one by one; this one also sees their company, and plays another game.";
-    return "";
+    return this.aimed ? this.landscape.silence : "";
   }
 
   get certainty() {
-    return this.place.view === "optimal"
-      ? "exact p, estimated q"
-      : this.place.view === "difference"
-        ? "learned − (exact p, estimated q)"
-        : "learned";
+    return this.landscape.certainty;
   }
 
   get floor() {
@@ -455,24 +342,18 @@ class GanStage extends Stage {
   }
 
   describe(picture, metrics) {
-    const { view } = this.place,
-      what =
-        view === "learned"
-          ? "The discriminator's landscape"
-          : view === "optimal"
-            ? "The optimal discriminator"
-            : "Learned minus optimal discriminator";
     const said = metrics?.modes === undefined ? "" : `, ${metrics.modes} of ${this.numbers.modes.length} modes found`;
     this.cards.model.canvas.setAttribute(
       "aria-label",
-      `${what} over ${this.numbers.target_title} at step ${picture?.step ?? 0}${said}. Over it: ${this.place.layers.join(", ") || "nothing"}`,
+      `${this.landscape.title} over ${this.numbers.target_title} at step ` +
+        `${picture?.step ?? 0}${said}. Over it: ${this.place.layers.join(", ") || "nothing"}`,
     );
     const origin = this.numbers.origin;
     this.title.textContent = origin ? `with ${origin.became}` : "";
     this.title.hidden = !origin;
     this.game.classList.toggle("two", !!origin);
     const head = origin ? this.future.head : this.head; // side by side, each card has one row of choices
-    if (this.layerBox.parentElement !== head) head.append(this.layerBox);
+    if (this.layers.root.parentElement !== head) head.append(this.layers.root);
     this.isDirty = true;
   }
 
@@ -499,12 +380,4 @@ class GanStage extends Stage {
     this.future.close();
     super.close();
   }
-}
-
-/** What can be counted of points that moves by hand have led to. */
-function handMetrics(live, truth) {
-  if (!live) return undefined;
-  const total = live.near.reduce((a, b) => a + b, 0);
-  const kl = live.near.reduce((sum, v, k) => sum + (v ? (v / total) * Math.log(v / total / truth[k]) : 0), 0);
-  return { high_quality: live.quality, reverse_kl: total ? kl : -Math.log(Math.min(...truth)) };
 }

@@ -1,7 +1,7 @@
 // The other future: the run that a fork came from, at the same number of steps.
 
-import { BesideRun } from "../../canvas/beside.js";
 import { element } from "../../canvas/live.js";
+import { BesideRun } from "../../canvas/watching/beside.js";
 import { countModes, fairModes } from "./monitor.js";
 import { Motion, readGame } from "./motion.js";
 import { GanPlane } from "./plane.js";
@@ -102,7 +102,8 @@ export class Future extends BesideRun {
       here = this.shares && this.counted;
     this.title.textContent = name;
     this.tag.textContent = picture
-      ? `step ${origin.step.toLocaleString("en")} + ${(picture.step - origin.step).toLocaleString("en").replace("-", "\u2212")}`
+      ? `step ${origin.step.toLocaleString("en")} + ` +
+        `${(picture.step - origin.step).toLocaleString("en").replace("-", "\u2212")}`
       : "";
     const beyond = this.isBeyond && picture === this.snapshots.at(-1) ? " · its last step" : "";
     this.foot.replaceChildren(
@@ -116,7 +117,8 @@ export class Future extends BesideRun {
     );
     this.canvas.setAttribute(
       "aria-label",
-      `The run that this fork left at step ${origin.step}, ${name}, at step ${picture?.step ?? 0}${here ? `: ${this.counted.found} of ${count} modes` : ""}`,
+      `The run that this fork left at step ${origin.step}, ${name}, ` +
+        `at step ${picture?.step ?? 0}${here ? `: ${this.counted.found} of ${count} modes` : ""}`,
     );
   }
 }

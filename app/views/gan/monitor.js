@@ -102,7 +102,9 @@ export class Monitor {
       ),
       squared_mmd: new Gauge(
         "MMD²",
-        "Squared maximum mean discrepancy of 1,000 samples from 1,000 true ones, Gaussian kernel as wide as the median distance: it sees the whole, and is blind to what is narrower. An unbiased estimate, so it may be below 0.",
+        "Squared maximum mean discrepancy of 1,000 samples from 1,000 true ones, " +
+          "Gaussian kernel as wide as the median distance: it sees the whole, " +
+          "and is blind to what is narrower. An unbiased estimate, so it may be below 0.",
         short,
       ),
       sliced_wasserstein: new Gauge(
@@ -129,13 +131,17 @@ export class Monitor {
     );
   }
 
-  /** modes: any; metrics: of the last snapshot; live: shares of what is seen now, {shares, found, fair}; past: shares of the run it came from. */
+  /**
+   * modes: any; metrics: of the last snapshot; live: shares of what is seen now, {shares, found, fair}; past: shares of
+   * the run it came from.
+   */
   show({ numbers, metrics, live, past, colours, tag }) {
     const { modes, mode_shares: truth, bands } = numbers,
       has = modes.length > 0;
     if (has) this.paintBars(truth, live?.shares ?? metrics?.mode_shares, past, colours);
     const said = [numbers, metrics, live?.found, live?.fair, !!past, tag];
-    if (this.said?.every((part, i) => part === said[i])) return; // words and gauges change with snapshots, bars at every frame
+    // words and gauges change with snapshots, bars at every frame
+    if (this.said?.every((part, i) => part === said[i])) return;
     this.said = said;
     this.tag.textContent = tag;
     this.none.hidden = has;

@@ -82,7 +82,7 @@ export class Bout {
     const step = stage.nearestKept(),
       index = stage.snapshots.findIndex((s) => s.step === step);
     stage.player.isPlaying = false;
-    if (stage.following || stage.snapshots[stage.index]?.step !== step) stage.seek(index);
+    if (stage.following || stage.snapshots[stage.index]?.step !== step) stage.standAt(index);
     this.step = step;
     this.answers.clear();
   }
@@ -201,7 +201,10 @@ export class Bout {
     ]
       .filter(Boolean)
       .join(", ");
-    return `Step ${step.toLocaleString("en")} and ${moves.length} move${moves.length > 1 ? "s" : ""} by hand: ${long}${losses ? ` · ${losses}` : ""}. The run itself is untouched.`;
+    return (
+      `Step ${step.toLocaleString("en")} and ${moves.length} move${moves.length > 1 ? "s" : ""} ` +
+      `by hand: ${long}${losses ? ` · ${losses}` : ""}. The run itself is untouched.`
+    );
   }
 }
 

@@ -28,7 +28,10 @@ export class GanPlane {
     this.border = null;
   }
 
-  /** parts: real, fakes (values x, y, x, y ...), arrows and the points they start from, warp and the number of latents, modes; any may be missing. Draws over the landscape. */
+  /**
+   * parts: real, fakes (values x, y, x, y ...), arrows and the points they start from, warp and the number of latents,
+   * modes; any may be missing. Draws over the landscape.
+   */
   paint({ window, colours, real, fakes, from, arrows, reference, warp, latents, modes, faint = 1 }) {
     this.panel.show({ window, tickColour: colours.soft });
     const { context: c, width, height } = sharpen(this.canvas);
@@ -97,7 +100,10 @@ export function drawArrows(view, xs, arrows, reference, colour, grow = 1) {
   c.globalAlpha = 1;
 }
 
-/** The generator's noise on a square grid, as it is bent into the plane; of one latent, a curve; of noise in pieces, one on each. */
+/**
+ * The generator's noise on a square grid, as it is bent into the plane; of one latent, a curve; of noise in pieces, one
+ * on each.
+ */
 function drawGrid(view, warp, colours, latents) {
   const { c } = view,
     n = warp.length / 2,

@@ -15,19 +15,23 @@ const REACH = 2.6; // of the noise that the box shows
 export const CHAPTERS = [
   [
     "noise",
-    (s) =>
-      `Noise is drawn: ${s.n} times ${s.latents === 1 ? "one number" : `${s.latents} numbers`}${s.latents > 2 ? ", of which the box shows the first two" : ""}${s.pieces > 1 ? `, and one of ${s.pieces} pieces, which the box does not show` : ""}.`,
+    ({ n, latents, pieces }) =>
+      `Noise is drawn: ${n} times ${latents === 1 ? "one number" : `${latents} numbers`}` +
+      (latents > 2 ? ", of which the box shows the first two" : "") +
+      (pieces > 1 ? `, and one of ${pieces} pieces, which the box does not show.` : "."),
   ],
   ["G makes", () => "The generator turns each noise into a point: the fakes of this batch."],
   [
     "D judges",
     (s) =>
-      `The discriminator answers for ${s.n} real points and ${s.n} fakes: blue is taken for real, orange for fake. It is right on ${s.right} of ${2 * s.n}.`,
+      `The discriminator answers for ${s.n} real points and ${s.n} fakes: ` +
+      `blue is taken for real, orange for fake. It is right on ${s.right} of ${2 * s.n}.`,
   ],
   [
     "D learns",
     (s) =>
-      `${s.moves > 1 ? `${s.moves} updates` : "One update"} of the discriminator: its landscape rises at the real points and falls at the fakes${s.change}.`,
+      `${s.moves > 1 ? `${s.moves} updates` : "One update"} of the discriminator: ` +
+      `its landscape rises at the real points and falls at the fakes${s.change}.`,
   ],
   [
     "arrows",
@@ -36,7 +40,8 @@ export const CHAPTERS = [
   [
     "G learns",
     () =>
-      "One update of the generator: it cannot move points one by one, only its weights, so all fakes and the whole grid move together.",
+      "One update of the generator: it cannot move points one by one, " +
+      "only its weights, so all fakes and the whole grid move together.",
   ],
 ];
 
@@ -270,7 +275,7 @@ export class Slow {
     this.shownGround = u;
     const view = stage.place.view;
     stage.place.view = "learned";
-    stage.paintGround(stage.plane, { logits: mix(this.before.logits, this.judged.logits, u) });
+    stage.landscape.paint(stage.plane, { logits: mix(this.before.logits, this.judged.logits, u) });
     stage.place.view = view;
   }
 

@@ -37,7 +37,8 @@ export class AlarmCard {
             element(
               "span",
               {},
-              `Fork at step ${(step ?? 0).toLocaleString("en")}${step === shownStep ? "" : ", whose weights are kept,"} with `,
+              "Fork at step " +
+                `${(step ?? 0).toLocaleString("en")}${step === shownStep ? "" : ", whose weights are kept,"} with `,
             ),
             ...alarm.cures.map((cure) => this.button(cure)),
           ]
@@ -51,7 +52,9 @@ export class AlarmCard {
       {
         type: "button",
         className: "chip",
-        title: `Start a fork of this run with ${text}, and watch both futures. In the stored sweep, from a collapsing game: ${support}`,
+        title:
+          `Start a fork of this run with ${text}, and watch both futures. ` +
+          `In the stored sweep, from a collapsing game: ${support}`,
         onclick: () => this.handlers.cure(name, value),
       },
       text,
@@ -64,7 +67,8 @@ export class AlarmCard {
 function doubts(metrics) {
   const quality = metrics?.high_quality;
   return quality < MEAGRE
-    ? ` But only ${(100 * quality).toFixed(0)} % of the samples lie near a mode; a perfect sampler has ${(100 * PERFECT).toFixed(1)} %.`
+    ? ` But only ${(100 * quality).toFixed(0)} % of the samples lie near ` +
+        `a mode; a perfect sampler has ${(100 * PERFECT).toFixed(1)} %.`
     : "";
 }
 
@@ -97,13 +101,15 @@ export function factsOf({ metrics, losses, game }) {
     parts.push([
       "D's loss says JS \u2265",
       Math.max(0, Math.log(2) - loss / 2).toFixed(3),
-      "A bound: log 2 minus half of D's loss. The best discriminator's loss would reach the Jensen-Shannon divergence itself.",
+      "A bound: log 2 minus half of D's loss. The best discriminator's " +
+        "loss would reach the Jensen-Shannon divergence itself.",
     ]);
   if (metrics.js !== undefined)
     parts.push([
       "JS \u2248",
       metrics.js.toFixed(3),
-      "Estimate: Jensen-Shannon divergence of both densities after the same blur, exact p and q from 1,000 samples; 0 if equal, at most log 2 = 0.693 nats",
+      "Estimate: Jensen-Shannon divergence of both densities after the same blur, " +
+        "exact p and q from 1,000 samples; 0 if equal, at most log 2 = 0.693 nats",
     ]);
   return parts.map(([name, value, title]) => element("span", { title }, `${name} `, element("b", {}, value)));
 }

@@ -22,7 +22,8 @@ class Quiz {
     this.root = parent.querySelector(".human_discriminator_canvas");
     this.decoder = new Decoder(() =>
       this.say(
-        "WebSockets of the live lane are blocked on the way here, so that no question can be asked: a proxy in between must let them through.",
+        "WebSockets of the live lane are blocked on the way here, " +
+          "so that no question can be asked: a proxy in between must let them through.",
       ),
     );
     this.phase = "waiting"; // then "ready", "playing", "done"
@@ -244,7 +245,8 @@ class Quiz {
     const text =
       share === null
         ? "–"
-        : `${result.right} of ${result.n} · ${Math.round(100 * share)} % ± ${Math.round(100 * errorOf(share, result.n))}`;
+        : `${result.right} of ${result.n} · ${Math.round(100 * share)} ` +
+          `% ± ${Math.round(100 * errorOf(share, result.n))}`;
     return element(
       "div",
       { className: "judge" },
@@ -262,7 +264,8 @@ class Quiz {
     this.scene.setAttribute("role", "img");
     this.scene.setAttribute(
       "aria-label",
-      `Labelled ${what}, real and generated${this.phase === "playing" ? `, and question ${this.answers.length + 1}` : ""}`,
+      `Labelled ${what}, real and ` +
+        `generated${this.phase === "playing" ? `, and question ${this.answers.length + 1}` : ""}`,
     );
     if (this.numbers.window) this.paintPlane(c, width, height);
     else this.paintPictures(c, width, height);

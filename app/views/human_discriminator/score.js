@@ -20,10 +20,14 @@ export function summary(quiz, answers, phase) {
   if (!quiz) return "";
   const limit = quiz.ceiling?.values;
   const best = limit
-    ? ` In the long run nobody is right in more than ${(100 * limit[0]).toFixed(1)} % (the line across each bar; estimated, ± ${(100 * limit[1]).toFixed(1)}).`
+    ? ` In the long run nobody is right in more than ${(100 * limit[0]).toFixed(1)} ` +
+      `% (the line across each bar; estimated, ± ${(100 * limit[1]).toFixed(1)}).`
     : " For pictures nobody knows the best of all discriminators: the density of the data is not known.";
   if (phase !== "done")
-    return `Half of the questions are real, half are generated. You have a minute; the others judge the same ones.${best}`;
+    return (
+      "Half of the questions are real, half are generated. " +
+      `You have a minute; the others judge the same ones.${best}`
+    );
   if (!answers.length) return best.trim();
   const { you, logits } = score(quiz, answers),
     apart = you.right - logits.right;

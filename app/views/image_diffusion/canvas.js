@@ -1,10 +1,10 @@
 // The bench of denoising: many chains from noise to picture and back, what the denoiser believes, one chain as a film.
 
-import { linkWith, startFrames, unusual } from "../../canvas/base_canvas.js";
+import { linkWith, startPainting, unusual } from "../../canvas/base_canvas.js";
 import { Decoder, element, wantsStillness } from "../../canvas/live.js";
 import { mountStage } from "../../canvas/mounting.js";
 import { toBitmaps } from "../../canvas/pictures.js";
-import { RunBench } from "../../canvas/run_bench.js";
+import { RunBench } from "../../canvas/watching/bench.js";
 import { Chains } from "./chains.js";
 import { Film } from "./film.js";
 import { Novelty } from "./novelty.js";
@@ -26,17 +26,13 @@ class Bench extends RunBench {
     this.chain = 0;
     this.reset();
     this.build();
-    startFrames(this, this.root, {
-      frame: (now) => {
-        this.player.tick(now);
-        this.time.tick(now);
-        if (this.isDirty && this.colours) this.paint();
-      },
-      resized: () => {
-        this.isDirty = true;
-      },
-    });
+    startPainting(this, this.root);
     globalThis.genlabDenoising = this; // for tests, and for measuring latency from outside
+  }
+
+  tick(now) {
+    super.tick(now);
+    this.time.tick(now);
   }
 
   reset() {
@@ -109,13 +105,8 @@ class Bench extends RunBench {
   // ---- what the run sends ----
 
   pictureOf(blob) {
-    const { numbers } = blob;
     return {
-      step: numbers.step,
-      seconds: numbers.seconds,
-      loss: numbers.losses.loss,
-      metrics: numbers.metrics,
-      keeps: numbers.has_weights,
+      ...super.pictureOf(blob),
       samples: blob.samples,
     };
   }
@@ -149,19 +140,10 @@ class Bench extends RunBench {
   // ---- questions to the model ----
 
   put(channel, request, use) {
-    const run = this.digest;
-    this.decoder.ask(
-      channel,
-      { run, step: null, ...request },
-      (blob) => {
-        if (run === this.digest) use(blob);
-      },
-      (error) => {
-        this.isAsking = false;
-        this.say(error.message);
-        this.isDirty = true;
-      },
-    );
+    this.askModel(channel, request, use, () => {
+      this.isAsking = false;
+      this.isDirty = true;
+    });
   }
 
   /** Ask for the chains that the controls describe, in as many questions as keep each short. */

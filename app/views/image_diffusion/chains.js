@@ -44,7 +44,10 @@ export class Chains {
     this.choose(this.state.chosen);
   }
 
-  /** state: columns, count, shape, chosen (null: none may be chosen), colours, tag, words, and atlas, bitmaps, or empty words */
+  /**
+   * state: columns, count, shape, chosen (null: none may be chosen), colours, tag, words, and atlas, bitmaps, or empty
+   * words
+   */
   paint(state) {
     this.state = state;
     const { columns, count, shape, chosen, colours, atlas, bitmaps } = state,
@@ -61,7 +64,10 @@ export class Chains {
     c.clearRect(0, 0, wide, high);
     this.canvas.setAttribute(
       "aria-label",
-      `${this.title}: ${atlas ? `${count} pictures, ${state.tag}. Arrow keys choose one; chosen: ${chosen + 1}` : state.empty || "pictures of this step"}`,
+      `${this.title}: ` +
+        (atlas
+          ? `${count} pictures, ${state.tag}. Arrow keys choose one; chosen: ${chosen + 1}`
+          : state.empty || "pictures of this step"),
     );
     c.imageSmoothingEnabled = false;
     for (let k = 0; k < count; k++) {

@@ -79,7 +79,8 @@ export class Film {
     c.textAlign = "left";
     this.canvas.setAttribute(
       "aria-label",
-      `Film of chain ${chain + 1}: ${length} states from noise ${label(way.sigmas[0])} to the picture, each with the belief of the denoiser.`,
+      `Film of chain ${chain + 1}: ${length} states from noise ` +
+        `${label(way.sigmas[0])} to the picture, each with the belief of the denoiser.`,
     );
   }
 }

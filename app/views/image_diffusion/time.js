@@ -1,6 +1,7 @@
 // The scrubber of denoising time: both ways, played or dragged.
 
 import { fontOf } from "../../canvas/base_canvas.js";
+import { followDrag } from "../../canvas/dragging.js";
 import { keyedTo } from "../../canvas/keys.js";
 import { element, sharpen } from "../../canvas/live.js";
 
@@ -35,18 +36,7 @@ export class TimeBar {
       this.track,
       this.words,
     );
-    this.track.onpointerdown = (event) => {
-      this.track.setPointerCapture(event.pointerId);
-      this.isHeld = true;
-      this.scrub(event);
-    };
-    this.track.onpointermove = (event) => {
-      if (this.isHeld) this.scrub(event);
-    };
-    this.track.onpointerup = this.track.onpointercancel = () => {
-      this.isHeld = false;
-      this.settled();
-    };
+    followDrag(this.track, { move: (event) => this.scrub(event), settled: () => this.settled() });
     this.track.onkeydown = (event) => this.key(event);
   }
 
@@ -130,8 +120,8 @@ export class TimeBar {
     c.fillText("noise", 4, height - 3);
     c.textAlign = "right";
     c.fillText("picture", width - 4, height - 3);
-    if (!isAsking)
-      this.words.textContent = `state ${frame + 1} of ${way.length} · ${way.calls[frame]} of ${way.calls.at(-1)} network calls`;
+    const calls = `${way.calls[frame]} of ${way.calls.at(-1)} network calls`;
+    if (!isAsking) this.words.textContent = `state ${frame + 1} of ${way.length} · ${calls}`;
     this.track.setAttribute("aria-valuemin", "1");
     this.track.setAttribute("aria-valuemax", String(way.length));
     this.track.setAttribute("aria-valuenow", String(frame + 1));

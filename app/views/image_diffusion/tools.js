@@ -63,7 +63,8 @@ export class Tools {
       const help =
         key === "network"
           ? "The net that was trained"
-          : "The closed-form minimiser of the training loss: the mean of training pictures, weighted by how well each fits";
+          : "The closed-form minimiser of the training loss: " +
+            "the mean of training pictures, weighted by how well each fits";
       return [
         key,
         element(

@@ -1,4 +1,5 @@
-// The ways of many chains as the server sends them: all states and beliefs, so that time can be scrubbed both ways here.
+// The ways of many chains as the server sends them: all states and beliefs, so that time can be scrubbed both ways
+// here.
 
 const WORK = 130000; // places times calls in one question, as the server allows
 const PLACES = 256;

@@ -28,7 +28,9 @@ function collapse({ classes: found }, classes, shares) {
   const much = found[most] > 0.3 ? ` ${Math.round(100 * found[most])} % of all samples are a ${classes[most]}.` : "";
   return {
     kind: "collapse",
-    text: `Mode collapse: ${missing.length === 1 ? `there is hardly a ${missing[0]}` : `hardly any ${list(missing)}`}.${much}`,
+    text:
+      "Mode collapse: " +
+      `${missing.length === 1 ? `there is hardly a ${missing[0]}` : `hardly any ${list(missing)}`}.${much}`,
     cures: ["rate", "minibatch_std", "pack"],
   };
 }
@@ -39,7 +41,9 @@ function modes({ modes: found, n_modes_of: of }, share) {
   return found < 0.9 * expected
     ? {
         kind: "collapse",
-        text: `Mode collapse: ${found} of 1,000 kinds of pictures are made; a perfect sampler shows ${Math.round(expected)} in as many samples.`,
+        text:
+          `Mode collapse: ${found} of 1,000 kinds of pictures are made; ` +
+          `a perfect sampler shows ${Math.round(expected)} in as many samples.`,
         cures: ["rate", "pack"],
       }
     : null;
@@ -50,8 +54,12 @@ export function healthy({ coverage, coverage_of_truth: truth }, { classes, share
   const reached =
     coverage === undefined || share < LATE
       ? ""
-      : `${percent(coverage)} of the held-out pictures have a sample near them${truth ? `, where true pictures would reach ${percent(truth)}` : ""}; `;
-  return `No alarm: ${reached}${classes.length ? "no kind is missing, " : ""}nothing is copied, and neither player has won.`;
+      : `${percent(coverage)} of the held-out pictures have a sample near ` +
+        `them${truth ? `, where true pictures would reach ${percent(truth)}` : ""}; `;
+  return (
+    `No alarm: ${reached}${classes.length ? "no kind is missing, " : ""}nothing ` +
+    "is copied, and neither player has won."
+  );
 }
 
 function far({ coverage, coverage_of_truth: truth }, share) {
@@ -59,7 +67,9 @@ function far({ coverage, coverage_of_truth: truth }, share) {
   const wanted = truth ? `; as many true pictures would reach ${percent(truth)}` : "";
   return {
     kind: "far",
-    text: `Far from the data: ${percent(coverage)} of the held-out pictures have a sample near them${wanted}. A longer training or wider nets come nearer.`,
+    text:
+      `Far from the data: ${percent(coverage)} of the held-out pictures have a ` +
+      `sample near them${wanted}. A longer training or wider nets come nearer.`,
     cures: [],
   };
 }
@@ -68,7 +78,9 @@ function copies({ neighbour_ratio: ratio }) {
   return ratio < COPIES
     ? {
         kind: "copies",
-        text: `Copies: samples lie ${ratio.toFixed(2)} times as far from the training pictures as held-out pictures do.`,
+        text:
+          `Copies: samples lie ${ratio.toFixed(2)} times as far ` +
+          "from the training pictures as held-out pictures do.",
         cures: [],
       }
     : null;
@@ -78,7 +90,9 @@ function byHeart({ logit_seen: seen, logit_held_out: held }) {
   return seen - held > BY_HEART
     ? {
         kind: "by_heart",
-        text: `The discriminator knows its pictures by heart: it takes those that it was trained on for real (${seen.toFixed(1)}), held-out ones less so (${held.toFixed(1)}).`,
+        text:
+          "The discriminator knows its pictures by heart: it takes those that it was trained " +
+          `on for real (${seen.toFixed(1)}), held-out ones less so (${held.toFixed(1)}).`,
         cures: ["penalty"],
       }
     : null;
@@ -88,7 +102,9 @@ function won({ logit_held_out: held, logit_fake: fake }) {
   return held - fake > WON
     ? {
         kind: "won",
-        text: `The discriminator has won by ${(held - fake).toFixed(0)} logits: where it is that sure, its slope is flat and teaches little.`,
+        text:
+          `The discriminator has won by ${(held - fake).toFixed(0)} logits: ` +
+          "where it is that sure, its slope is flat and teaches little.",
         cures: ["penalty", "steps"],
       }
     : null;

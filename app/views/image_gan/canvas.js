@@ -1,13 +1,14 @@
 // The studio of a game about pictures: wall, picture in hand, tools, monitor, player.
 
-import { linkWith, startFrames, unusual } from "../../canvas/base_canvas.js";
+import { linkWith, startPainting, unusual } from "../../canvas/base_canvas.js";
+import { pathBetween } from "../../canvas/latents/ways.js";
 import { Decoder, element } from "../../canvas/live.js";
 import { mountStage } from "../../canvas/mounting.js";
 import { toBitmaps } from "../../canvas/pictures.js";
-import { RunBench } from "../../canvas/run_bench.js";
-import { statusWords } from "../../canvas/run_words.js";
-import { pathBetween } from "../../canvas/strips.js";
+import { RunBench } from "../../canvas/watching/bench.js";
+import { statusWords } from "../../canvas/watching/words.js";
 import { Monitor } from "./monitor.js";
+import { scaleOf } from "./opinion.js";
 import { PictureInHand } from "./picture.js";
 import { Tools } from "./tools.js";
 import { Wall } from "./wall.js";
@@ -26,15 +27,7 @@ class GameStudio extends RunBench {
     this.seed = 0;
     this.build();
     this.reset();
-    startFrames(this, this.root, {
-      frame: (now) => {
-        this.player.tick(now);
-        if (this.isDirty && this.colours) this.paint();
-      },
-      resized: () => {
-        this.isDirty = true;
-      },
-    });
+    startPainting(this, this.root);
     globalThis.genlabGame = this; // for tests, and for measuring latency from outside
   }
 
@@ -94,19 +87,18 @@ class GameStudio extends RunBench {
   // ---- what the run sends ----
 
   pictureOf(blob) {
-    const { numbers } = blob,
-      { losses } = numbers,
-      metrics = numbers.is_frame ? this.snapshots.at(-1)?.metrics : numbers.metrics;
+    const { is_frame: isFrame, losses, metrics } = blob.numbers;
     return {
-      step: numbers.step,
-      seconds: numbers.seconds,
-      loss: losses.discriminator_loss,
+      ...super.pictureOf(blob),
       losses,
-      metrics,
-      keeps: numbers.has_weights,
+      metrics: isFrame ? this.snapshots.at(-1)?.metrics : metrics,
       samples: blob.samples,
       logits: blob.logits,
     };
+  }
+
+  lossOf({ discriminator_loss: loss }) {
+    return loss;
   }
 
   stood(message) {
@@ -144,7 +136,10 @@ class GameStudio extends RunBench {
     if (!this.digest) return "Not trained yet: press Train.";
     if (!this.picture) return "opening the run …";
     if (!this.standing?.ended) return "While it trains, the wall follows; the selected sample is taken from it.";
-    return "No weights are kept for this step: the selected sample is taken from the wall. At the end of the run all of this moves.";
+    return (
+      "No weights are kept for this step: the selected sample is " +
+      "taken from the wall. At the end of the run all of this moves."
+    );
   }
 
   // ---- the latents in hand ----
@@ -240,15 +235,7 @@ class GameStudio extends RunBench {
   // ---- questions to the model ----
 
   put(channel, request, use) {
-    const run = this.digest;
-    this.decoder.ask(
-      channel,
-      { run, step: this.isLast ? null : this.picture.step, ...request },
-      (blob) => {
-        if (run === this.digest) use(blob);
-      },
-      (error) => this.say(error.message),
-    );
+    this.askModel(channel, { step: this.isLast ? null : this.picture.step, ...request }, use);
   }
 
   /** What is asked for the picture in hand now. */
@@ -332,33 +319,11 @@ class GameStudio extends RunBench {
     return statusWords(this, 0);
   }
 
-  /** The discriminator's scale at this step: its middle, the means of three kinds, and logits as -1 ... 1. */
-  scale() {
-    const m = this.picture?.metrics,
-      held = m?.logit_held_out,
-      fake = m?.logit_fake;
-    const isBetween = ["wasserstein", "relativistic"].includes(this.numbers.loss) && Number.isFinite(held);
-    const middle = this.numbers.loss === "least_squares" ? 0.5 : isBetween ? (held + fake) / 2 : 0;
-    const reach = Math.max(
-      0.5,
-      ...[m?.logit_seen, held, fake, ...(this.picture?.logits?.values ?? [])]
-        .filter(Number.isFinite)
-        .map((v) => Math.abs(v - middle)),
-    );
-    return {
-      middle,
-      held_out: held,
-      seen: m?.logit_seen,
-      fake,
-      opinion: (v) => Math.max(-1, Math.min(1, (v - middle) / reach)),
-    };
-  }
-
   paint() {
     this.isDirty = false;
     const { numbers, colours, picture, place, canAsk } = this,
       { event_shape: shape } = numbers,
-      scale = this.scale();
+      scale = scaleOf(picture, numbers.loss);
     const needsB = ["between", "styles"].includes(this.tools.tab);
     this.wall.paint({
       picture,

@@ -194,13 +194,16 @@ export class Monitor {
     put("mode_kl", "Reverse KL of the 1,000 modes to equal shares", "KL of the modes, nats", 3);
     put(
       "frechet",
-      "Fréchet distance to the held-out digits on our own classifier's features; the training digits themselves have 9.3",
+      "Fréchet distance to the held-out digits on our own " +
+        "classifier's features; the training digits themselves have 9.3",
       "Fréchet distance",
       1,
     );
+    const { coverage_of_truth: reached } = metrics;
     put(
       "coverage",
-      `Share of held-out pictures that have a sample within the ball of their fifth neighbour${metrics.coverage_of_truth ? `; as many true pictures reach ${metrics.coverage_of_truth.toFixed(2)}` : ""}`,
+      "Share of held-out pictures that have a sample within the ball of their fifth neighbour" +
+        (reached ? `; as many true pictures reach ${reached.toFixed(2)}` : ""),
       "coverage of held-out pictures",
     );
     put("sure", "Share of samples whose class the classifier is at least 90 % sure of", "sure classes");

@@ -127,7 +127,8 @@ export class PictureInHand {
     );
     this.near.setAttribute(
       "aria-label",
-      `The nearest training pictures; the first is ${ratio.toFixed(2)} times as far as that of a usual held-out picture`,
+      `The nearest training pictures; the first is ${ratio.toFixed(2)} ` +
+        "times as far as that of a usual held-out picture",
     );
   }
 

@@ -1,7 +1,7 @@
 // The third card: what can be done with the picture in hand. Latents, a plane of two, the way to another, styles.
 
 import { followDrag, inside, nudged, placeUnder } from "../../canvas/dragging.js";
-import { END, LatentList } from "../../canvas/latent_list.js";
+import { END, LatentList } from "../../canvas/latents/list.js";
 import { element, sharpen } from "../../canvas/live.js";
 import { stamp } from "../../canvas/pictures.js";
 import { StylePanel } from "./styles.js";
@@ -106,7 +106,8 @@ export class Tools {
     this.wayWords = element(
       "div",
       { className: "soft small" },
-      "Upper row: what the noises on the way become, each a picture of its own. Lower row: the pixels of A and B mixed, a double exposure.",
+      "Upper row: what the noises on the way become, each a picture of its own. " +
+        "Lower row: the pixels of A and B mixed, a double exposure.",
     );
     const tools = element(
       "div",
@@ -255,7 +256,8 @@ export class Tools {
     );
     this.plane.setAttribute(
       "aria-label",
-      `Plane of the latents ${this.axes[0] + 1} and ${this.axes[1] + 1}; arrow keys move. At ${z[this.axes[0]].toFixed(1)}, ${z[this.axes[1]].toFixed(1)}`,
+      `Plane of the latents ${this.axes[0] + 1} and ${this.axes[1] + 1}; ` +
+        `arrow keys move. At ${z[this.axes[0]].toFixed(1)}, ${z[this.axes[1]].toFixed(1)}`,
     );
   }
 
@@ -284,7 +286,8 @@ export class Tools {
     c.strokeRect(Math.round(t * (N_WAY - 1)) * cell + 2, 1, side - 2, side - 2);
     this.strip.setAttribute(
       "aria-label",
-      `Nine pictures on the way from A to B, now ${Math.round(100 * t)} percent; below them the mixtures of their pixels`,
+      `Nine pictures on the way from A to B, now ${Math.round(100 * t)} ` +
+        "percent; below them the mixtures of their pixels",
     );
     const { context: e, width: w, height: h } = sharpen(this.ends);
     e.clearRect(0, 0, w, h);

@@ -84,15 +84,15 @@ export class Wall {
     });
     if (!count) this.say(c, width, height, empty, colours);
     const side = samples ? samples.shape.at(-1) : 0;
-    this.tag.textContent = picture
-      ? `step ${picture.step.toLocaleString("en")}${side && side < shape[2] ? ` · grown to ${samples.shape.at(-2)}×${side}` : ""}`
-      : "";
+    const grown = side && side < shape[2] ? ` · grown to ${samples.shape.at(-2)}×${side}` : "";
+    this.tag.textContent = picture ? `step ${picture.step.toLocaleString("en")}${grown}` : "";
     this.caption.replaceChildren(
       element(
         "span",
         {},
         count
-          ? "Bars: the discriminator's opinion, blue to the right for real, red to the left for made. Click a picture to take it in hand."
+          ? "Bars: the discriminator's opinion, blue to the right for real, " +
+              "red to the left for made. Click a picture to take it in hand."
           : "",
       ),
     );

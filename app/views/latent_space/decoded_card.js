@@ -56,7 +56,8 @@ export class DecodedCard {
     if (bitmap) stamp(c, bitmap, 0, 0, width);
     if (original) this.paintCorner(c, width, original);
     if (!bitmap) this.write(c, width, studio.digest ? "opening the run …" : "Not trained yet: press Train.");
-    this.tag.textContent = `${live ? "reconstruction" : "expected picture"}${original ? ", original in the corner" : ""}`;
+    const what = live ? "reconstruction" : "expected picture";
+    this.tag.textContent = original ? `${what}, original in the corner` : what;
     this.say(chosen);
     this.resample.disabled = !studio.posterior || !studio.canDecode;
     this.home.disabled = !studio.canDecode;

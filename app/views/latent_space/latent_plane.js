@@ -1,53 +1,25 @@
 // The latent plane: what the decoder draws everywhere, where the data's codes lie, and a cross to drag.
 
-import { followDrag, inside, nudged, placeUnder } from "../../canvas/dragging.js";
-import { element, ramp, sharpen } from "../../canvas/live.js";
+import { LatentSquare } from "../../canvas/latents/square.js";
+import { ramp } from "../../canvas/live.js";
 import { stamp } from "../../canvas/pictures.js";
 
-export const REACH = 3.2; // the plane is shown from -REACH to REACH, in standard deviations of the prior
 export const SIDE = 9; // pictures along each axis
-const WINDOW = [-REACH, REACH, -REACH, REACH];
-const KEY_STEP = 0.1;
 const N_SPREADS = 60;
 const CLASS_HUES = [215, 28, 165, 340, 95, 275, 50, 190, 310, 130];
 
 /** handlers: move(p, q) while the cross is dragged, settled() when let go, pick(index) for a code of the data. */
-export class LatentPlane {
+export class LatentPlane extends LatentSquare {
   constructor(handlers) {
-    this.handlers = handlers;
-    this.canvas = element("canvas", { className: "square", tabIndex: 0 });
-    this.canvas.setAttribute("role", "application");
-    this.canvas.setAttribute("aria-label", "Latent plane: drag the cross, or move it with the arrow keys");
-    followDrag(this.canvas, { move: (event) => this.drag(event), settled: () => this.handlers.settled() });
+    super("Latent plane: drag the cross, or move it with the arrow keys", handlers);
     this.canvas.ondblclick = (event) => this.pickNearest(event);
-    this.canvas.onkeydown = (event) => this.onKey(event);
-    this.place = { p: 0, q: 0 };
     this.bitmaps = null; // SIDE * SIDE pictures, lowest q first
     this.points = null; // {p, q, sp, sq} of each code: where it lies, and its spread where that is known
   }
 
-  drag(event) {
-    const { p, q } = this.where(event);
-    this.handlers.move(p, q);
-  }
-
-  where(event) {
-    const [p, q] = inside(placeUnder(event, WINDOW), WINDOW);
-    return { p, q };
-  }
-
-  onKey(event) {
-    const to = nudged([this.place.p, this.place.q], event, KEY_STEP, WINDOW);
-    if (!to) return;
-    event.preventDefault();
-    this.place = { p: to[0], q: to[1] }; // at once, so that no quick press is lost
-    this.handlers.move(...to);
-    this.handlers.settled();
-  }
-
   pickNearest(event) {
     if (!this.points) return;
-    const { p, q } = this.where(event);
+    const [p, q] = this.under(event);
     const far = this.points.map((c) => (c.p - p) ** 2 + (c.q - q) ** 2);
     this.handlers.pick(far.indexOf(Math.min(...far)));
   }
@@ -55,22 +27,15 @@ export class LatentPlane {
   /** state: place {p, q}, ellipse {p, q, sp, sq} or null, labels, holes {shape, values} or null, colours */
   paint(state) {
     this.place = state.place;
-    const { context: c, width } = sharpen(this.canvas);
+    const { context: c, width } = this.clear(state.colours);
     if (!width) return;
-    this.scale = width / (2 * REACH);
-    c.fillStyle = state.colours.panel;
-    c.fillRect(0, 0, width, width);
     if (state.holes) this.paintHoles(c, width, state);
     else this.paintGrid(c, width);
-    this.paintPrior(c, width, state.colours);
+    this.paintPrior(c, width, state.colours.soft);
     this.paintSpreads(c, width, state.colours);
     this.paintPoints(c, width, state);
     if (state.ellipse) this.paintEllipse(c, width, state);
     this.paintCross(c, width, state);
-  }
-
-  at(width, p, q) {
-    return [width / 2 + p * this.scale, width / 2 - q * this.scale];
   }
 
   paintGrid(c, width) {
@@ -106,22 +71,11 @@ export class LatentPlane {
     c.globalAlpha = 1;
   }
 
-  paintPrior(c, width, colours) {
-    c.setLineDash([4, 4]);
-    c.strokeStyle = colours.soft;
-    for (const radius of [1, 2, 3]) {
-      c.beginPath();
-      c.arc(width / 2, width / 2, radius * this.scale, 0, 2 * Math.PI);
-      c.stroke();
-    }
-    c.setLineDash([]);
-  }
-
   paintPoints(c, width, { labels, colours }) {
     if (!this.points) return;
     const dark = parseInt(colours.panel.slice(1, 3), 16) < 128;
-    this.points.forEach(({ p, q }, i) => {
-      const [x, y] = this.at(width, p, q);
+    this.points.forEach((point, i) => {
+      const [x, y] = this.at(width, point);
       c.fillStyle = labels ? `hsl(${CLASS_HUES[labels[i] % 10]} 65% ${dark ? 66 : 42}%)` : colours.data;
       c.globalAlpha = 0.75;
       if (labels) {
@@ -140,7 +94,7 @@ export class LatentPlane {
     c.globalAlpha = 0.22;
     for (const { p, q, sp, sq } of this.points?.slice(0, N_SPREADS) ?? []) {
       if (!sp) continue;
-      const [x, y] = this.at(width, p, q);
+      const [x, y] = this.at(width, { p, q });
       c.beginPath();
       c.ellipse(x, y, sp * this.scale, sq * this.scale, 0, 0, 2 * Math.PI);
       c.stroke();
@@ -149,7 +103,7 @@ export class LatentPlane {
   }
 
   paintEllipse(c, width, { ellipse, colours }) {
-    const [x, y] = this.at(width, ellipse.p, ellipse.q);
+    const [x, y] = this.at(width, ellipse);
     c.beginPath();
     c.ellipse(
       x,
@@ -163,24 +117,6 @@ export class LatentPlane {
     c.strokeStyle = colours.model;
     c.lineWidth = 2;
     c.stroke();
-    c.lineWidth = 1;
-  }
-
-  paintCross(c, width, { place, colours }) {
-    const [x, y] = this.at(width, place.p, place.q);
-    for (const [style, thick] of [
-      [colours.panel, 5],
-      [colours.ink, 2],
-    ]) {
-      c.strokeStyle = style;
-      c.lineWidth = thick;
-      c.beginPath();
-      c.moveTo(x - 11, y);
-      c.lineTo(x + 11, y);
-      c.moveTo(x, y - 11);
-      c.lineTo(x, y + 11);
-      c.stroke();
-    }
     c.lineWidth = 1;
   }
 }

@@ -57,7 +57,9 @@ export function readPortrait(blob) {
   };
 }
 
-/** Each latent's name: the factor that it follows, if it carries anything; a second one of the same factor is marked. */
+/**
+ * Each latent's name: the factor that it follows, if it carries anything; a second one of the same factor is marked.
+ */
 export function namesOf({ follows, kl }, factors, least) {
   const seen = {},
     names = new Array(follows.length).fill("");

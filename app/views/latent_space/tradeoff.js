@@ -58,7 +58,10 @@ export class Tradeoff {
     if (member !== null) this.handlers.choose(member);
   }
 
-  /** state: members [{name}], member, metrics {rate [K], distortion [K], mig [K], ...}, scores, kl [K][Z], information, factors, names, colours */
+  /**
+   * state: members [{name}], member, metrics {rate [K], distortion [K], mig [K], ...}, scores, kl [K][Z], information,
+   * factors, names, colours
+   */
   paint(state) {
     this.state = state;
     if (!state) return;
@@ -101,7 +104,8 @@ export class Tradeoff {
     }
     const rate = metrics.rate,
       distortion = metrics.distortion;
-    // An autoencoder without a price (beta 0) may spend hundreds of nats: the axis is of the others, it stands at the edge.
+    // An autoencoder without a price (beta 0) may spend hundreds of nats: the axis is of the others, it stands at the
+    // edge.
     const priced = rate.filter((_, k) => members[k].beta !== 0),
       most = Math.max(...(priced.length ? priced : rate), 1) * 1.12;
     const low = Math.min(...distortion),
@@ -124,7 +128,8 @@ export class Tradeoff {
         isHere = k === member;
       this.disc(c, px, py, isHere ? 8 : 5, isHere ? colours.data : colours.model);
       this.spots.push({ member: k, x: px, y: py });
-      const text = `${members[k].name}${isHere ? ", you are here" : ""}${rate[k] > most ? ` (${rate[k].toFixed(0)} nats)` : ""}`;
+      const far = rate[k] > most ? ` (${rate[k].toFixed(0)} nats)` : "",
+        text = `${members[k].name}${isHere ? ", you are here" : ""}${far}`;
       const isRight = px > width * 0.62,
         at = [px + (isRight ? -12 : 12), py - 8];
       if (!isHere && taken.some(([tx, ty]) => Math.abs(tx - at[0]) < 60 && Math.abs(ty - at[1]) < 13)) continue;
@@ -235,7 +240,10 @@ export class Tradeoff {
       element(
         "span",
         {},
-        `${members[member].name}: ${dead ? `${dead} of ${values.length} latents carry nothing: their posterior has collapsed onto the prior` : "every latent carries something"}`,
+        `${members[member].name}: ` +
+          (dead
+            ? `${dead} of ${values.length} latents carry nothing: their posterior has collapsed onto the prior`
+            : "every latent carries something"),
       ),
     );
   }

@@ -2,19 +2,11 @@
 
 import { fontOf } from "../../canvas/base_canvas.js";
 import { element, sharpen } from "../../canvas/live.js";
-import { powerText } from "../../canvas/number_text.js";
+import { minus, nats } from "../../canvas/number_text.js";
 
 const NICE = [0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 1e4, 1e5, 1e6]; // nats
 const LEAST = 0.5; // nats that are shown left of log p(x), at least
 const HEIGHT = 74;
-const minus = (text) => text.replace("-", "\u2212");
-
-/** Nats with as many digits as fit. */
-export function nats(value, digits = 3) {
-  if (!Number.isFinite(value)) return "–";
-  if (Math.abs(value) < 0.5 * 10 ** -digits) value = 0; // never a minus before nought
-  return minus(Math.abs(value) >= 1e4 ? powerText(value, 1) : value.toFixed(Math.abs(value) >= 100 ? 1 : digits));
-}
 
 /** A card with the equation in numbers, the line, and the bounds of more samples. */
 export class BoundLine {
@@ -51,7 +43,9 @@ export class BoundLine {
     this.span = LEAST;
   }
 
-  /** values: {total, error, bound, rate, distortion, few, fewError, many, manyError} in nats, or null; x: two numbers */
+  /**
+   * values: {total, error, bound, rate, distortion, few, fewError, many, manyError} in nats, or null; x: two numbers
+   */
   show(values, x, colours) {
     this.values = values;
     this.colours = colours;

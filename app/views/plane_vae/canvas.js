@@ -1,11 +1,13 @@
 // The stage of a VAE in the plane: data, model, and the posterior of the point under the finger; under them, the bound.
 
+import { drawRingedCross } from "../../canvas/crosses.js";
 import { holdPoint, inside, placeUnder } from "../../canvas/dragging.js";
 import { element, sharpen } from "../../canvas/live.js";
 import { mountStage } from "../../canvas/mounting.js";
+import { nats } from "../../canvas/number_text.js";
 import { Stage } from "../../canvas/stage.js";
 import { blend, card, klText } from "../../canvas/stage_card.js";
-import { BoundLine, nats } from "./bound_line.js";
+import { BoundLine } from "./bound_line.js";
 import { drawPosterior, drawPrior, placer, REACH, trace } from "./latent_map.js";
 
 const NUMBERS = ["total", "error", "bound", "rate", "distortion", "few", "fewError", "many", "manyError"];
@@ -164,8 +166,8 @@ class PosteriorStage extends Stage {
 
   // ---- what is shown ----
 
-  read(blob) {
-    return { ...super.read(blob), sheet: blob.sheet?.values ?? null };
+  pictureOf(blob) {
+    return { ...super.pictureOf(blob), sheet: blob.sheet?.values ?? null };
   }
 
   approach(dt) {
@@ -284,29 +286,10 @@ class PosteriorStage extends Stage {
     context.stroke();
   }
 
-  /** The chosen point: a cross in a circle, with a rim so that it is seen on every ground. */
+  /** The chosen point. */
   drawPoint(canvas) {
     if (!this.x) return;
-    const { context, width, height } = sharpen(canvas),
-      [x, y] = placer(this.numbers.window, width, height)(...this.x);
-    for (const [colour, weight] of [
-      [this.colours.panel, 4.5],
-      [this.colours.error, 2],
-    ]) {
-      context.strokeStyle = colour;
-      context.lineWidth = weight;
-      context.beginPath();
-      context.arc(x, y, 7, 0, 2 * Math.PI);
-      for (const [dx, dy] of [
-        [1, 0],
-        [-1, 0],
-        [0, 1],
-        [0, -1],
-      ]) {
-        context.moveTo(x + 4 * dx, y + 4 * dy);
-        context.lineTo(x + 12 * dx, y + 12 * dy);
-      }
-      context.stroke();
-    }
+    const { context, width, height } = sharpen(canvas);
+    drawRingedCross(context, placer(this.numbers.window, width, height)(...this.x), this.colours);
   }
 }

@@ -1,11 +1,12 @@
 // The stage of a score network in the plane: the field, the noise dial, and particles that walk in the browser itself.
 
+import { Choice } from "../../canvas/controls.js";
 import { GRID } from "../../canvas/density.js";
 import { element, ramp, wantsStillness } from "../../canvas/live.js";
 import { mountStage } from "../../canvas/mounting.js";
 import { dot } from "../../canvas/stage_card.js";
 import { ErrorCard, LikelihoodCard, PathCard, WeightsCard } from "./cards.js";
-import { Choice, WalkCard } from "./controls.js";
+import { WalkCard } from "./controls.js";
 import { FieldError, modeShares, pathEnergy } from "./facts.js";
 import { Field, LogDensity } from "./field.js";
 import { NoiseDial, sigmaText } from "./noise_dial.js";
@@ -13,6 +14,7 @@ import { Plane } from "./paint.js";
 import { Walk } from "./walk.js";
 import { REPLAY, WalkStage } from "./walk_stage.js";
 import { isHeld } from "./walkers.js";
+import { wordsOf } from "./words.js";
 
 const MAP_PAUSE = 90; // ms between error maps while particles move
 const VIEWS = [
@@ -293,7 +295,8 @@ class ScoreStage extends WalkStage {
       { side, sigmas } = field ?? {};
     const grid = !field
       ? ""
-      : `${field === this.coarse ? "this step's field" : "field"} on ${side} × ${side} cells at ${sigmas.length} level${sigmas.length > 1 ? "s, linear between" : ""}`;
+      : `${field === this.coarse ? "this step's field" : "field"} on ${side} × ${side} ` +
+        `cells at ${sigmas.length} level${sigmas.length > 1 ? "s, linear between" : ""}`;
     const steep = this.plane.steepest;
     this.facts.replaceChildren(
       element("span", {}, grid),
@@ -302,7 +305,8 @@ class ScoreStage extends WalkStage {
         {},
         [
           steep > 0
-            ? `longest ${view === "difference" ? "difference" : "arrow"} ${steep >= 100 ? Math.round(steep).toLocaleString("en") : steep.toPrecision(2)} nats/unit`
+            ? `longest ${view === "difference" ? "difference" : "arrow"} ` +
+              `${steep >= 100 ? Math.round(steep).toLocaleString("en") : steep.toPrecision(2)} nats/unit`
             : "",
           out ? `${out.toLocaleString("en")} particles outside` : "",
         ]
@@ -310,32 +314,8 @@ class ScoreStage extends WalkStage {
           .join(" · "),
       ),
     );
-    const words = this.words();
+    const words = wordsOf(this);
     if (this.sentence.textContent !== words) this.sentence.textContent = words;
-  }
-
-  /** What has to be said about what is shown. */
-  words() {
-    const { walk, walker, sigma } = this,
-      [low, high] = this.numbers.trained;
-    if (walker.isLost) {
-      const held = isHeld(walk.kind),
-        step = held ? walk.step : walk.share * sigma ** 2;
-      return `The particles have left all bounds, and the walk has stopped: a step of ${+step.toPrecision(2)} is too large where the slope is this steep. It must stay below about twice the squared width of the narrowest part; try a tenth.`;
-    }
-    if (this.beyond) return this.beyond;
-    if (!this.learned && walk.view !== "exact")
-      return this.digest ? "" : "Not trained yet: press Train, or look at the exact field.";
-    if (walk.kind === "metropolis" && walk.view !== "exact")
-      return "Metropolis compares densities, which a score network does not have: its particles follow the exact field.";
-    if (walk.view !== "exact" && (sigma < low * 0.999 || sigma > high * 1.001)) {
-      const known =
-        low === high
-          ? `has only seen σ = ${sigmaText(low)}`
-          : `has seen σ from ${sigmaText(low)} to ${sigmaText(high)}`;
-      return `This network ${known}; its field at ${sigmaText(sigma)} is that of ${sigmaText(sigma < low ? low : high)}. The density and the exact field move on.`;
-    }
-    return "";
   }
 
   get floor() {
@@ -356,8 +336,7 @@ class ScoreStage extends WalkStage {
   }
 
   lastMetrics() {
-    const step = this.current?.step ?? -1;
-    return this.snapshots.filter((s) => s.step <= step && s.metrics?.sigmas).at(-1)?.metrics;
+    return this.lastMeasured("sigmas");
   }
 
   showMetrics() {
@@ -374,7 +353,9 @@ class ScoreStage extends WalkStage {
     );
     this.cards.model.canvas.setAttribute(
       "aria-label",
-      `${names} of ${this.numbers.target_title} at sigma ${sigmaText(this.sigma)} over the noised density, with particles. Click to choose a point or a particle; arrow keys move the point, Enter chooses the nearest particle, space plays`,
+      `${names} of ${this.numbers.target_title} at sigma ${sigmaText(this.sigma)} ` +
+        "over the noised density, with particles. Click to choose a point or a particle; " +
+        "arrow keys move the point, Enter chooses the nearest particle, space plays",
     );
     this.cards.model.canvas.classList.toggle("paints", this.walk.start === "handful");
     this.controls.show(this.walker, this.colours);

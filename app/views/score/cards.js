@@ -1,14 +1,14 @@
-// The cards beside the plane: error against the exact score, weight of each mode, a chosen particle's way, log p by the ODE.
+// The cards beside the plane: error against the exact score, weight of each mode, a chosen particle's way, log p by the
+// ODE.
 
 import { GRID, Panel } from "../../canvas/density.js";
 import { element, sharpen } from "../../canvas/live.js";
-import { nats } from "../plane_vae/bound_line.js";
+import { minus, nats } from "../../canvas/number_text.js";
 import { cellCentres } from "./field.js";
 import { sigmaText } from "./noise_dial.js";
 
 const MAP_TOP = 1; // sigma |difference| of the strongest colour
 export const MOST_ODE_ERROR = 0.05; // nats: a likelihood that half the steps change by more is not shown
-const minus = (text) => text.replace("-", "\u2212");
 const short = (v) => v.toFixed(v >= 0.0995 ? 2 : 4);
 
 /** Title with a tag, and a canvas with a name. */
@@ -147,7 +147,9 @@ export class WeightsCard extends SideCard {
     super("weights", "Weight of each mode", "");
   }
 
-  /** shares, truth: of the modes; energy, band: for targets without; check: what the network itself gives, or a sentence */
+  /**
+   * shares, truth: of the modes; energy, band: for targets without; check: what the network itself gives, or a sentence
+   */
   show({ shares, truth, energy, band, n, check, colours }) {
     this.title.textContent = truth.length ? "Weight of each mode" : "Distance from the data";
     this.tag.textContent = n ? `${n.toLocaleString("en")} particles` : "";
@@ -259,7 +261,8 @@ export class PathCard extends SideCard {
     this.canvas.setAttribute(
       "aria-label",
       view
-        ? `Energy along the way of particle ${view.k + 1}: from ${view.exact[0].toFixed(1)} to ${view.exact.at(-1).toFixed(1)} nats`
+        ? `Energy along the way of particle ${view.k + 1}: ` +
+            `from ${view.exact[0].toFixed(1)} to ${view.exact.at(-1).toFixed(1)} nats`
         : "No particle chosen",
     );
     c.font = `13px ${this.font}`;
@@ -331,7 +334,10 @@ export class LikelihoodCard {
     this.input.style.setProperty("--share", `${(100 * (this.steps - 5)) / 95}%`);
   }
 
-  /** answer: [value, change by half the steps, exact, error of the Gaussian at the largest σ] in nats; or words where there is none */
+  /**
+   * answer: [value, change by half the steps, exact, error of the Gaussian at the largest σ] in nats; or words where
+   * there is none
+   */
   show(answer, x, words = "") {
     this.tag.textContent = x ? minus(`x = (${x[0].toFixed(2)}, `) + minus(`${x[1].toFixed(2)})`) : "";
     if (!answer) {
@@ -353,7 +359,8 @@ export class LikelihoodCard {
       : element(
           "p",
           { className: "unsure" },
-          `Halving the steps changes it by ${change < 100 ? change.toFixed(2) : "over 100"} nats: too few steps to say anything. More steps.`,
+          `Halving the steps changes it by ${change < 100 ? change.toFixed(2) : "over 100"} nats: ` +
+            "too few steps to say anything. More steps.",
         );
     this.words.replaceChildren(element("div", { className: "pair" }, ours, row("exact", nats(exact), "nats")));
   }

@@ -1,6 +1,8 @@
 // The walk's card: which walk, where it starts, its player over the noise levels, and sliders that act while dragged.
 
 import { fontOf } from "../../canvas/base_canvas.js";
+import { Choice, FieldSlider } from "../../canvas/controls.js";
+import { followDrag } from "../../canvas/dragging.js";
 import { stepsOf } from "../../canvas/keys.js";
 import { element, sharpen } from "../../canvas/live.js";
 import { button, icon } from "../../canvas/player.js";
@@ -13,84 +15,16 @@ const STARTS = {
   point: ["point", "All at one point: click it"],
   handful: ["handful", "Drag over the plane and paint particles in"],
 };
-const TICKS = 1000; // of a logarithmic slider
 const HEIGHT = 44;
 const MOST_DRAWN = 900; // places of the track's curve
 
-/** A row of buttons of which one is pressed. */
-export class Choice {
-  constructor(label, choose) {
-    this.choose = choose;
-    this.root = element("div", { className: "choice", role: "group" });
-    this.root.setAttribute("aria-label", label);
-  }
-
-  /** entries: [[key, text or parts, title], ...] */
-  fill(entries) {
-    this.buttons = new Map(
-      entries.map(([key, text, title]) => [
-        key,
-        element("button", { type: "button", title, onclick: () => this.choose(key) }, ...[text].flat()),
-      ]),
-    );
-    this.root.replaceChildren(...this.buttons.values());
-  }
-
-  show(chosen) {
-    for (const [key, node] of this.buttons ?? []) node.setAttribute("aria-pressed", String(key === chosen));
-  }
-}
-
-/** A slider of one setting, logarithmic where its field says so. */
-class Slider {
-  constructor(field, turned, settled) {
-    const { low, high, is_log: isLog } = field;
-    this.field = field;
-    this.input = element("input", {
-      type: "range",
-      min: isLog ? "0" : String(low),
-      max: isLog ? String(TICKS) : String(high),
-      step: isLog ? "1" : String(field.step),
-    });
-    this.input.setAttribute("aria-label", field.label);
-    this.input.reading = () => this.textOf(this.read());
-    this.value = element("b", { className: "num" });
-    this.input.oninput = () => {
-      this.paint(this.read());
-      turned(this.read());
-    };
-    this.input.onchange = settled;
-    this.root = element(
-      "label",
-      { className: "slider", title: field.help },
-      element("span", {}, field.label),
-      this.value,
-      this.input,
-    );
-  }
-
-  read() {
-    const { low, high, step, kind, is_log: isLog } = this.field,
-      raw = +this.input.value;
-    if (!isLog) return kind === "int" ? Math.round(raw) : raw;
-    const value = low * (high / low) ** (raw / TICKS);
+class Slider extends FieldSlider {
+  rounded(value) {
+    const { low, high, step, kind, is_log: isLog } = this.field;
+    if (!isLog) return kind === "int" ? Math.round(value) : value;
     return kind === "int"
       ? Math.max(low, Math.round(value / step) * step)
       : Math.min(high, Math.max(low, +value.toPrecision(3)));
-  }
-
-  show(value) {
-    const { low, high, is_log: isLog } = this.field;
-    this.input.value = isLog ? (TICKS * Math.log(value / low)) / Math.log(high / low) : value;
-    this.paint(value);
-  }
-
-  paint(value) {
-    const { low, high, is_log: isLog } = this.field,
-      share = isLog ? Math.log(value / low) / Math.log(high / low) : (value - low) / (high - low);
-    this.input.style.setProperty("--share", `${100 * share}%`);
-    this.value.textContent = this.textOf(value);
-    this.input.setAttribute("aria-valuetext", this.value.textContent);
   }
 
   textOf(value) {
@@ -100,7 +34,10 @@ class Slider {
 }
 
 export class WalkCard {
-  /** handlers: kind(key), start(key), set(name, value), settled(), release(), play(), stepBy(by), seek(cursor), restart() */
+  /**
+   * handlers: kind(key), start(key), set(name, value), settled(), release(), play(), stepBy(by), seek(cursor),
+   * restart()
+   */
   constructor(handlers) {
     this.handlers = handlers;
     this.kinds = new Choice("Sampler", handlers.kind);
@@ -115,17 +52,7 @@ export class WalkCard {
     this.track = element("canvas", { className: "track walktrack", tabIndex: 0 });
     this.track.setAttribute("role", "slider");
     this.track.setAttribute("aria-label", "Steps of the walk");
-    this.track.onpointerdown = (event) => {
-      this.track.setPointerCapture(event.pointerId);
-      this.isScrubbing = true;
-      this.scrub(event);
-    };
-    this.track.onpointermove = (event) => {
-      if (this.isScrubbing) this.scrub(event);
-    };
-    this.track.onpointerup = this.track.onpointercancel = () => {
-      this.isScrubbing = false;
-    };
+    followDrag(this.track, { move: (event) => this.scrub(event) });
     this.where = element("div", { className: "num" });
     this.status = element("div", { className: "status num" });
     this.idea = element("p", { className: "idea" });

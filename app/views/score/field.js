@@ -45,7 +45,10 @@ class Levels {
   }
 }
 
-/** A field s(x, sigma). Beyond a grid it goes on as the pull of a Gaussian of variance `pull`, or, without one, as at the edge. */
+/**
+ * A field s(x, sigma). Beyond a grid it goes on as the pull of a Gaussian of variance `pull`, or, without one, as at
+ * the edge.
+ */
 export class Field extends Levels {
   /** values: sigma s on cells, (L, side, side, 2), lowest y first */
   constructor({ values, pull = null, ...places }) {
@@ -54,7 +57,10 @@ export class Field extends Levels {
     this.pull = pull;
   }
 
-  /** s at the first n points of xs into out, in nats per unit of length; at a level beyond the range, that of the nearest. */
+  /**
+   * s at the first n points of xs into out, in nats per unit of length; at a level beyond the range, that of the
+   * nearest.
+   */
   score(xs, n, sigma, out) {
     out.fill(0, 0, 2 * n);
     const at = this.cut(sigma);

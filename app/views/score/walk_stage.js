@@ -1,11 +1,10 @@
-// What moves on the stage of a score network: the run's fields, the walk, the hand on dial and plane, and what is asked.
+// What moves on the stage of a score network: the walk, the hand on dial and plane, and what the network itself is
+// asked.
 
 import { afterKeys, nudged, placeUnder } from "../../canvas/dragging.js";
 import { wantsStillness } from "../../canvas/live.js";
-import { Stage } from "../../canvas/stage.js";
-import { blend } from "../../canvas/stage_card.js";
 import { energyDistance } from "./facts.js";
-import { Field } from "./field.js";
+import { FieldStage } from "./field_stage.js";
 import { sigmaText } from "./noise_dial.js";
 import { startPoints } from "./walk.js";
 import { isHeld } from "./walkers.js";
@@ -16,7 +15,7 @@ const PAINTED = 9; // particles for each move of a painting hand
 export const REPLAY = 2200; // ms of a chosen particle's way
 
 /** A stage with `walker`, `dial`, `controls`, `views` and `cards`, which its kind builds and paints. */
-export class WalkStage extends Stage {
+export class WalkStage extends FieldStage {
   rest = afterKeys(() => this.report());
 
   /** Set everything to what the link or a new target says. */
@@ -31,7 +30,8 @@ export class WalkStage extends Stage {
     this.views.show(walk.view);
     const isBeyond = walk.sigma && Math.abs(Math.log(walk.sigma / this.sigma)) > 1e-3;
     this.beyond = isBeyond
-      ? `σ = ${walk.sigma} lies outside of the dial, which reaches from ${this.range.map(sigmaText).join(" to ")}: it stands at its end.`
+      ? `σ = ${walk.sigma} lies outside of the dial, which reaches from ` +
+        `${this.range.map(sigmaText).join(" to ")}: it stands at its end.`
       : "";
     this.wantRelease();
     if (walk.view === "exact") this.releaseIfWanted();
@@ -43,9 +43,7 @@ export class WalkStage extends Stage {
   }
 
   watch(digest, attempt) {
-    this.full = new Map();
-    this.refused = null; // the step whose field could not be had
-    this.coarse = null;
+    this.forgetField();
     this.forget();
     this.wantRelease();
     super.watch(digest, attempt);
@@ -67,22 +65,15 @@ export class WalkStage extends Stage {
 
   // ---- the run ----
 
-  read(blob) {
-    return { ...super.read(blob), field: blob.field ?? null };
-  }
-
   aim(picture) {
     super.aim(picture);
-    if (picture.field) this.target.field = picture.field;
     if (!this.following && this.walker.x && !this.usesExact && picture.step !== this.walkedStep) this.forget();
-    this.isGroundDirty = this.isDirty = true;
   }
 
   /** A stored run opens at its end, or where its link says; its training is replayed only when asked. */
   startReplay() {
-    const at = this.numbers.at,
-      wanted = at === null ? -1 : this.snapshots.findIndex((s) => s.step >= at);
-    this.seek(wanted >= 0 ? wanted : this.snapshots.length - 1);
+    const wanted = this.wantedIndex;
+    this.standAt(wanted >= 0 ? wanted : this.snapshots.length - 1);
     this.restUntil = 0;
   }
 
@@ -90,62 +81,6 @@ export class WalkStage extends Stage {
     const wasGoing = this.standing && !this.standing.ended;
     super.hear(message);
     if (message.ended && wasGoing && !message.stored) this.wantsRelease = true;
-  }
-
-  /** The whole field of this step, where its weights are kept. */
-  askDensity() {
-    this.isSharp = true;
-    if (this.isTraining || !this.digest) return;
-    const step = this.aimed?.keeps ? this.aimed.step : null;
-    if (step === null) {
-      this.releaseIfWanted();
-      return;
-    }
-    if (this.full.has(step) || this.refused === step) {
-      this.releaseIfWanted();
-      return;
-    }
-    const digest = this.digest,
-      asked = performance.now();
-    this.decoder.ask(
-      "field",
-      { run: digest, step, what: "field" },
-      (blob) => {
-        if (this.digest !== digest) return;
-        this.full.set(
-          step,
-          new Field({
-            values: blob.field.values,
-            sigmas: blob.sigmas.values,
-            boxes: blob.boxes.values,
-            side: blob.field.shape[1],
-          }),
-        );
-        this.fieldLatency = performance.now() - asked;
-        this.isGroundDirty = this.isDirty = true;
-        this.refresh();
-        this.releaseIfWanted();
-      },
-      (error) => {
-        this.refused = step;
-        this.say(error.message);
-        this.releaseIfWanted();
-      },
-    );
-  }
-
-  get isTraining() {
-    return !!this.standing && !this.standing.ended && !this.standing.stored;
-  }
-
-  /** The learned field that is shown: whole where it has come, else the snapshot's own. */
-  get learned() {
-    return (!this.player.isPlaying && this.full.get(this.aimed?.step)) || this.coarse;
-  }
-
-  /** The learned field on all of the noised data: a snapshot's own ends at the window, and no error can be read off it. */
-  get wholeField() {
-    return this.learned === this.coarse ? null : this.learned;
   }
 
   get usesExact() {
@@ -341,19 +276,6 @@ export class WalkStage extends Stage {
 
   // ---- questions to the network itself ----
 
-  /** Why the network itself cannot be asked now; "" if it can. */
-  get silence() {
-    if (!this.digest || !this.aimed) return "Train first: the network itself is asked for this.";
-    if (this.failures > 1) return "This needs the live lane.";
-    if (this.isTraining) return "It is asked of the network when the training has ended.";
-    if (!this.aimed.keeps)
-      return `Weights are kept only at steps ${this.snapshots
-        .filter((s) => s.keeps)
-        .map((s) => s.step.toLocaleString("en"))
-        .join(", ")}.`;
-    return "";
-  }
-
   askLikelihood() {
     const { likelihood } = this.cards,
       { point: x, silence } = this;
@@ -396,7 +318,9 @@ export class WalkStage extends Stage {
           shares.length === 2
             ? `${give(shares[0])} at the first`
             : `${energy.toFixed(4).replace("-", "\u2212")}, band up to ${high.toFixed(4)}`;
-        this.check = `${this.usesExact ? "with the closed form itself" : "with the network itself"}: ${said} (${n} particles)`;
+        this.check =
+          `${this.usesExact ? "with the closed form itself" : "with the network itself"}: ` +
+          `${said} (${n} particles)`;
         this.isDirty = true;
       },
       (error) => {
@@ -449,34 +373,6 @@ export class WalkStage extends Stage {
     this.energy = energyDistance(this.walker.frames[this.walker.cursor].x, this.dataSamples, n);
     if (this.walker.isOver && this.walker.cursor === this.walker.frames.length - 1) this.askCheck();
     this.isDirty = true;
-  }
-
-  approach(dt) {
-    const share = wantsStillness() ? 1 : 1 - Math.exp(-dt / 70),
-      { field, samples } = this.target;
-    this.shown ??= {};
-    if (field && this.coarse?.values.length !== field.values.length) {
-      this.coarse = this.coarseField(field);
-      this.isGroundDirty = this.isDirty = true;
-    } else if (field && blend(this.coarse.values, field.values, share, 1e-3)) this.isGroundDirty = this.isDirty = true;
-    if (!samples) return;
-    if (this.shown.samples?.length !== samples.length) {
-      this.shown.samples = Float32Array.from(samples);
-      this.isDirty = true;
-    } else if (blend(this.shown.samples, samples, share, 1e-3)) this.isDirty = true;
-  }
-
-  /** The snapshot's own field: few cells of the window at few levels. */
-  coarseField({ shape: [levels, side], values }) {
-    const [low, high] = this.numbers.trained;
-    const sigmas =
-      levels > 1 ? Array.from({ length: levels }, (_, i) => high * (low / high) ** (i / (levels - 1))) : [low];
-    return new Field({
-      values: Float32Array.from(values),
-      sigmas,
-      boxes: Float32Array.from(sigmas.flatMap(() => this.window)),
-      side,
-    });
   }
 }
 

@@ -1,10 +1,13 @@
-// Steps of the walks, the same formulas as engines/samplers:  x' = x + a s(x) + sqrt(2 a T) z,  in place on x, y, x, y, ...
-// Convention: the NCSN paper writes alpha / 2 for our a, its published code writes alpha: the two differ by a factor of two.
+// Steps of the walks, the same formulas as engines/samplers:  x' = x + a s(x) + sqrt(2 a T) z,  in place on x, y, x, y,
+// ...
+// Convention: the NCSN paper writes alpha / 2 for our a, its published code writes alpha: the two differ by a factor of
+// two.
 
 export const SNR = 0.16; // of the corrector
 const RHO = 7; // of Karras's levels
 
-// A world is { score(xs, n, sigma, out), noise(out, count), logProb(xs, n, sigma, out), uniform() }; work holds its arrays.
+// A world is { score(xs, n, sigma, out), noise(out, count), logProb(xs, n, sigma, out), uniform() }; work holds its
+// arrays.
 
 export const makeWork = (n) => ({
   s: new Float32Array(2 * n),
@@ -51,7 +54,10 @@ export function metropolis(x, n, world, work, { sigma, step, temperature }) {
   return moved;
 }
 
-/** From one level to a lower one through the expected clean point; eta: share of the noise drawn anew (1: DDPM, 0: Euler). */
+/**
+ * From one level to a lower one through the expected clean point; eta: share of the noise drawn anew (1: DDPM, 0:
+ * Euler).
+ */
 export function ddim(x, n, world, work, { sigma, lower, eta, temperature }) {
   world.score(x, n, sigma, work.s);
   const fresh = (eta * lower * Math.sqrt(Math.max(0, sigma ** 2 - lower ** 2))) / sigma;

@@ -2,7 +2,7 @@
 
 import { element, sharpen } from "../../canvas/live.js";
 
-const fixed = (v, digits = 2) => (Number.isFinite(v) ? v.toFixed(digits) : "–").replace("-", "−");
+export const fixed = (v, digits = 2) => (Number.isFinite(v) ? v.toFixed(digits) : "–").replace("-", "−");
 
 /** A text that changes gently: nothing is done while it stays the same. */
 function write(node, text) {

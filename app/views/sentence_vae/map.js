@@ -1,25 +1,16 @@
 // A map of names: the codes of the data on their two principal directions, some written out, and a cross to drag.
 
-import { followDrag, inside, nudged, placeUnder } from "../../canvas/dragging.js";
-import { element, sharpen } from "../../canvas/live.js";
+import { LatentSquare, REACH } from "../../canvas/latents/square.js";
 
-export const REACH = 3.2; // shown from -REACH to REACH, in standard deviations of the prior
-const WINDOW = [-REACH, REACH, -REACH, REACH];
-const KEY_STEP = 0.1;
 const MOST_LABELS = 34;
 
-/** handlers: move(p, q) while the cross is dragged, settled() when let go, open(index) for a name that was double-clicked. */
-export class NameMap {
+/**
+ * handlers: move(p, q) while the cross is dragged, settled() when let go, open(index) for a name that was double-
+ * clicked, looked() when another name is under the pointer.
+ */
+export class NameMap extends LatentSquare {
   constructor(handlers) {
-    this.handlers = handlers;
-    this.canvas = element("canvas", { className: "square", tabIndex: 0 });
-    this.canvas.setAttribute("role", "application");
-    this.canvas.setAttribute("aria-label", "Map of names: drag the cross, or move it with the arrow keys");
-    followDrag(this.canvas, {
-      move: (event) => this.drag(event),
-      settled: () => this.handlers.settled(),
-      hover: (event) => this.look(event),
-    });
+    super("Map of names: drag the cross, or move it with the arrow keys", handlers);
     this.canvas.onpointerleave = () => {
       this.seen = -1;
       this.handlers.looked();
@@ -28,9 +19,7 @@ export class NameMap {
       const i = this.nearest(event, 30);
       if (i >= 0) this.handlers.open(i);
     };
-    this.canvas.onkeydown = (event) => this.onKey(event);
     this.points = []; // { p, q, name }
-    this.place = { p: 0, q: 0 };
     this.seen = -1;
   }
 
@@ -43,7 +32,7 @@ export class NameMap {
 
   drag(event) {
     this.seen = -1;
-    this.handlers.move(...inside(placeUnder(event, WINDOW), WINDOW));
+    super.drag(event);
   }
 
   look(event) {
@@ -54,7 +43,7 @@ export class NameMap {
 
   /** The point nearest to the pointer, at most so many pixels away, or -1. */
   nearest(event, most) {
-    const [p, q] = placeUnder(event, WINDOW),
+    const [p, q] = this.under(event),
       limit = (most * 2 * REACH) / this.canvas.clientWidth;
     let best = -1,
       least = limit * limit;
@@ -68,25 +57,16 @@ export class NameMap {
     return best;
   }
 
-  onKey(event) {
-    const to = nudged([this.place.p, this.place.q], event, KEY_STEP, WINDOW);
-    if (!to) return;
-    event.preventDefault();
-    this.place = { p: to[0], q: to[1] }; // at once, so that no quick press is lost
-    this.handlers.move(...to);
-    this.handlers.settled();
-  }
-
-  /** state: place {p, q} or null, paths [[{p, q}]] with the shown one first, ends [{p, q, name}], near [{p, q, name}], colours */
+  /**
+   * state: place {p, q} or null, paths [[{p, q}]] with the shown one first, ends [{p, q, name}], near [{p, q, name}],
+   * colours
+   */
   paint(state) {
-    const { context: c, width } = sharpen(this.canvas);
+    const { context: c, width } = this.clear(state.colours);
     if (!width) return;
     this.place = state.place ?? this.place;
-    this.scale = width / (2 * REACH);
     this.family = getComputedStyle(this.canvas).fontFamily;
-    c.fillStyle = state.colours.panel;
-    c.fillRect(0, 0, width, width);
-    this.paintPrior(c, width, state.colours);
+    this.paintPrior(c, width, state.colours.line);
     this.paintPoints(c, width, state);
     this.paintPaths(c, width, state);
     const free = [...state.ends];
@@ -101,21 +81,6 @@ export class NameMap {
     if (this.seen >= 0 && this.points[this.seen])
       this.paintName(c, width, this.points[this.seen], state.colours.ink, true, state.colours);
     if (state.place) this.paintCross(c, width, state);
-  }
-
-  at(width, { p, q }) {
-    return [width / 2 + p * this.scale, width / 2 - q * this.scale];
-  }
-
-  paintPrior(c, width, colours) {
-    c.setLineDash([4, 4]);
-    c.strokeStyle = colours.line;
-    for (const radius of [1, 2, 3]) {
-      c.beginPath();
-      c.arc(width / 2, width / 2, radius * this.scale, 0, 2 * Math.PI);
-      c.stroke();
-    }
-    c.setLineDash([]);
   }
 
   paintPoints(c, width, { colours, avoid }) {
@@ -227,23 +192,5 @@ export class NameMap {
     c.lineWidth = 1;
     c.fillStyle = colours.data;
     c.fillText(end.name, middle, y + under);
-  }
-
-  paintCross(c, width, { place, colours }) {
-    const [x, y] = this.at(width, place);
-    for (const [style, thick] of [
-      [colours.panel, 5],
-      [colours.ink, 2],
-    ]) {
-      c.strokeStyle = style;
-      c.lineWidth = thick;
-      c.beginPath();
-      c.moveTo(x - 11, y);
-      c.lineTo(x + 11, y);
-      c.moveTo(x, y - 11);
-      c.lineTo(x, y + 11);
-      c.stroke();
-    }
-    c.lineWidth = 1;
   }
 }

@@ -1,17 +1,6 @@
-// Ways between two codes, and the two directions along which codes differ most.
+// Rows of codes, and the two directions along which they differ most.
 
-export const norm = (z) => Math.sqrt(z.reduce((sum, v) => sum + v * v, 0));
-export const dot = (a, b) => a.reduce((sum, v, i) => sum + v * b[i], 0);
-
-/** The code at a share t of the way from a to b: straight, or along the sphere with the length changing evenly. */
-export function between(a, b, t, way) {
-  const [la, lb] = [norm(a), norm(b)];
-  const angle = la && lb ? Math.acos(Math.max(-1, Math.min(1, dot(a, b) / (la * lb)))) : 0;
-  if (way !== "round" || angle < 1e-4) return a.map((v, d) => v + t * (b[d] - v));
-  const [wa, wb] = [Math.sin((1 - t) * angle) / Math.sin(angle), Math.sin(t * angle) / Math.sin(angle)];
-  const length = la + t * (lb - la);
-  return a.map((v, d) => length * ((wa * v) / la + (wb * b[d]) / lb));
-}
+import { dot, norm } from "../../canvas/latents/ways.js";
 
 /** The rows of an array of shape (N, Z). */
 export const rowsOf = ({ values, shape }) =>
@@ -57,4 +46,20 @@ export function principal(rows, before) {
     axes.push(v);
   }
   return axes;
+}
+
+/** The rows nearest to a code: [{ index, distance }], the nearest first. */
+export function nearestTo(z, rows, count) {
+  const best = [];
+  for (let index = 0; index < rows.length; index++) {
+    const row = rows[index];
+    let far = 0;
+    for (let d = 0; d < row.length; d++) far += (row[d] - z[d]) ** 2;
+    if (best.length < count || far < best.at(-1).far) {
+      const at = best.findIndex((b) => far < b.far);
+      best.splice(at < 0 ? best.length : at, 0, { far, index });
+      if (best.length > count) best.pop();
+    }
+  }
+  return best.map(({ far, index }) => ({ index, distance: Math.sqrt(far) }));
 }

@@ -1,6 +1,7 @@
 // A name that morphs: large letters, each as strong as it is sure, with what else could stand there in small below.
 
 import { element, sharpen, wantsStillness } from "../../canvas/live.js";
+import { rowsOf } from "./paths.js";
 
 const EASE = 55; // ms: how fast letters approach what they should be
 const BIG = 92; // pixels, the largest letter
@@ -20,6 +21,9 @@ const isFirst = (letters, i) => i === 0 || letters[i - 1] === " " || letters[i -
 
 /** A name as atlases write it; models read and write small letters only. */
 export const titled = (letters) => Array.from(letters, (l, i) => (isFirst(letters, i) ? l.toUpperCase() : l)).join("");
+
+/** The names of an array of tokens, one a row. */
+export const namesOf = (array, symbols) => rowsOf(array).map((tokens) => titled(spelling(tokens, symbols)));
 
 export class BigWord {
   constructor() {
@@ -135,7 +139,8 @@ export class BigWord {
       return edge;
     });
     const end = this.target?.findIndex(({ glyph }) => !glyph) ?? -1;
-    if (end >= 0 && this.target[end].others.length) this.edges[end] = [x, x + this.size * 0.45]; // the end has a place too
+    // the end has a place too
+    if (end >= 0 && this.target[end].others.length) this.edges[end] = [x, x + this.size * 0.45];
   }
 
   paintSlot(c, slot, i, base, family, colours) {

@@ -1,23 +1,19 @@
-// The workbench of discrete codes: a picture, its two maps of codes, what else could stand in a cell, and how codes are used.
+// The workbench of discrete codes: a picture, its two maps of codes, what else could stand in a cell, and how codes are
+// used.
 
-import { linkWith, startFrames } from "../../canvas/base_canvas.js";
+import { linkWith, startPainting } from "../../canvas/base_canvas.js";
 import { Decoder, element } from "../../canvas/live.js";
 import { mountStage } from "../../canvas/mounting.js";
 import { PaintPad } from "../../canvas/paint_pad.js";
 import { difference, toBase64, toBitmap, toBitmaps } from "../../canvas/pictures.js";
-import { RunBench } from "../../canvas/run_bench.js";
-import { CodeMap } from "./map.js";
+import { heading } from "../../canvas/stage_card.js";
+import { RunBench } from "../../canvas/watching/bench.js";
+import { fromText, toText } from "./link.js";
+import { cellWords, LEVELS, MapCard } from "./map_card.js";
 import { CodePalette } from "./palette.js";
 import { CodePicture, readAtlas, same } from "./picture.js";
 import { CodeRows } from "./rows.js";
 import { CodeUsage } from "./usage.js";
-
-const LEVELS = ["coarse", "fine"];
-const toText = (maps) =>
-  maps
-    .flat()
-    .map((code) => code.toString(36).padStart(2, "0"))
-    .join("");
 
 /** Streamlit calls this at each change of data or theme; the workbench itself lives as long as the page. */
 export const mount = (component) => mountStage(Bench, component);
@@ -31,15 +27,7 @@ class Bench extends RunBench {
     this.cell = 0;
     this.reset();
     this.build();
-    startFrames(this, this.root, {
-      frame: (now) => {
-        this.player.tick(now);
-        if (this.isDirty && this.colours) this.paint();
-      },
-      resized: () => {
-        this.isDirty = true;
-      },
-    });
+    startPainting(this, this.root);
     this.onKey = (event) => this.key(event);
     document.addEventListener("keydown", this.onKey);
     globalThis.genlabCodes = this; // for measuring latency from outside
@@ -54,45 +42,19 @@ class Bench extends RunBench {
   }
 
   build() {
-    this.map = new CodeMap({ choose: (cell) => this.choose(cell), hover: (cell) => this.hover(cell) });
+    this.mapCard = new MapCard(this);
     this.palette = new CodePalette({ choose: (code) => this.put(code), hover: (code) => this.tryCode(code) });
     this.usage = new CodeUsage();
     this.pad = new PaintPad({ encode: (pixels) => this.encode(pixels) });
     this.rows = new CodeRows(this);
     this.show = new CodePicture(this);
-    const quiet = (text, title, action) =>
-      element("button", { type: "button", className: "quiet", title, onclick: action }, text);
-    this.undoButton = quiet("undo", "Take the last change back (Ctrl-Z)", () => this.undo());
-    this.resetButton = quiet("reset", "Back to the codes that the encoder chose", () => this.change(this.origin));
-    this.mapCap = element("div", { className: "cap" });
-    this.view = element("button", {
-      type: "button",
-      className: "tag",
-      title: "Show what the codes draw, or their numbers",
-      onclick: () => {
-        this.numbersShown = !this.numbersShown;
-        this.isDirty = true;
-      },
-    });
-    this.levelButtons = LEVELS.map((_, level) =>
-      element("button", { type: "button", className: "tag", onclick: () => this.setLevel(level) }),
-    );
     this.buildPlayer();
-    const heading = (title, ...tags) =>
-      element("h3", {}, element("span", {}, title), element("span", { className: "tags" }, ...tags));
     this.root.replaceChildren(
       element(
         "div",
         { className: "cards" },
         element("section", { className: "card" }, heading("Decoded", this.show.tag), ...this.show.parts),
-        element(
-          "section",
-          { className: "card" },
-          heading("Code maps", ...this.levelButtons, this.view),
-          this.map.canvas,
-          this.mapCap,
-          element("div", { className: "tools" }, this.undoButton, this.resetButton),
-        ),
+        this.mapCard.root,
         element(
           "section",
           { className: "card" },
@@ -151,14 +113,9 @@ class Bench extends RunBench {
   // ---- what the run sends ----
 
   pictureOf(blob) {
-    const { numbers } = blob,
-      list = (array) => array && Array.from(array.values);
+    const list = (array) => array && Array.from(array.values);
     return {
-      step: numbers.step,
-      seconds: numbers.seconds,
-      loss: numbers.losses.codes_loss,
-      metrics: numbers.metrics,
-      keeps: numbers.has_weights,
+      ...super.pictureOf(blob),
       reconstructions: blob.reconstructions,
       samples: blob.samples,
       usages: blob.top_usage && [list(blob.top_usage), list(blob.bottom_usage)],
@@ -167,6 +124,10 @@ class Bench extends RunBench {
         list(blob.bottom_codes).slice(0, this.cells(1)),
       ],
     };
+  }
+
+  lossOf({ codes_loss: loss }) {
+    return loss;
   }
 
   stood(message, before) {
@@ -198,20 +159,8 @@ class Bench extends RunBench {
 
   // ---- questions to the model ----
 
-  ask(channel, request, use) {
-    const run = this.digest;
-    this.decoder.ask(
-      channel,
-      { run, step: null, ...request },
-      (blob) => {
-        if (run === this.digest) use(blob);
-      },
-      (error) => this.say(error.message),
-    );
-  }
-
   openAtlas() {
-    this.ask("atlas", { what: "atlas" }, (blob) => {
+    this.askModel("atlas", { what: "atlas" }, (blob) => {
       this.atlas = readAtlas(blob);
       this.example = Math.min(this.example, this.atlas.originals.length - 1);
       if (this.rows.tab === "live" && !this.rows.isUserChoice) this.rows.tab = "drawn";
@@ -227,10 +176,10 @@ class Bench extends RunBench {
   openExample(i, text = "") {
     if (!this.atlas) return;
     const maps = [this.atlas.tops[i], this.atlas.bottoms[i]],
-      codes = text ? text.match(/../g).map((two) => parseInt(two, 36)) : null;
+      linked = text ? fromText(text, maps[0].length) : null;
     this.example = i;
     this.openCodes(maps, this.atlas.originals[i], this.atlas.rates[i]);
-    if (codes) this.change([codes.slice(0, maps[0].length), codes.slice(maps[0].length)]);
+    if (linked) this.change(linked);
   }
 
   /** Start anew with these maps; without an original they are a draw, and belong to no example. */
@@ -312,7 +261,7 @@ class Bench extends RunBench {
   askPicture() {
     const asked = performance.now(),
       isFirst = same(this.maps, this.origin);
-    this.ask("picture", { what: "codes", top: [this.maps[0]], bottom: [this.maps[1]] }, (blob) => {
+    this.askModel("picture", { what: "codes", top: [this.maps[0]], bottom: [this.maps[1]] }, (blob) => {
       this.bitmap = toBitmap(blob.pictures.values, blob.pictures.shape);
       this.rate = blob.rates.values[0];
       if (isFirst) this.firstRate = this.rate;
@@ -324,7 +273,7 @@ class Bench extends RunBench {
 
   askPalette() {
     const { level, cell } = this;
-    this.ask("palette", { what: "palette", top: this.maps[0], bottom: this.maps[1], level, cell }, (blob) => {
+    this.askModel("palette", { what: "palette", top: this.maps[0], bottom: this.maps[1], level, cell }, (blob) => {
       if (level !== this.level || cell !== this.cell) return;
       this.options = { patches: toBitmaps(blob.patches), shares: Array.from(blob.shares.values) };
       this.isDirty = true;
@@ -339,7 +288,7 @@ class Bench extends RunBench {
     if (code === null || !this.canAsk || code === this.maps[this.level][this.cell]) return;
     const maps = this.maps.map((map) => [...map]);
     maps[this.level][this.cell] = code;
-    this.ask("preview", { what: "codes", top: [maps[0]], bottom: [maps[1]] }, (blob) => {
+    this.askModel("preview", { what: "codes", top: [maps[0]], bottom: [maps[1]] }, (blob) => {
       if (this.tried === code) {
         this.preview = toBitmap(blob.pictures.values, blob.pictures.shape);
         this.isDirty = true;
@@ -354,7 +303,7 @@ class Bench extends RunBench {
       return;
     }
     const shape = this.numbers.event_shape;
-    this.ask("encode", { what: "code_encode", pixels: toBase64(pixels) }, (blob) => {
+    this.askModel("encode", { what: "code_encode", pixels: toBase64(pixels) }, (blob) => {
       this.say("");
       this.example = -1;
       this.openCodes(
@@ -362,14 +311,10 @@ class Bench extends RunBench {
         toBitmap(pixels, shape),
         blob.rate.values[0],
       );
-      const error = toBitmap(difference(pixels, blob.reconstruction.values, shape).values, [1, shape[1], shape[2]]);
-      this.pad.answer(
-        toBitmap(blob.reconstruction.values, shape),
-        error,
-        blob.distortion.values[0],
-        blob.rate.values[0],
-      );
-      this.pad.words.textContent = `distortion ${blob.distortion.values[0].toFixed(1)} · rate ${blob.rate.values[0].toFixed(1)} nats`;
+      const error = toBitmap(difference(pixels, blob.reconstruction.values, shape).values, [1, shape[1], shape[2]]),
+        [distortion, rate] = [blob.distortion.values[0], blob.rate.values[0]];
+      this.pad.answer(toBitmap(blob.reconstruction.values, shape), error, distortion, rate);
+      this.pad.words.textContent = `distortion ${distortion.toFixed(1)} · rate ${rate.toFixed(1)} nats`;
     });
   }
 
@@ -392,28 +337,10 @@ class Bench extends RunBench {
     const { level, cell, numbers, canAsk, colours } = this,
       shape = numbers.shapes[level],
       maps = this.shownMaps;
-    this.levelButtons.forEach((button, k) => {
-      button.textContent = `${LEVELS[k]} ${numbers.shapes[k].join(" × ")}`;
-      button.setAttribute("aria-pressed", String(k === level));
-    });
-    this.view.textContent = this.numbersShown ? "numbers" : "patches";
-    this.map.paint({
-      shape,
-      codes: maps?.[level],
-      origin: canAsk ? this.origin[level] : null,
-      cell,
-      hovered: this.hovered,
-      patches: canAsk ? this.atlas.patches[level] : this.show.patches(this.picture),
-      isByCell: !canAsk,
-      numbers: this.numbersShown,
-      angles: this.atlas?.angles[level],
-      count: numbers.n_codes,
-      colours,
-      title: `Map of ${LEVELS[level]} codes`,
-    });
+    this.mapCard.paint();
     this.show.paint();
     this.palette.paint({
-      title: `What could stand in row ${Math.floor(cell / shape[1]) + 1}, column ${(cell % shape[1]) + 1} of the ${LEVELS[level]} map`,
+      title: `What could stand in ${cellWords(cell, shape)} of the ${LEVELS[level]} map`,
       patches: canAsk ? this.options?.patches : null,
       shares: this.options?.shares,
       usage: this.atlas?.usages[level],
@@ -421,30 +348,13 @@ class Bench extends RunBench {
       why: this.whyNot(),
       colours,
     });
-    const metrics = this.snapshots
-      .filter((s) => s.step <= (this.picture?.step ?? -1) && s.metrics.rate)
-      .at(-1)?.metrics;
     this.usage.paint({
       usages: canAsk ? this.atlas.usages : this.picture?.usages,
       patches: canAsk ? this.atlas.patches : null,
-      metrics,
+      metrics: this.lastMeasured("rate"),
       colours,
       current: maps && [maps[level][cell], level],
     });
-    this.undoButton.disabled = !canAsk || !this.past.length;
-    this.resetButton.disabled = !canAsk || same(this.maps, this.origin);
-    const count = canAsk
-      ? this.maps.reduce((n, map, l) => n + map.reduce((m, code, i) => m + (code !== this.origin[l][i]), 0), 0)
-      : 0;
-    const at = this.hovered ?? cell;
-    this.mapCap.replaceChildren(
-      element(
-        "span",
-        {},
-        maps ? `row ${Math.floor(at / shape[1]) + 1}, column ${(at % shape[1]) + 1}: code ${maps[level][at]}` : "",
-      ),
-      element("span", { className: "num" }, count ? `${count} of ${maps.flat().length} changed` : "click a cell"),
-    );
     if (this.paintedWidth !== this.root.clientWidth || this.paintedColours !== colours) this.rows.paint();
     [this.paintedWidth, this.paintedColours] = [this.root.clientWidth, colours];
   }

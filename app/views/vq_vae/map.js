@@ -40,12 +40,15 @@ export class CodeMap {
       move = moves[event.key];
     if (!move) return;
     event.preventDefault();
-    this.state.cell =
-      Math.max(0, Math.min(rows - 1, row + move[0])) * columns + Math.max(0, Math.min(columns - 1, column + move[1])); // at once, so that no quick press is lost
+    const to = [Math.max(0, Math.min(rows - 1, row + move[0])), Math.max(0, Math.min(columns - 1, column + move[1]))];
+    this.state.cell = to[0] * columns + to[1]; // at once, so that no quick press is lost
     this.handlers.choose(this.state.cell);
   }
 
-  /** state: shape, codes, origin (or null), cell, hovered, patches (bitmaps by code, or by cell), isByCell, numbers, angles, usage, colours, title */
+  /**
+   * state: shape, codes, origin (or null), cell, hovered, patches (bitmaps by code, or by cell), isByCell, numbers,
+   * angles, usage, colours, title
+   */
   paint(state) {
     this.state = state;
     const { context: c, width } = sharpen(this.canvas),
@@ -56,10 +59,10 @@ export class CodeMap {
       } = state;
     if (!width) return;
     c.clearRect(0, 0, width, width);
-    this.canvas.setAttribute(
-      "aria-label",
-      `${state.title}. Arrow keys choose a cell${codes ? `; chosen: row ${Math.floor(state.cell / columns) + 1}, column ${(state.cell % columns) + 1}, code ${codes[state.cell]}` : ""}`,
-    );
+    const row = Math.floor(state.cell / columns) + 1,
+      column = (state.cell % columns) + 1,
+      chosen = codes ? `; chosen: row ${row}, column ${column}, code ${codes[state.cell]}` : "";
+    this.canvas.setAttribute("aria-label", `${state.title}. Arrow keys choose a cell${chosen}`);
     if (!codes) return;
     const w = width / columns,
       h = width / rows,

@@ -24,7 +24,10 @@ export function readAtlas(blob) {
   };
 }
 
-/** bench: the owner; it has maps, bitmap, original, cell, level, and takes `choose(cell)`, `hover(cell)`, `openExample(i)`. */
+/**
+ * bench: the owner; it has maps, bitmap, original, cell, level, and takes `choose(cell)`, `hover(cell)`,
+ * `openExample(i)`.
+ */
 export class CodePicture {
   constructor(bench) {
     this.bench = bench;

@@ -1,10 +1,10 @@
 // The lower stage of the workbench: rows of pictures that answer one question each.
 
-import { fontOf } from "../../canvas/base_canvas.js";
-import { element, sharpen } from "../../canvas/live.js";
+import { element } from "../../canvas/live.js";
+import { PictureRows } from "../../canvas/picture_rows.js";
 import { stamp, toBitmaps } from "../../canvas/pictures.js";
 
-export const TABS = {
+const TABS = {
   rebuilt: "Held out",
   drawn: "Drawn from the prior",
   swap: "Coarse of one, fine of another",
@@ -14,30 +14,23 @@ export const TABS = {
 const N_COARSE = 3,
   N_FINE = 7;
 
-/** bench: the owner; it has `decoder`, `canAsk`, `maps`, `atlas`, `picture`, `place`, `colours` and opens what is clicked. */
-export class CodeRows {
+/** bench: the owner; it has `canAsk`, `maps`, `atlas`, `picture`, `colours`, and opens what is clicked. */
+export class CodeRows extends PictureRows {
+  painters = {
+    rebuilt: (width) => this.paintRebuilt(width),
+    drawn: (width) => this.paintDrawn(width),
+    swap: (width) => this.paintSwap(width),
+    live: (width) => this.paintLive(width),
+    yours: () => this.paintYours(),
+  };
+
   constructor(bench) {
+    super(bench, TABS, "drawn");
     this.bench = bench;
-    this.tab = "drawn";
     this.seed = 1;
     this.temperature = 1;
-    this.buttons = Object.fromEntries(
-      Object.entries(TABS).map(([key, title]) => {
-        const button = element("button", { type: "button", className: "tab", onclick: () => this.open(key) }, title);
-        button.setAttribute("role", "tab");
-        return [key, button];
-      }),
-    );
-    this.canvas = element("canvas", { className: "strip" });
-    this.canvas.setAttribute("role", "img");
-    this.canvas.onclick = (event) => this.click(event);
+    this.root.classList.add("rows");
     this.buildTools();
-    this.tools = element("div", { className: "tools" });
-    this.caption = element("div", { className: "cap" });
-    const tabs = element("div", { className: "tabs" }, ...Object.values(this.buttons));
-    tabs.setAttribute("role", "tablist");
-    this.root = element("section", { className: "card wide rows" }, tabs, this.tools, this.canvas, this.caption);
-    this.spots = [];
   }
 
   buildTools() {
@@ -91,17 +84,9 @@ export class CodeRows {
     this.warmth.textContent = value.toFixed(2);
   }
 
-  open(tab) {
-    this.tab = tab;
-    this.isUserChoice = true;
-    this.refresh();
-    this.bench.report();
-  }
-
   /** Ask for what the open tab shows; called when maps, model or step changed. */
   refresh() {
-    for (const [key, button] of Object.entries(this.buttons))
-      button.setAttribute("aria-selected", String(key === this.tab));
+    this.refreshTabs();
     const wanted = { drawn: [this.label, this.again, this.keep], yours: [this.bench.pad.root] }[this.tab] ?? [];
     if (wanted.some((node, i) => this.tools.children[i] !== node) || this.tools.children.length !== wanted.length)
       this.tools.replaceChildren(...wanted);
@@ -125,7 +110,7 @@ export class CodeRows {
       n_fine: N_FINE,
       ...(top ? { top } : {}),
     };
-    bench.ask("draw", request, (blob) => {
+    bench.askModel("draw", request, (blob) => {
       const rows = (array) =>
         Array.from({ length: array.shape[0] }, (_, i) =>
           Array.from(array.values.subarray(i * array.shape[1], (i + 1) * array.shape[1])),
@@ -149,7 +134,7 @@ export class CodeRows {
     if (this.swaps?.key === key) return;
     const tops = [...others.map((i) => atlas.tops[i]), ...others.map(() => maps[0])],
       bottoms = [...others.map(() => maps[1]), ...others.map((i) => atlas.bottoms[i])];
-    bench.ask("swap", { what: "codes", top: tops, bottom: bottoms }, (blob) => {
+    bench.askModel("swap", { what: "codes", top: tops, bottom: bottoms }, (blob) => {
       this.swaps = { key, tops, bottoms, pictures: toBitmaps(blob.pictures), others };
       this.paint();
     });
@@ -159,43 +144,8 @@ export class CodeRows {
     return [...this.bench.atlas.originals.keys()].filter((i) => i !== this.bench.example).slice(0, 12);
   }
 
-  click(event) {
-    const box = this.canvas.getBoundingClientRect(),
-      x = event.clientX - box.left,
-      y = event.clientY - box.top;
-    this.spots.find((s) => x >= s.x && x < s.x + s.size && y >= s.y && y < s.y + s.size)?.use();
-  }
-
-  paint() {
-    if (!this.canvas.clientWidth || !this.bench.colours) return;
-    this.spots = [];
-    this.caption.textContent = "";
-    this[
-      { rebuilt: "paintRebuilt", drawn: "paintDrawn", swap: "paintSwap", live: "paintLive", yours: "paintYours" }[
-        this.tab
-      ]
-    ](this.canvas.clientWidth);
-    this.canvas.setAttribute("aria-label", `${TABS[this.tab]}. ${this.caption.textContent}`);
-  }
-
-  /** Make the canvas as tall as its rows; returns a fresh context. */
-  tall(height) {
-    if (this.canvas.clientHeight !== Math.round(height)) this.canvas.style.height = `${Math.round(height)}px`;
-    const { context, width } = sharpen(this.canvas);
-    context.clearRect(0, 0, width, height);
-    context.font = fontOf(this.canvas, "12px");
-    context.fillStyle = this.bench.colours.soft;
-    context.textAlign = "left";
-    return context;
-  }
-
   wait() {
     this.tall(70).fillText(this.bench.whyNot(), 4, 36);
-  }
-
-  place(c, bitmap, x, y, size, use) {
-    stamp(c, bitmap, x, y, size);
-    if (use) this.spots.push({ x, y, size, use });
   }
 
   paintRebuilt(width) {
@@ -226,7 +176,8 @@ export class CodeRows {
       }
     }
     this.caption.textContent =
-      "Held-out pictures, what comes back through their codes, and rate + distortion in nats. Click one to open its codes.";
+      "Held-out pictures, what comes back through their codes, " +
+      "and rate + distortion in nats. Click one to open its codes.";
   }
 
   paintDrawn(width) {
@@ -261,7 +212,8 @@ export class CodeRows {
       }
     }
     this.caption.textContent =
-      "The prior spells coarse codes first, then fine ones. The gist is the mean over the fine draws beside it: what the coarse codes alone decide. Click a draw to edit its codes.";
+      "The prior spells coarse codes first, then fine ones. The gist is the mean over the fine " +
+      "draws beside it: what the coarse codes alone decide. Click a draw to edit its codes.";
   }
 
   paintSwap(width) {
@@ -290,7 +242,9 @@ export class CodeRows {
         ),
       );
     });
-    this.caption.textContent = `${original ? "Your picture is the one that is open above. " : ""}Which map says where things are, and which says what they look like? Click a mixture to go on with it.`;
+    this.caption.textContent =
+      `${original ? "Your picture is the one that is open above. " : ""}Which map says where ` +
+      "things are, and which says what they look like? Click a mixture to go on with it.";
   }
 
   /** What a snapshot brings along: originals, what comes back, and draws, all at this step. */
@@ -313,7 +267,9 @@ export class CodeRows {
       if (left) c.fillText(text, 0, r * (size + 6) + size / 2 + 4);
       row?.slice(0, back.length).forEach((bitmap, i) => stamp(c, bitmap, left + i * (size + 6), r * (size + 6), size));
     });
-    this.caption.textContent = `At step ${picture.step.toLocaleString("en")}: held-out pictures, what comes back, and draws. Scrub the player to see codes come alive.`;
+    this.caption.textContent =
+      `At step ${picture.step.toLocaleString("en")}: held-out pictures, ` +
+      "what comes back, and draws. Scrub the player to see codes come alive.";
   }
 
   paintYours() {

@@ -26,7 +26,10 @@ export class CodeUsage {
     this.root = element("div", {}, this.canvas, this.cost);
   }
 
-  /** state: usages [[K], [K]], patches [bitmaps, bitmaps] or null, metrics, colours, current [code of the chosen cell, level] */
+  /**
+   * state: usages [[K], [K]], patches [bitmaps, bitmaps] or null, metrics, colours, current [code of the chosen cell,
+   * level]
+   */
   paint(state) {
     this.state = state;
     const { context: c, width, height } = sharpen(this.canvas);

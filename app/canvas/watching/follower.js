@@ -1,12 +1,13 @@
 // One run as a canvas follows it: its pictures as they come, which of them is shown, and the player under it.
 
-import { watchRun } from "./live.js";
-import { Player } from "./player.js";
-import { lostWords, standingWords, statusWords } from "./run_words.js";
+import { watchRun } from "../live.js";
+import { Player } from "../player.js";
+import { lostWords, standingWords, statusWords } from "./words.js";
 
 /**
- * A kind has stepsAsked, pictureOf(blob), showPicture(picture), refresh(), report(), copyLink(), say(text), and ended(name) for when
- * a training that was followed has come to its end; it may have stood(message, before), lost(code, reason) and opened().
+ * A kind has stepsAsked, showPicture(picture), refresh(), report(), copyLink(), say(text), and ended(name) for when a
+ * training that was followed has come to its end; it may have pictureOf(blob), stood(message, before), lost(code,
+ * reason) and opened().
  */
 export class RunFollower {
   /** Forget the run; a kind forgets what it holds of it too. */
@@ -18,21 +19,27 @@ export class RunFollower {
     this.live = this.standing = this.picture = null;
   }
 
+  /** What kind of player stands under it. */
+  get Player() {
+    return Player;
+  }
+
   buildPlayer() {
-    this.player = new Player({
-      seek: (index) => {
-        this.following = false;
-        this.index = index;
-        this.showPicture(this.snapshots[index]);
-      },
+    this.player = new this.Player({
+      seek: (index) => this.standAt(index),
       follow: () => {
         this.following = true;
         this.showPicture(this.live);
       },
-      command: (word) => this.socket?.send({ do: word }),
+      command: (word) => this.command(word),
       settled: () => this.report(),
       copyLink: () => this.copyLink(),
     });
+  }
+
+  /** Pause, step or stop the run in training. */
+  command(word) {
+    this.socket?.send({ do: word });
   }
 
   isAnother({ run, attempt }) {
@@ -70,18 +77,39 @@ export class RunFollower {
     this.say(lostWords(code, reason));
   }
 
+  /** What each picture of a run has; a kind adds its own. */
+  pictureOf({ numbers }) {
+    return {
+      step: numbers.step,
+      seconds: numbers.seconds,
+      loss: this.lossOf(numbers.losses),
+      metrics: numbers.metrics,
+      keeps: numbers.has_weights,
+    };
+  }
+
+  /** The loss that the track shows. */
+  lossOf({ loss }) {
+    return loss;
+  }
+
   take(blob) {
     const picture = this.pictureOf(blob);
-    if (blob.numbers.is_frame) this.tail.push(picture);
-    else {
-      if (this.snapshots.at(-1)?.step === picture.step) this.snapshots.pop();
-      this.snapshots.push(picture);
-      this.tail = [];
-    }
+    this.keep(picture, blob.numbers.is_frame);
     this.updates = (this.updates ?? 0) + 1;
-    this.live = picture;
     if (this.following) this.showPicture(picture);
     else this.refresh();
+  }
+
+  keep(picture, isFrame) {
+    this.live = picture;
+    if (isFrame) {
+      if (Number.isFinite(picture.loss)) this.tail.push(picture);
+      return;
+    }
+    if (this.snapshots.at(-1)?.step === picture.step) this.snapshots.pop(); // it may come twice when a watch begins
+    this.snapshots.push(picture);
+    this.tail = [];
   }
 
   hear(message) {
@@ -121,6 +149,17 @@ export class RunFollower {
   get lastStep() {
     const s = this.standing;
     return (s?.ended && this.snapshots.at(-1)?.step) || s?.steps || this.stepsAsked;
+  }
+
+  /** The step of the picture that is shown; -1: none. */
+  get shownStep() {
+    return this.picture?.step ?? -1;
+  }
+
+  /** The measures of the last snapshot up to the shown step that has this one. */
+  lastMeasured(name) {
+    return this.snapshots.findLast(({ step, metrics }) => step <= this.shownStep && metrics?.[name] !== undefined)
+      ?.metrics;
   }
 
   /** more: colours, and whatever else the player shows. */

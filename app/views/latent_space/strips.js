@@ -1,10 +1,12 @@
 // The lower stage: rows of pictures that answer one question each.
 
-import { fontOf } from "./base_canvas.js";
-import { element, sharpen } from "./live.js";
-import { difference, memberOf, stamp, toBitmap, toBitmaps } from "./pictures.js";
+import { norm, normals, pathBetween } from "../../canvas/latents/ways.js";
+import { element } from "../../canvas/live.js";
+import { PictureRows } from "../../canvas/picture_rows.js";
+import { memberOf, stamp, toBitmaps } from "../../canvas/pictures.js";
+import { paintRadius } from "./radius.js";
 
-export const TABS = {
+const TABS = {
   sweep: "All models",
   traversal: "Traversal",
   rebuild: "Reconstructions",
@@ -17,70 +19,37 @@ const STEPS = 9; // pictures of a traversal or path
 const N_PRIOR = 18;
 const END = 2.5;
 
-/** Numbers of a seeded standard normal, so that the same picture comes back. */
-export function normals(count, seed) {
-  let s = seed >>> 0;
-  const uniform = () => {
-    s = (s + 0x6d2b79f5) | 0;
-    let t = Math.imul(s ^ (s >>> 15), 1 | s);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
+/**
+ * studio: the owner; it answers `ask(channel, rows, use)` and `pick(index)`, and holds z, portrait, picture, colours.
+ */
+export class Strips extends PictureRows {
+  painters = {
+    sweep: (width) => this.paintSweep(width),
+    traversal: (width) => this.paintTraversal(width),
+    rebuild: (width) => this.paintRebuild(width),
+    path: (width) => this.paintPath(width),
+    prior: (width) => this.paintPrior(width),
+    radius: (width) => this.paintRadius(width),
+    yours: () => this.paintYours(),
   };
-  return Array.from(
-    { length: count },
-    () => Math.sqrt(-2 * Math.log(1 - uniform())) * Math.cos(2 * Math.PI * uniform()),
-  );
-}
 
-const norm = (z) => Math.sqrt(z.reduce((sum, v) => sum + v * v, 0));
-
-/** A way between two latents: straight, or over the sphere with the length changing evenly. */
-export function pathBetween(a, b, isSpherical, count = STEPS) {
-  const [la, lb] = [norm(a), norm(b)];
-  const angle =
-    la && lb ? Math.acos(Math.max(-1, Math.min(1, a.reduce((sum, v, i) => sum + v * b[i], 0) / (la * lb)))) : 0;
-  return Array.from({ length: count }, (_, i) => {
-    const t = i / (count - 1);
-    if (!isSpherical || angle < 1e-4) return a.map((v, d) => v + t * (b[d] - v));
-    const [wa, wb] = [Math.sin((1 - t) * angle) / Math.sin(angle), Math.sin(t * angle) / Math.sin(angle)];
-    const length = la + t * (lb - la);
-    return a.map((v, d) => length * ((wa * v) / la + (wb * b[d]) / lb));
-  });
-}
-
-/** studio: the owner; it answers `ask(channel, rows, use)` and `pick(index)`, and holds z, portrait, picture, colours. */
-export class Strips {
   constructor(studio) {
+    super(studio, TABS, "traversal");
     this.studio = studio;
-    this.tab = "traversal";
     this.temperature = 1;
     this.seed = 1;
     this.ends = [0, 1];
     this.nextEnd = 0;
-    this.buttons = Object.fromEntries(
-      Object.entries(TABS).map(([key, title]) => {
-        const button = element("button", { type: "button", className: "tab", onclick: () => this.open(key) }, title);
-        button.setAttribute("role", "tab");
-        return [key, button];
-      }),
-    );
-    this.canvas = element("canvas", { className: "strip" });
-    this.canvas.setAttribute("role", "img");
-    this.canvas.onclick = (event) => this.click(event);
-    this.tools = element("div", { className: "tools" });
-    this.caption = element("div", { className: "cap" });
-    const tabs = element("div", { className: "tabs" }, ...Object.values(this.buttons));
-    tabs.setAttribute("role", "tablist");
-    this.root = element("section", { className: "card wide" }, tabs, this.tools, this.canvas, this.caption);
-    this.spots = [];
   }
 
   open(tab) {
-    this.tab = tab;
-    this.isUserChoice = true;
+    this.forget();
+    super.open(tab);
+  }
+
+  /** What was asked for is of something else now. */
+  forget() {
     this.content = null;
-    this.refresh();
-    this.studio.report();
   }
 
   /** Ask for what the open tab shows; called when z, model or portrait changed. */
@@ -108,11 +77,6 @@ export class Strips {
     else if (this.tab === "yours") this.studio.pad.refresh();
   }
 
-  refreshTabs() {
-    for (const [key, button] of Object.entries(this.buttons))
-      button.setAttribute("aria-selected", String(key === this.tab));
-  }
-
   askTraversal(ask) {
     const { studio } = this,
       latents = studio.list.shown?.slice(0, 6) ?? [];
@@ -128,7 +92,7 @@ export class Strips {
     const { portrait } = this.studio;
     if (!portrait) return;
     const [a, b] = this.ends.map((i) => portrait.mean(i));
-    const rows = [pathBetween(a, b, false), pathBetween(a, b, true)];
+    const rows = [pathBetween(a, b, false, STEPS), pathBetween(a, b, true, STEPS)];
     ask(rows.flat(), { norms: rows.map((row) => row.map(norm)) });
   }
 
@@ -187,43 +151,6 @@ export class Strips {
     this.tools.replaceChildren(...tools); // the slider under the hand stays the same element
   }
 
-  click(event) {
-    const box = this.canvas.getBoundingClientRect(),
-      x = event.clientX - box.left,
-      y = event.clientY - box.top;
-    const spot = this.spots.find((s) => x >= s.x && x < s.x + s.size && y >= s.y && y < s.y + s.size);
-    if (spot) spot.use();
-  }
-
-  paint() {
-    const { studio } = this,
-      { context: c, width } = sharpen(this.canvas);
-    if (!width || !studio.colours) return;
-    this.spots = [];
-    this.caption.textContent = "";
-    const painters = {
-      sweep: "paintSweep",
-      traversal: "paintTraversal",
-      rebuild: "paintRebuild",
-      path: "paintPath",
-      prior: "paintPrior",
-      radius: "paintRadius",
-      yours: "paintYours",
-    };
-    c.font = fontOf(this.canvas, "12px");
-    this[painters[this.tab]](c, width);
-  }
-
-  /** Make the canvas as tall as its rows; returns a fresh context. */
-  tall(height) {
-    if (this.canvas.clientHeight !== Math.round(height)) this.canvas.style.height = `${Math.round(height)}px`;
-    const { context, width } = sharpen(this.canvas);
-    context.clearRect(0, 0, width, height);
-    context.font = fontOf(this.canvas, "12px");
-    context.fillStyle = this.studio.colours.soft;
-    return context;
-  }
-
   wait(text) {
     const c = this.tall(120);
     c.textAlign = "left";
@@ -235,7 +162,7 @@ export class Strips {
   }
 
   /** Every model's pictures of the same examples: one row a model. */
-  paintSweep(_, width) {
+  paintSweep(width) {
     const { picture, members, member, originals } = this.studio;
     if (!picture?.reconstructions) {
       this.wait("The pictures of all models come with the first snapshot.");
@@ -267,7 +194,7 @@ export class Strips {
       "Same start, same batches, same noise: only the price of information differs. Click a row to open that model.";
   }
 
-  paintTraversal(_, width) {
+  paintTraversal(width) {
     const content = this.fresh("traversal");
     if (!content) {
       this.wait(this.studio.whyNoDecoding());
@@ -293,7 +220,7 @@ export class Strips {
     this.caption.textContent = "One latent moves from −2.5 to 2.5, the others stay. Click a picture to go there.";
   }
 
-  paintRebuild(_, width) {
+  paintRebuild(width) {
     const { portrait, chosen } = this.studio;
     if (!portrait) {
       this.wait(this.studio.whyNoDecoding());
@@ -319,10 +246,11 @@ export class Strips {
       for (const row of [0, 1, 2]) this.spots.push({ x, y: row * (size + 4), size, use: () => this.studio.pick(i) });
     }
     this.caption.textContent =
-      "Held-out originals, what comes back through the middle of the code, twice the error, and rate + distortion in nats. Click one to open its code.";
+      "Held-out originals, what comes back through the middle of the code, " +
+      "twice the error, and rate + distortion in nats. Click one to open its code.";
   }
 
-  paintPath(_, width) {
+  paintPath(width) {
     const { portrait } = this.studio,
       content = this.fresh("path");
     if (!portrait || !content) {
@@ -370,10 +298,11 @@ export class Strips {
       });
     }
     this.caption.textContent =
-      "Straight lines pass nearer to the origin than any code of the data; the sphere keeps the length. Click two originals.";
+      "Straight lines pass nearer to the origin than any code of " +
+      "the data; the sphere keeps the length. Click two originals.";
   }
 
-  paintPrior(_, width) {
+  paintPrior(width) {
     const content = this.fresh("prior");
     if (!content) {
       this.wait(this.studio.whyNoDecoding());
@@ -387,62 +316,17 @@ export class Strips {
       stamp(c, bitmap, (i % columns) * (size + 5), Math.floor(i / columns) * (size + 5), size),
     );
     this.caption.textContent =
-      "Drawn from the prior, z = temperature × noise. 1 is the model itself; at 0 all are the picture of z = 0; above 1 z leaves the region that was trained.";
+      "Drawn from the prior, z = temperature × noise. 1 is the model itself; " +
+      "at 0 all are the picture of z = 0; above 1 z leaves the region that was trained.";
   }
 
-  /** Length of codes against the prior's, and what is drawn at some lengths along the present direction. */
-  paintRadius(_, width) {
-    const { portrait, z, colours } = this.studio,
-      content = this.fresh("radius");
+  paintRadius(width) {
+    const { portrait, z, colours } = this.studio;
     if (!portrait || !z) {
       this.wait(this.studio.whyNoDecoding());
       return;
     }
-    const dims = z.length,
-      most = Math.max(6, 2.6 * Math.sqrt(dims)),
-      bins = 42,
-      height = 150,
-      counts = new Array(bins).fill(0);
-    portrait.sampleNorms.forEach((r) => {
-      const b = Math.floor((r / most) * bins);
-      if (b < bins) counts[b]++;
-    });
-    const per = portrait.sampleNorms.length * (most / bins),
-      chi = (r) => chiDensity(r, dims);
-    const peak = Math.max(...counts.map((v) => v / per), chi(Math.sqrt(Math.max(0.2, dims - 1)))) * 1.1;
-    const size = Math.min(84, width / 6 - 8),
-      c = this.tall(height + size + 62),
-      x = (r) => 6 + ((width - 12) * r) / most,
-      y = (v) => height - (height - 16) * (v / peak);
-    c.fillStyle = colours.data;
-    c.globalAlpha = 0.45;
-    counts.forEach((v, b) =>
-      c.fillRect(x((b * most) / bins) + 1, y(v / per), (width - 12) / bins - 2, height - y(v / per)),
-    );
-    c.globalAlpha = 1;
-    c.strokeStyle = colours.base;
-    c.lineWidth = 2;
-    c.beginPath();
-    for (let i = 0; i <= 200; i++) c.lineTo(x((most * i) / 200), y(chi((most * i) / 200)));
-    c.stroke();
-    c.lineWidth = 1;
-    c.fillStyle = colours.ink;
-    c.fillRect(x(norm(z)) - 1, 10, 2, height - 10);
-    c.textAlign = norm(z) > most * 0.7 ? "right" : "left";
-    c.fillText(`your z, |z| = ${norm(z).toFixed(2)}`, x(norm(z)) + (norm(z) > most * 0.7 ? -6 : 6), 20);
-    c.fillStyle = colours.soft;
-    c.textAlign = "left";
-    c.fillText("0", 4, height + 14);
-    c.textAlign = "right";
-    c.fillText(`|z| = ${most.toFixed(1)}`, width - 6, height + 14);
-    content?.radii.forEach((r, i) => {
-      const px = i * (size + 8) + 4;
-      stamp(c, content.bitmaps[i], px, height + 26, size);
-      c.textAlign = "center";
-      c.fillStyle = colours.soft;
-      c.fillText(`|z| ${r.toFixed(1)}`, px + size / 2, height + size + 42);
-    });
-    this.caption.textContent = `Grey line: length of the prior's ${dims}-dimensional noise. Blue: codes drawn for held-out examples. z = 0 is the densest point, yet hardly anything lies near it: almost all mass has |z| around ${Math.sqrt(dims).toFixed(1)}.`;
+    this.caption.textContent = paintRadius(this, width, { z, colours, lengths: portrait.sampleNorms });
   }
 
   paintYours() {
@@ -450,18 +334,3 @@ export class Strips {
     this.caption.textContent = "Paint or upload a picture: it is encoded at once, and its code becomes the cross.";
   }
 }
-
-/** Density of the length of standard-normal noise in n dimensions. */
-export function chiDensity(r, n) {
-  if (r <= 0) return n === 1 ? Math.sqrt(2 / Math.PI) : 0;
-  return Math.exp((n - 1) * Math.log(r) - (r * r) / 2 - (n / 2 - 1) * Math.LN2 - logGamma(n / 2));
-}
-
-/** log of the gamma function at whole and half numbers, by its recursion. */
-function logGamma(x) {
-  let sum = x % 1 === 0 ? 0 : 0.5 * Math.log(Math.PI);
-  for (let k = x % 1 === 0 ? 1 : 0.5; k < x; k++) sum += Math.log(k);
-  return sum;
-}
-
-export { difference, toBitmap };

@@ -1,8 +1,8 @@
 // A second run beside the first: its pictures as they come, for whoever shows them next to his own.
 
-import { watchRun } from "./live.js";
+import { watchRun } from "../live.js";
 
-/** A kind has read(blob), the picture of a snapshot with its `step`; it may have heard(message), missing() and changed(). */
+/** A kind has read(blob), the picture of a snapshot with its `step`; it may have missing() and changed(). */
 export class BesideRun {
   reset() {
     this.snapshots = [];
@@ -17,10 +17,10 @@ export class BesideRun {
     this.reset();
     if (digest)
       this.socket = watchRun(digest, {
-        opened: () => this.reset(),
+        opened: () => this.opened(),
         blob: (blob) => this.take(blob),
         text: (message) => this.hear(message),
-        lost: (code) => code === 4404 && this.missing(),
+        lost: (code, reason) => this.lost(code, reason),
       });
     return true;
   }
@@ -38,6 +38,14 @@ export class BesideRun {
   hear(message) {
     if (message.ended !== undefined) this.standing = message;
     this.changed();
+  }
+
+  opened() {
+    this.reset();
+  }
+
+  lost(code) {
+    if (code === 4404) this.missing();
   }
 
   missing() {}

@@ -4,7 +4,10 @@
 export function lostWords(code, reason) {
   if (code === 4404) return "This run is not stored here. Press Train to compute it.";
   if (code >= 4400) return `${reason || "The live lane refused this page."} Reload to try again.`;
-  return "The connection to the live lane is lost; trying again. If a proxy is in between, it must let WebSockets through.";
+  return (
+    "The connection to the live lane is lost; trying again. " +
+    "If a proxy is in between, it must let WebSockets through."
+  );
 }
 
 /** Whose a stored run is, and of which day: the one that everybody opens, or the visitor's own. */
@@ -29,7 +32,8 @@ export function statusWords(run, digits = 1) {
     failed: endWords(s),
   };
   const kind = s.stored ? `${keptWords(s)} · ` : "";
-  return `${kind}${words[s.state]} · ${s.device || "no device yet"}${s.watchers > 1 ? ` · ${s.watchers} watching` : ""}`;
+  const others = s.watchers > 1 ? ` · ${s.watchers} watching` : "";
+  return `${kind}${words[s.state]} · ${s.device || "no device yet"}${others}`;
 }
 
 /** How far a training is; before its first picture: that it begins. */

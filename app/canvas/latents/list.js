@@ -1,7 +1,7 @@
 // The latents sorted by what they carry: a slider each, what it draws at its ends, and its KL.
 
-import { element } from "./live.js";
-import { stamp } from "./pictures.js";
+import { element } from "../live.js";
+import { stamp } from "../pictures.js";
 
 export const END = 2.5; // standard deviations of the prior at a slider's ends
 export const DEAD = 0.05; // nats: a latent that carries less is folded away

@@ -1,12 +1,16 @@
 // A run beside a stage that shows more than it: the stage is told when there is another picture to be seen.
 
-import { RunFollower } from "./run_follower.js";
-import { lostWords } from "./run_words.js";
+import { RunFollower } from "./follower.js";
+import { lostWords } from "./words.js";
 
 const BLOCKED =
-  "WebSockets of the live lane are blocked on the way here, so that this stage can show no run: a proxy in between must let them through. Numbers, charts and code below come with the page and are there.";
+  "WebSockets of the live lane are blocked on the way here, so that this stage can show no run: " +
+  "a proxy in between must let them through. Numbers, charts and code below come with the page and are there.";
 
-/** owner: shown() when another picture is to be seen, say(text), ended(text), settled(), copyLink(); lossOf(losses): the loss on the track. */
+/**
+ * owner: shown() when another picture is to be seen, say(text), ended(text), settled(), copyLink(); lossOf(losses): the
+ * loss on the track.
+ */
 export class WatchedRun extends RunFollower {
   constructor(owner, lossOf) {
     super();
@@ -32,16 +36,9 @@ export class WatchedRun extends RunFollower {
     this.say(this.failures > 1 && code < 4400 ? BLOCKED : lostWords(code, reason));
   }
 
-  pictureOf({ numbers, ...arrays }) {
-    return {
-      step: numbers.step,
-      seconds: numbers.seconds,
-      loss: this.lossOf(numbers.losses),
-      losses: numbers.losses,
-      metrics: numbers.metrics,
-      keeps: numbers.has_weights,
-      arrays,
-    };
+  pictureOf(blob) {
+    const { numbers, ...arrays } = blob;
+    return { ...super.pictureOf(blob), losses: numbers.losses, arrays };
   }
 
   showPicture(picture) {
