@@ -46,9 +46,8 @@ def _options(field: SettingField, prefix: str) -> list[str]:
 
 
 def _metavar(field: SettingField) -> str:
-    return {"int": "N", "float": "X", "bool": "YES_OR_NO", "choice": "NAME", "text": "TEXT", "numbers": "NUMBERS"}[
-        field.kind
-    ]
+    metavars = {"int": "N", "float": "X", "bool": "YES_OR_NO", "choice": "NAME", "text": "TEXT", "subset": "NAMES"}
+    return metavars.get(field.kind, "NUMBERS")
 
 
 def _help(field: SettingField, usual: Value) -> str:

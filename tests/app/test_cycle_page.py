@@ -13,7 +13,7 @@ from app.asks import read_ask
 from app.house import House
 from app.page.lessons import experiments
 from app.views.cyclegan.asks import TranslateAsk
-from app.views.cyclegan.canvas import CyclePicturesView, CyclePlace, place_of_link, read_cycle_place
+from app.views.cyclegan.canvas import CyclePicturesView, CyclePlace
 from app.views.cyclegan.figures import draw_translation
 from app.views.cyclegan.numbers import beside_of, domains_of, presets_of
 from engines.blobs import unpack
@@ -98,10 +98,10 @@ def test_what_the_stage_tells_goes_into_the_link_and_back(come: Open) -> None:
     "link, word",
     [
         ({"part": "sounds"}, "part="),
-        ({"time": "3"}, "time="),
-        ({"time": "soon"}, "time="),
-        ({"way": "up"}, "way="),
-        ({"at": "-1"}, "at="),
+        ({"time": "3"}, "Time: expected a number from 0 to 2"),
+        ({"time": "soon"}, "Time: expected"),
+        ({"way": "up"}, "Way: expected one of there, back"),
+        ({"at": "-1"}, "Step: expected a whole number"),
         ({"target": "digits"}, "does not fit"),
         ({"part": "pictures", "target": "digits"}, "does not fit"),
         ({"model.cycle": "-2"}, "Cycle"),
@@ -114,14 +114,9 @@ def test_what_is_impossible_in_a_link_becomes_a_sentence(link: dict[str, str], w
     assert word in sentences(page)[0]
 
 
-def test_nonsense_from_a_canvas_is_not_believed() -> None:
-    told = {"visit": "v", "of": "r/1", "time": float("nan"), "way": ["there"], "step": -3}
-    assert read_cycle_place({"moment": told}, "v", "r", 1) == CyclePlace(0.0, "there", None)
-    fine = {"visit": "v", "of": "r/1", "time": 2, "way": "back", "step": 7}
-    assert read_cycle_place({"moment": fine}, "v", "r", 1) == CyclePlace(2, "back", 7)
-    assert read_cycle_place({"moment": fine}, "v", "other", 1) == CyclePlace(2, "back", None)
-    assert read_cycle_place({"moment": fine}, "w", "r", 1) is None
-    assert read_cycle_place(None, "v", "r", 1) is None
+def test_a_step_of_another_run_is_not_believed(come: Open) -> None:
+    assert link_of(tell(come(), step=7, of="/0"))["at"] == "7"
+    assert "at" not in link_of(tell(come({"at": "3"}), step=7, of="other/0"))
 
 
 def test_every_experiment_is_possible_and_set_up_by_a_click(come: Open) -> None:
@@ -172,11 +167,6 @@ def test_the_blob_of_pictures_carries_the_visitors_own() -> None:
     arrays, numbers = unpack(view.to_bytes())
     assert np.array_equal(arrays["own"], own)
     assert (numbers["words"], numbers["own_id"]) == (["day", "night"], "x")
-
-
-def test_nothing_in_a_link_is_the_usual_place() -> None:
-    assert place_of_link({}, []) == CyclePlace()
-    assert CyclePlace().texts() == {}
 
 
 # ---- questions ----

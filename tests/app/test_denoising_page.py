@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import math
 from collections.abc import Callable
 from typing import Any
 
@@ -16,7 +15,7 @@ from app.asks import read_ask
 from app.house import House
 from app.page.lessons import experiments
 from app.views.image_diffusion.asks import MOST_CALLS, MOST_FRAMES
-from app.views.image_diffusion.canvas import DenoisingPlace, chains_of, place_of_link, read_denoising_place
+from app.views.image_diffusion.canvas import chains_of
 from app.views.image_diffusion.figures import draw_level_losses, draw_novelty, draw_quality
 from app.views.image_diffusion.numbers import measured
 from engines.datasets import DATASETS, datasets_of
@@ -126,12 +125,12 @@ def test_a_link_restores_the_place_and_the_numbers(come: Open, small_run: Run, h
 @pytest.mark.parametrize(
     ("link", "said"),
     [
-        ({"calls": "0"}, f"Expected a number from 1 to {MOST_CALLS} after calls="),
-        ({"guidance": "strong"}, "Expected a number from 0 to 10 after guidance="),
-        ({"sampler": "magic"}, "Expected one of annealed"),
-        ({"mask": "xyz"}, "Expected hexadecimal digits after mask="),
-        ({"seed": "1.5"}, "Expected a number from 0 to 999 after seed="),
-        ({"at": "nan"}, "Expected a number from 0 to 1 after at="),
+        ({"calls": "0"}, f"Calls: expected a whole number from 1 to {MOST_CALLS}"),
+        ({"guidance": "strong"}, "Guidance: expected a number from 0 to 10"),
+        ({"sampler": "magic"}, "Sampler: expected one of annealed"),
+        ({"mask": "xyz"}, "Mask: expected hexadecimal digits"),
+        ({"seed": "1.5"}, "Seed: expected a whole number from 0 to 999"),
+        ({"at": "nan"}, "Denoising time: expected a number from 0 to 1"),
         ({"target": "moons"}, "is no set of pictures"),
         ({"model.width": "1"}, "Width: expected a whole number from 16 to 64"),
     ],
@@ -145,17 +144,6 @@ def test_what_is_impossible_in_a_link_is_said(link: dict[str, str], said: str, c
 def test_every_lesson_opens(come: Open) -> None:
     for lesson in experiments("image_diffusion"):
         assert sentences(come(lesson["link"])) == [], lesson["title"]
-
-
-def test_the_place_is_read_with_suspicion() -> None:
-    good = vars(DenoisingPlace()) | {"of": "run/0", "task": "fill", "label": 3, "at": 0.25, "mask": "0f"}
-    assert read_denoising_place({"moment": good}, "run", 0) == DenoisingPlace(task="fill", label=3, at=0.25, mask="0f")
-    assert read_denoising_place({"moment": good}, "run", 1) is None
-    bad = {"of": "run/0", "task": "<b>", "calls": 0, "seed": True, "at": math.nan, "mask": "g", "label": 2.5}
-    assert read_denoising_place({"moment": bad}, "run", 0) == DenoisingPlace()
-    problems: list[str] = []
-    texts = {name: str(value) for name, value in vars(DenoisingPlace()).items()}
-    assert place_of_link(texts, problems) == DenoisingPlace() and not problems
 
 
 def test_the_charts_say_what_they_show() -> None:

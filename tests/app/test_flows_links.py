@@ -105,7 +105,7 @@ def test_a_link_restores_what_is_set_on_the_stage(place: dict[str, str], visit: 
 
 def told(page: AppTest, target: str, **parts: object) -> AppTest:
     """The visitor lets go of something on the stage."""
-    visit = f"{page.session_state['flows/opened']} {target}"
+    visit = f"{page.session_state['flows/visit']} {target}"
     usual = {"of": "/0", "step": None, "temperature": 1, "visit": visit, "x": None, "layer": None}
     page.session_state["flows/stage"] = {"moment": usual | {"show": list(USUAL_SHOWN), "ring": "all"} | parts}
     return checked(page.run())
@@ -128,7 +128,7 @@ def test_nonsense_from_the_stage_is_left_out_of_the_link(parts: dict[str, object
 
 @pytest.mark.parametrize("parts", [{"show": "grid"}, {"ring": "wedding"}, {"visit": "another"}])
 def test_a_place_that_is_none_changes_nothing(parts: dict[str, object], visit: Open) -> None:
-    assert link_of(told(visit({"x": "1,1"}), "moons", **parts)) == {"target": "moons", "x": "1,1"}
+    assert link_of(told(visit({"x": "1,1"}), "moons", **{"x": [1, 1], **parts})) == {"target": "moons", "x": "1,1"}
 
 
 IMPOSSIBLE = {

@@ -18,13 +18,7 @@ from app.house import House
 from app.page.lessons import experiments
 from app.page.properties import QUESTIONS, card
 from app.views.image_gan.asks import latent_moves
-from app.views.image_gan.canvas import (
-    TABS,
-    GamePlace,
-    game_place_of_link,
-    moved_latents,
-    read_game_place,
-)
+from app.views.image_gan.canvas import TABS, moved_latents
 from app.views.image_gan.figures import draw_classes, draw_players, draw_quality_of_game
 from app.views.image_gan.numbers import CURES, cured, kinds_of, quality_in_words, sides_of
 from engines.datasets import DATASETS, datasets_of
@@ -131,10 +125,10 @@ def test_a_link_restores_the_place_and_the_numbers(come: Open, runs: dict[str, R
 @pytest.mark.parametrize(
     ("link", "said"),
     [
-        ({"tab": "magic"}, f"Expected one of {', '.join(TABS)} after tab="),
-        ({"moved": "a:b"}, "Expected latents and their values, such as 3:1.5,7:-0.2, after moved="),
-        ({"truncation": "9"}, "Expected a number from 0 to 1.5 after truncation="),
-        ({"pick": "1.5"}, "Expected a number from 0 to 47 after pick="),
+        ({"tab": "magic"}, f"Tab: expected one of {', '.join(TABS)}, got 'magic'"),
+        ({"moved": "a:b"}, "Moved: expected latents and their values, such as 3:1.5,7:-0.2, got"),
+        ({"truncation": "9"}, "Truncation: expected a number from 0 to 1.5"),
+        ({"pick": "1.5"}, "A: expected a whole number from 0 to 47"),
         ({"game": "chess"}, "Expected one of picture_gan, style_gan after game="),
         ({"target": "moons"}, "is no set of pictures"),
         ({"model.width": "1"}, "Width: expected a whole number from 4 to 48"),
@@ -169,15 +163,7 @@ def test_a_stronger_penalty_is_stronger(weight: float, stronger: float) -> None:
     assert found is not None and (found.penalty, found.penalty_weight) == ("r1", 0.5)
 
 
-def test_the_place_is_read_with_suspicion() -> None:
-    good = vars(GamePlace()) | {"of": "run/0", "tab": "plane", "pick": 4, "t": 0.75, "moved": "1:2"}
-    assert read_game_place({"moment": good}, "run", 0) == GamePlace(tab="plane", pick=4, t=0.75, moved="1:2")
-    assert read_game_place({"moment": good}, "run", 1) is None
-    bad = {"of": "run/0", "tab": "<b>", "pick": 99, "t": math.nan, "moved": "1:2;", "levels": True, "truncation": "1"}
-    assert read_game_place({"moment": bad}, "run", 0) == GamePlace()
-    problems: list[str] = []
-    texts = {name: str(value) for name, value in vars(GamePlace()).items()}
-    assert game_place_of_link(texts, problems) == GamePlace() and not problems
+def test_moved_latents_are_read_with_suspicion() -> None:
     assert moved_latents("3:1.5,7:-0.2") == {3: 1.5, 7: -0.2}
     assert moved_latents("") == {} and moved_latents("70:1") is None and moved_latents("1:11") is None
 

@@ -13,7 +13,7 @@ from streamlit.testing.v1 import AppTest
 from app.house import House
 from app.page.lessons import experiments
 from app.page.train import UNCHANGED
-from app.views.gan.canvas import Cure, GanPlace, alarms, read_cure, read_place, said
+from app.views.gan.canvas import Cure, alarms, read_cure, said
 from app.views.gan.figures import draw_game_losses, draw_modes_curve, draw_quality_curve, draw_sweep
 from app.views.gan.numbers import NOTHING, changes_of, differences
 from app.views.gan.odds import measured_odds, published_table
@@ -58,7 +58,7 @@ def stored_game(small_game: Run, home: House) -> Run:
 
 def tell(page: AppTest, **more: object) -> AppTest:
     """The visitor lets go of something on the stage."""
-    visit = f"{page.session_state['gans/opened']} {page.session_state['gans/target']}"
+    visit = f"{page.session_state['gans/visit']} {page.session_state['gans/target']}"
     told = {"of": "", "step": None, "temperature": 1, "visit": visit, "view": "learned", "layers": ["real"]}
     page.session_state["gans/stage"] = {"moment": told | {"moves": ""} | more}
     return checked(page.run())
@@ -135,7 +135,6 @@ def test_what_is_set_on_the_stage_is_in_the_link_and_moves_go_with_the_target(co
 
 @pytest.mark.parametrize("state", [None, "x", {}, {"moment": 3}, {"moment": {"visit": "v", "layers": [3], "view": 1}}])
 def test_nonsense_from_the_stage_is_passed_over(state: object) -> None:
-    assert read_place(state, "v") is None
     assert read_cure(state) is None
     assert read_cure({"cure": "{"}) is read_cure({"cure": json.dumps({"run": "r", "step": 1, "name": "x"})}) is None
 
@@ -319,4 +318,3 @@ def test_a_fork_may_change_to_any_game() -> None:
     found = changes_of(PlaneGanSettings())
     assert {value for name, value in found.values() if name == "loss"} == set(LOSSES) - {"non_saturating"}
     assert said("decays", True) == "learning-rate decay on"
-    assert GanPlace().texts() == {}

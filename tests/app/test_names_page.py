@@ -15,7 +15,7 @@ from app.asks import read_ask
 from app.house import House
 from app.page.lessons import experiments
 from app.views.sentence_vae.asks import N_LETTERS, NameCodeAsk, NameDrawAsk, NameMapAsk, SpellAsk
-from app.views.sentence_vae.canvas import NamePlace, place_of_link, read_name_place
+from app.views.sentence_vae.canvas import NamePlace
 from app.views.sentence_vae.numbers import letter_terms, titled
 from engines.datasets import DATASETS
 from engines.datasets.names import SYMBOLS, decode_name, encode_name
@@ -133,18 +133,7 @@ def test_impossible_parts_of_a_link_are_told(visit: Open) -> None:
     ],
 )
 def test_the_place_of_a_link(query: dict[str, str], place: NamePlace) -> None:
-    assert place_of_link(query) == place
-
-
-def test_the_place_that_the_lab_tells_is_checked() -> None:
-    told = {"of": "abc/0", "t": 0.25, "way": "round", "z": [1, 2.5]}
-    assert read_name_place({"moment": told}, "abc", 0) == NamePlace(0.25, "round", (1.0, 2.5))
-    for wrong in ({"of": "abc/1"}, {"t": 2}, {"t": "x"}, {"t": math.nan}):
-        assert read_name_place({"moment": told | wrong}, "abc", 0) is None
-    for odd in (["a"], [math.inf], "1 2", [0.0] * 65):
-        place = read_name_place({"moment": told | {"z": odd}}, "abc", 0)
-        assert place is not None and place.z is None
-    assert read_name_place(None, "abc", 0) is None
+    assert NamePlace.of_link(query, []) == place
 
 
 def test_the_labs_place_goes_into_the_link(visit: Open, stored_names: Run) -> None:

@@ -72,7 +72,7 @@ def stored_field(small_field: Run, home: House) -> Run:
 
 def tell(page: AppTest, **more: object) -> AppTest:
     """The visitor lets go of something on the stage."""
-    place = f"{page.session_state['score/opened']} {page.session_state['score/target']}"
+    place = f"{page.session_state['score/visit']} {page.session_state['score/target']}"
     told = {"of": "", "step": None, "temperature": 1, "place": place} | more
     page.session_state["score/stage"] = {"moment": told}
     return checked(page.run())

@@ -16,7 +16,7 @@ from app.canvas.points import checked_point
 from app.house import House
 from app.page.lessons import experiments
 from app.views.plane_vae.asks import PosteriorAsk, look_at
-from app.views.plane_vae.canvas import FARTHEST, PosteriorStageView, read_point, read_zoomed
+from app.views.plane_vae.canvas import FARTHEST, PosteriorPlace, PosteriorStageView, read_place
 from app.views.plane_vae.figures import draw_gap
 from app.views.plane_vae.numbers import terms_at
 from engines.blobs import unpack
@@ -124,7 +124,7 @@ def test_an_impossible_point_gives_one_sentence(text: str, come: Open) -> None:
 
 def drag_to(page: AppTest, x: object, **more: object) -> AppTest:
     """The visitor lets go of a point."""
-    place = f"{page.session_state['vae_plane/opened']} {page.session_state['vae_plane/target']}"
+    place = f"{page.session_state['vae_plane/visit']} {page.session_state['vae_plane/target']}"
     told = {"of": "", "step": None, "temperature": 1, "x": x, "place": place} | more
     page.session_state["vae_plane/stage"] = {"moment": told}
     return checked(page.run())
@@ -141,10 +141,11 @@ def test_a_dragged_point_is_in_the_link_until_the_target_changes(come: Open) -> 
 @pytest.mark.parametrize("nonsense", [None, "x", [1], [1, "y"], [float("nan"), 0], [1e9, 0], [True, False], {}])
 def test_nonsense_from_the_stage_is_passed_over(nonsense: object) -> None:
     assert checked_point(nonsense, farthest=FARTHEST) is None
-    assert read_point({"moment": {"x": nonsense, "place": "p"}}, "p") is None
-    assert read_point({"moment": {"x": [1, 2], "place": "other"}}, "p") is None
-    assert read_point(nonsense, "p") is None
-    assert read_zoomed({"moment": {"zoomed": "yes"}}) is read_zoomed(nonsense) is None
+    held = PosteriorPlace((3.0, 4.0), "q")
+    assert read_place({"moment": {"x": nonsense, "zoomed": True, "place": "p"}}, "p", held) == held
+    assert read_place({"moment": {"x": [1, 2], "zoomed": True, "place": "other"}}, "p", held) == held
+    assert read_place(nonsense, "p", held) == held
+    assert read_place({"moment": {"zoomed": "yes"}}, "p", held).view == "plane"
 
 
 def test_where_sockets_are_blocked_the_page_sends_the_snapshots(

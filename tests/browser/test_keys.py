@@ -35,8 +35,8 @@ STUCK = """async ([keys, patience]) => {
     await rest(pause);
     press(e, 'Home');
     await rest(pause / 4);
-    for (const key of keys)
-      if (e.clientWidth && !(await moves(e, key, wait))) stuck.push(`${e.getAttribute('aria-label') ?? e.className}: ${key}`);
+    const name = e.getAttribute('aria-label') ?? e.className;
+    for (const key of keys) if (e.clientWidth && !(await moves(e, key, wait))) stuck.push(`${name}: ${key}`);
     if (e.type === 'range' && e.value !== was) {
       e.value = was; // the next slider stands for what it stood for before
       for (const name of ['input', 'change']) e.dispatchEvent(new Event(name, { bubbles: true }));

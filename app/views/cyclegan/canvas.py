@@ -2,44 +2,35 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from app.canvas.component import lane_component
-from app.canvas.told import told_moment
+from app.canvas.place import Place
 from app.theme import both_themes
 from engines.blobs import pack
+from engines.settings import setting
 
 _mount_points = lane_component("views/cyclegan/points", styles=("canvas/stage", "views/cyclegan/canvas"))
 _mount_pictures = lane_component("views/cyclegan/pictures", styles=("canvas/stage", "views/cyclegan/canvas"))
 WAYS = ("there", "back")
+MOST_STEPS = 10**8
 
 
 @dataclass(frozen=True)
-class CyclePlace:
-    """Where the visitor is.
+class CyclePlace(Place):
+    """Where the visitor is."""
 
-    Attributes:
-        time: 0 at home, 1 translated, 2 there and back.
-        way: "there" from A to B, "back" from B to A; of points only.
-        step: Of the training that is shown; None: its end.
-    """
+    IN_LINKS: ClassVar[Mapping[str, str]] = {"step": "at"}
 
-    time: float = 1.0
-    way: str = "there"
-    step: int | None = None
-
-    def texts(self) -> dict[str, str]:
-        """What a link says of it: what differs from the usual."""
-        usual = CyclePlace()
-        texts = {"time": f"{self.time:g}", "way": self.way, "at": str(self.step)}
-        held = {"time": self.time, "way": self.way, "at": self.step}
-        wont = {"time": usual.time, "way": usual.way, "at": usual.step}
-        return {name: text for name, text in texts.items() if held[name] != wont[name]}
+    time: float = setting(1.0, "Time", "0 at home, 1 translated, 2 there and back.", low=0.0, high=2.0, digits=3)
+    way: str = setting("there", "Way", "From A to B, or from B to A; of points only.", choices=WAYS)
+    step: int | None = setting(
+        None, "Step", "Of the training that is shown; without one, its end.", low=0, high=MOST_STEPS
+    )
 
 
 @dataclass(frozen=True)
@@ -74,7 +65,7 @@ class CycleView:
         """What goes into the blob's header."""
         names = ("run", "attempt", "steps", "visit")
         about = {name: getattr(self, name) for name in names}
-        about |= {"place": vars(self.place), "usual": vars(CyclePlace())}
+        about |= {"place": self.place.numbers(), "usual": CyclePlace().numbers()}
         return about | {"themes": both_themes()}
 
 
@@ -132,55 +123,10 @@ class CyclePicturesView(CycleView):
 
 
 def draw_cycle_points(view: CyclePointsView, *, key: str) -> None:
-    """Mount the stage of points. Where the visitor is stands in its state; see `read_cycle_place`."""
+    """Mount the stage of points. Where the visitor is stands in its state; see `CyclePlace`."""
     _mount_points(data=view.to_bytes(), key=key)
 
 
 def draw_cycle_pictures(view: CyclePicturesView, *, key: str) -> None:
     """Mount the stage of pictures; likewise."""
     _mount_pictures(data=view.to_bytes(), key=key)
-
-
-def read_cycle_place(state: object, visit: str, run: str, attempt: int) -> CyclePlace | None:
-    """A stage's place from its session state, checked; None if there is none, or it is of another visit.
-
-    A step that was told of another run says nothing about this one.
-    """
-    moment = told_moment(state, visit=visit)
-    if moment is None:
-        return None
-    step = moment.get("step") if moment.get("of") == f"{run}/{attempt}" else None
-    way = moment.get("way")
-    return CyclePlace(
-        _time_of(moment.get("time")) or 0.0,
-        way if isinstance(way, str) and way in WAYS else "there",
-        step if type(step) is int and step >= 0 else None,
-    )
-
-
-def place_of_link(query: Mapping[str, str], problems: list[str]) -> CyclePlace:
-    """Where a link opens a stage; a sentence for each thing in it that is impossible."""
-    usual = CyclePlace()
-    time: float | None = usual.time
-    if "time" in query:
-        try:
-            time = _time_of(float(query["time"]))
-        except ValueError:
-            time = None
-        if time is None:
-            problems.append(f"Expected a time from 0 (home) to 2 (back) after time=, got {query['time'][:20]!r}.")
-    way = query.get("way", usual.way)
-    if way not in WAYS:
-        problems.append(f"Expected way=there or way=back, got {way[:20]!r}.")
-    step = query.get("at", "")
-    is_step = step.isascii() and step.isdigit() and len(step) < 9
-    if step and not is_step:
-        problems.append(f"Expected a whole number of steps after at=, got {step[:20]!r}.")
-    return CyclePlace(
-        usual.time if time is None else time, way if way in WAYS else usual.way, int(step) if is_step else None
-    )
-
-
-def _time_of(value: object) -> float | None:
-    is_time = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-    return round(float(value), 3) if is_time and 0 <= value <= 2 else None  # pyright: ignore[reportArgumentType, reportOperatorIssue]

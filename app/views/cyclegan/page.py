@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import secrets
+from dataclasses import replace
 from functools import partial
 
 import streamlit as st
 
+from app.canvas.told import told_moment
 from app.page.keys import PageKeys, write_link
 from app.page.pictures import draw_own_picture, own_picture
+from app.page.places import open_place, place_in_visit, start_at, training_of, visit_of
 from app.page.properties import draw_properties
 from app.page.runs import ShownRun, open_link, run_parameters, use_usual
 from app.page.story import ask, choose_target, tell_below
@@ -21,8 +23,6 @@ from app.views.cyclegan.canvas import (
     CyclePointsView,
     draw_cycle_pictures,
     draw_cycle_points,
-    place_of_link,
-    read_cycle_place,
 )
 from app.views.cyclegan.numbers import (
     beside_of,
@@ -78,7 +78,7 @@ def read_link(query: dict[str, str], problems: list[str]) -> str:
         problems.append(f"Expected part=points or part=pictures, got {part[:20]!r}. Points are shown.")
         part = "points"
     target, wrong = open_link(KEYS, query, model=MODELS_OF[part], target=FIRST[part])
-    start_at(place_of_link(query, problems))
+    open_place(KEYS, CyclePlace, query, problems)
     problems += wrong
     if (DATASETS[target].kind == "plane") != (part == "points") or (part == "pictures" and target != "faces"):
         problems.append(f"{DATASETS[target].title} does not fit here. The default, {FIRST[part]}, is shown.")
@@ -86,12 +86,6 @@ def read_link(query: dict[str, str], problems: list[str]) -> str:
         use_usual(KEYS, MODELS_OF[part], target)
     st.session_state[KEYS.own("part")] = part
     return target
-
-
-def start_at(place: CyclePlace) -> None:
-    """Set the stage to a place at its next mount."""
-    st.session_state[KEYS.own("place")] = place
-    st.session_state[KEYS.own("visit")] = secrets.token_hex(4)
 
 
 def choose_part() -> str:
@@ -121,14 +115,14 @@ def change_target(part: str, target: str) -> None:
     st.session_state[KEYS.own("target")] = target
     st.session_state[KEYS.own("problems")] = []
     use_usual(KEYS, MODELS_OF[part], target)
-    start_at(CyclePlace())
+    start_at(KEYS, CyclePlace())
 
 
 def current_place(part: str, shown: ShownRun) -> CyclePlace:
-    """Where the stage says that the visitor is; before it has spoken, where the link says."""
-    attempt, visit = st.session_state.get(KEYS.own("attempt"), 0), st.session_state[KEYS.own("visit")]
-    told = read_cycle_place(KEYS.told(part), visit, shown.digest, attempt)
-    return told or st.session_state[KEYS.own("place")]
+    """Where the visitor is; a step that was told of another run says nothing about this one."""
+    place, told = place_in_visit(KEYS, CyclePlace, stage=part), told_moment(KEYS.told(part), visit=visit_of(KEYS))
+    is_elsewhere = told is not None and told.get("of") != training_of(KEYS, shown)
+    return replace(place, step=None) if is_elsewhere else place
 
 
 def link_of(part: str, target: str, shown: ShownRun, place: CyclePlace) -> dict[str, str]:
@@ -147,7 +141,7 @@ def draw_stage(part: str, shown: ShownRun) -> None:
         "attempt": st.session_state.get(KEYS.own("attempt"), 0),
         "steps": experiment.steps,
         "place": st.session_state[KEYS.own("place")],
-        "visit": st.session_state[KEYS.own("visit")],
+        "visit": visit_of(KEYS),
     }
     if part == "points":
         beside, weight = beside_of(experiment)

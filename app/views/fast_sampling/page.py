@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import secrets
 from dataclasses import replace
 
 import streamlit as st
 
 from app.canvas.stage import is_lane_blocked
 from app.page.keys import PageKeys, write_link
+from app.page.places import open_place, place_in_visit, visit_of
 from app.page.properties import draw_properties
 from app.page.story import ask, choose_target, tell_below
 from app.page.targets import TargetView, draw_own_target, pick_target, target_view
 from app.page.visit import draw_problems, open_page
 from app.views.fast_sampling.asks import frame_of, noise_of
-from app.views.fast_sampling.canvas import ShortcutsView, WaysPlace, draw_shortcuts, place_of_link, read_place_of
+from app.views.fast_sampling.canvas import ShortcutsView, WaysPlace, draw_shortcuts
 from app.views.fast_sampling.models import (
     Trained,
     draw_model_controls,
@@ -47,7 +47,7 @@ def draw_page() -> None:
     target = choose_target(KEYS, pick_target, start_on)
     draw_problems(KEYS)
     draw_own_target(KEYS, target)
-    models, place = draw_model_controls(KEYS, target), current_place()
+    models, place = draw_model_controls(KEYS, target), place_in_visit(KEYS, WaysPlace)
     write_link(KEYS, models_link(KEYS, target) | place.texts())
     about = models["score_field"].experiment.dataset_settings
     try:
@@ -66,8 +66,7 @@ def draw_page() -> None:
 def read_link(query: dict[str, str], problems: list[str]) -> str:
     """Set everything from a link, the stage too; returns the target."""
     target, wrong = open_models(KEYS, query, target=FIRST)
-    st.session_state[KEYS.own("place")] = place_of_link(query, wrong)
-    st.session_state[KEYS.own("visit")] = secrets.token_hex(4)
+    open_place(KEYS, WaysPlace, query, wrong)
     problems += wrong
     return target
 
@@ -77,18 +76,12 @@ def start_on(before: str, target: str) -> None:
     use_usual_models(KEYS, target)
 
 
-def current_place() -> WaysPlace:
-    """Where the stage says that the visitor is; before it has spoken, where the link says."""
-    told = read_place_of(KEYS.told(), st.session_state[KEYS.own("visit")])
-    return told or st.session_state[KEYS.own("place")]
-
-
 def stage_view(target: str, view: TargetView, models: dict[str, Trained]) -> ShortcutsView:
     """What the stage shows. It holds nothing that the stage itself tells, so it stays the same."""
     about = tuple(sorted(models["score_field"].experiment.dataset_settings.items()))
     mean, scale = frame_of(density_of(target, about))
     return ShortcutsView(
-        visit=st.session_state[KEYS.own("visit")],
+        visit=visit_of(KEYS),
         attempt=st.session_state.get(KEYS.own("attempt"), 0),
         target_title=DATASETS[target].title,
         truth=view.truth,
@@ -107,7 +100,7 @@ def draw_without_lane(stage: ShortcutsView, target: str, models: dict[str, Train
     def draw() -> None:
         if any(found.is_live and has_ended(found) for found in models.values()):
             st.rerun()
-        place = current_place()  # what the stage tells reruns this fragment alone
+        place = place_in_visit(KEYS, WaysPlace)  # what the stage tells reruns this fragment alone
         write_link(KEYS, models_link(KEYS, target) | place.texts())
         told = replace(stage, place=place, answers=answer_here(models, place), is_blocked=True)
         draw_shortcuts(told, key=KEYS.canvas("stage"))

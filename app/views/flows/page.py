@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -12,6 +11,7 @@ import streamlit as st
 from app.canvas.stage import Moment
 from app.page.charts import draw_charts
 from app.page.keys import PageKeys, write_link
+from app.page.places import open_place, place_in_visit, visit_of
 from app.page.plane_stage import common_view, current_moment, draw_plane_stage
 from app.page.properties import CARDS, draw_properties
 from app.page.runs import ShownRun, link_parameters, use_usual
@@ -19,7 +19,7 @@ from app.page.story import ask, choose_target, tell_below
 from app.page.targets import TargetView, draw_own_target, pick_target, target_view
 from app.page.train import draw_controls
 from app.page.visit import draw_problems, open_page, read_visit
-from app.views.flows.canvas import FlowPlace, FlowStageView, Point, draw_flow_stage, place_of_link, read_place
+from app.views.flows.canvas import FlowPlace, FlowStageView, Point, draw_flow_stage
 from app.views.flows.formula import draw_code, draw_formula
 from app.views.flows.model import DEFAULT, draw_flow_choice, facts_of, flow_of_link, follow_target, presets_of
 from app.views.flows.stack import draw_stack_builder
@@ -46,7 +46,7 @@ def draw_page() -> None:
     shown = draw_controls(KEYS, flow, target, presets_of(KEYS, flow, target), lead=lead, without=without)
     if flow == "stack":
         draw_stack_builder(KEYS)
-    moment, place = current_moment(KEYS, shown), current_place(target)
+    moment, place = current_moment(KEYS, shown), place_in_visit(KEYS, FlowPlace, target)
     flow_part = {} if flow == DEFAULT else {"flow": flow}
     write_link(KEYS, flow_part | link_parameters(KEYS, flow, target, shown, moment) | place.texts())
     try:
@@ -63,8 +63,7 @@ def read_link(query: dict[str, str], problems: list[str]) -> str:
     """Set everything from a link: the flow and what is set on the stage too; returns the target."""
     flow = flow_of_link(query, problems)
     st.session_state[KEYS.own("flow")] = flow
-    st.session_state[KEYS.own("place")] = place_of_link(query, problems)
-    st.session_state[KEYS.own("opened")] = secrets.token_hex(4)
+    open_place(KEYS, FlowPlace, query, problems)
     target = DATASETS[read_visit(KEYS, query, problems, model=flow, target=FIRST)]
     if target.kind == "plane":
         return target.key
@@ -84,19 +83,8 @@ def draw_heading(target: str, flow: str) -> None:
 
 def start_on(before: str, target: str) -> None:
     """Another target: what this flow does best with there, and a point of its own."""
-    st.session_state[KEYS.own("place")] = replace(current_place(before), x=None)
+    st.session_state[KEYS.own("place")] = replace(place_in_visit(KEYS, FlowPlace, before), x=None)
     follow_target(KEYS, st.session_state[KEYS.own("flow")], before, target)
-
-
-def current_place(target: str) -> FlowPlace:
-    """What the visitor or the link set on the stage for this target."""
-    told = read_place(KEYS.told(), visit_of(target))
-    return told or st.session_state[KEYS.own("place")]
-
-
-def visit_of(target: str) -> str:
-    """Name of this visit and target: a point that was chosen elsewhere says nothing here."""
-    return f"{st.session_state[KEYS.own('opened')]} {target}"
 
 
 def stage_view(target: str, view: TargetView, shown: ShownRun, place: FlowPlace) -> FlowStageView:
@@ -112,7 +100,7 @@ def stage_view(target: str, view: TargetView, shown: ShownRun, place: FlowPlace)
         ways=facts.ways,
         first_x=(round(float(first[0]), 2), round(float(first[1]), 2)),
         place=place,
-        visit=visit_of(target),
+        visit=visit_of(KEYS, target),
     )
 
 

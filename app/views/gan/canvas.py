@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from app.canvas.component import lane_component
+from app.canvas.place import Place
 from app.canvas.stage import StageView
-from app.canvas.told import told, told_moment
+from app.canvas.told import told
 from app.page.facts import fill
 from engines.errors import SettingError
 from engines.gan.losses import LOSSES
 from engines.gan.plane.alarm import ALARMS, PATIENCE
 from engines.gan.plane.cures import supported_cures
 from engines.gan.plane.settings import PlaneGanSettings
-from engines.settings import Value, setting_fields
-from engines.training.moves import check_moves
+from engines.settings import Value, setting, setting_fields
+from engines.training.moves import MOST_MOVES, check_moves
 
 VIEWS = ("learned", "optimal", "difference")
 LAYERS = ("real", "fakes", "arrows", "grid")
@@ -42,23 +43,12 @@ _mount = lane_component(
 
 
 @dataclass(frozen=True)
-class GanPlace:
-    """What a visitor set on the stage.
+class GanPlace(Place):
+    """What a visitor set on the stage."""
 
-    Attributes:
-        view: Whose landscape is shown: one of VIEWS.
-        layers: What lies over it, of LAYERS.
-        moves: Made by hand from the shown step.
-    """
-
-    view: str = "learned"
-    layers: tuple[str, ...] = USUAL_LAYERS
-    moves: str = ""
-
-    def texts(self) -> dict[str, str]:
-        """What differs from the usual, as parameters of a link."""
-        usual, found = GanPlace(), {"view": self.view, "layers": " ".join(self.layers) or "none", "moves": self.moves}
-        return {name: text for name, text in found.items() if getattr(self, name) != getattr(usual, name)}
+    view: str = setting("learned", "View", "Whose landscape is shown.", choices=VIEWS)
+    layers: tuple[str, ...] = setting(USUAL_LAYERS, "Layers", "What lies over the landscape.", choices=LAYERS)
+    moves: str = setting("", "Moves", "Made by hand from the shown step.", max_length=MOST_MOVES, rule=check_moves)
 
 
 @dataclass(frozen=True)
@@ -107,7 +97,7 @@ class GanStageView(StageView):
         own |= {"modes": self.modes.tolist(), "bands": dict(self.bands), "settings": self.settings.to_dict()}
         own |= {"game": {"key": game.key, "title": game.title, "optimum": game.optimum}}
         own |= {"alarms": alarms(self.settings), "watched": fill(WATCHED)}
-        own |= {"place": vars(self.place), "usual_place": vars(GanPlace())}
+        own |= {"place": self.place.numbers(), "usual_place": GanPlace().numbers()}
         return super().numbers() | own | {"origin": vars(self.origin) if self.origin else None}
 
     def arrays(self) -> dict[str, np.ndarray]:
@@ -149,7 +139,7 @@ def said(name: str, value: Value) -> str:
 
 
 def draw_gan_stage(view: GanStageView, *, key: str, on_cure: Callable[[], object]) -> None:
-    """Mount the stage; `read_moment` and `read_place` read what its visitor set, `read_cure` what cure was pressed."""
+    """Mount the stage; `read_moment` and `GanPlace` read what its visitor set, `read_cure` what cure was pressed."""
     _mount(data=view.to_bytes(), key=key, on_cure_change=on_cure)
 
 
@@ -175,46 +165,3 @@ def read_cure(state: object) -> Cure | None:
     except (ValueError, SettingError, TypeError, KeyError):
         return None
     return Cure(str(found.get("run")), found["step"], name, value)
-
-
-def read_place(state: object, visit: str) -> GanPlace | None:
-    """What the stage's visitor set, checked; None if there is none or it is nonsense."""
-    moment = told_moment(state, visit=visit)
-    if moment is None:
-        return None
-    layers = moment.get("layers")
-    if not isinstance(layers, list):
-        return None
-    try:
-        return checked_place(str(moment.get("view")), [str(name) for name in layers], moment.get("moves"))
-    except SettingError:
-        return None
-
-
-def place_of_link(query: Mapping[str, str], problems: list[str]) -> GanPlace:
-    """What a link sets; a sentence for each thing in it that is impossible."""
-    place = GanPlace()
-    for name in ("view", "layers", "moves"):
-        if name not in query:
-            continue
-        wanted = {"view": place.view, "layers": place.layers, "moves": place.moves} | {name: query[name]}
-        layers = wanted["layers"]
-        names = [n for n in layers.split() if n != "none"] if isinstance(layers, str) else list(layers)
-        try:
-            place = checked_place(str(wanted["view"]), names, wanted["moves"])
-        except SettingError as error:
-            problems.append(f"{error} The usual is shown.")
-    return place
-
-
-def checked_place(view: str, layers: Sequence[str], moves: object) -> GanPlace:
-    """A place.
-
-    Raises:
-        SettingError: If it is none.
-    """
-    if view not in VIEWS:
-        raise SettingError(f"Expected the view {', '.join(VIEWS)}, got {view[:20]!r}.")
-    if not set(layers) <= set(LAYERS):
-        raise SettingError(f"Expected layers of {', '.join(LAYERS)}, got {' '.join(layers)[:30]!r}.")
-    return replace(GanPlace(view), layers=tuple(n for n in LAYERS if n in layers), moves=check_moves(moves))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from dataclasses import replace
 from functools import partial
 from typing import cast
@@ -11,6 +10,7 @@ import streamlit as st
 
 from app.canvas.stage import Moment
 from app.page.keys import PageKeys, write_link
+from app.page.places import open_place, place_in_visit, visit_of
 from app.page.plane_stage import common_view, current_moment, draw_plane_stage
 from app.page.properties import draw_properties
 from app.page.runs import ShownRun, link_parameters
@@ -18,14 +18,7 @@ from app.page.story import ask, choose_target, tell_below
 from app.page.targets import TargetView, draw_own_target, pick_target, target_view
 from app.page.train import draw_controls
 from app.page.visit import draw_problems, open_page, read_visit
-from app.views.gan.canvas import (
-    GanPlace,
-    GanStageView,
-    draw_gan_stage,
-    place_of_link,
-    read_cure,
-    read_place,
-)
+from app.views.gan.canvas import GanPlace, GanStageView, draw_gan_stage, read_cure
 from app.views.gan.charts import draw_gan_charts
 from app.views.gan.numbers import changes_of, draw_gan_code, draw_gan_formula, origin_of, start_cure
 from app.views.gan.odds import draw_odds
@@ -55,7 +48,7 @@ def draw_page() -> None:
     draw_own_target(KEYS, target)
     presets = {"default": MODELS[MODEL].usual(target).settings, **MODELS[MODEL].presets}
     shown = draw_controls(KEYS, MODEL, target, presets, changes=changes_of)
-    moment, place = current_moment(KEYS, shown), current_place(target)
+    moment, place = current_moment(KEYS, shown), place_in_visit(KEYS, GanPlace, target)
     write_link(KEYS, link_parameters(KEYS, MODEL, target, shown, moment) | place.texts())
     try:
         view = target_view(target, DATASETS[target].settings.from_dict(shown.experiment.dataset_settings))
@@ -70,27 +63,15 @@ def draw_page() -> None:
 def read_link(query: dict[str, str], problems: list[str]) -> str:
     """Set everything from a link, the stage too; returns the target."""
     query = query if {"target", "run"} & set(query) else query | FIRST
-    st.session_state[KEYS.own("opened")] = secrets.token_hex(4)
-    target = read_visit(KEYS, query, problems, model=MODEL, target=FIRST["target"])
-    st.session_state[KEYS.own("place")] = place_of_link(query, problems)
-    return target
+    open_place(KEYS, GanPlace, query, problems)
+    return read_visit(KEYS, query, problems, model=MODEL, target=FIRST["target"])
 
 
 def start_on(before: str, target: str) -> None:
     """Another target keeps view and layers, but no moves: they are of the old one."""
-    st.session_state[KEYS.own("place")] = replace(current_place(before), moves="")
+    st.session_state[KEYS.own("place")] = replace(place_in_visit(KEYS, GanPlace, before), moves="")
     if target == FIRST["target"]:
         st.session_state.setdefault(KEYS.widget(f"target.{target}", "std"), NARROW)
-
-
-def current_place(target: str) -> GanPlace:
-    """What the visitor or the link set on the stage."""
-    return read_place(KEYS.told(), visit_of(target)) or st.session_state[KEYS.own("place")]
-
-
-def visit_of(target: str) -> str:
-    """Name of this visit and target: what was set elsewhere says nothing here."""
-    return f"{st.session_state[KEYS.own('opened')]} {target}"
 
 
 def cure_pressed() -> None:
@@ -109,7 +90,7 @@ def stage_view(target: str, view: TargetView, shown: ShownRun) -> GanStageView:
         **vars(about),
         settings=cast(PlaneGanSettings, PlaneGanSettings.from_dict(experiment.settings)),
         place=place,
-        visit=visit_of(target),
+        visit=visit_of(KEYS, target),
         origin=origin_of(experiment) if shown.digest else None,
     )
 

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from app.canvas.component import lane_component
-from app.canvas.told import told_moment
+from app.canvas.place import Place
 from app.theme import both_themes
 from app.views.image_diffusion.asks import MAX_GUIDANCE, MAX_SIGMA, MAX_TEMPERATURE, MOST_CALLS, SOURCES
 from engines.blobs import pack
+from engines.errors import SettingError
 from engines.samplers import SAMPLERS
+from engines.settings import setting
 
 _mount = lane_component(
     "views/image_diffusion/canvas", styles=("canvas/stage", "canvas/image_panels", "views/image_diffusion/canvas")
@@ -22,55 +23,43 @@ _mount = lane_component(
 TASKS = ("noise", "picture", "fill")
 MOST_EXAMPLES = 24
 MOST_CLASSES = 1000
-MASK = frozenset("0123456789abcdef")
 LARGE_PICTURE = 1000  # values; of larger ones fewer chains are shown
+MASK = frozenset("0123456789abcdef")
+
+
+def check_mask(text: str) -> str:
+    """A mask as text.
+
+    Raises:
+        SettingError: If it is none.
+    """
+    if set(text) <= MASK:
+        return text
+    raise SettingError(f"Mask: expected hexadecimal digits, got {text[:20]!r}.")
 
 
 @dataclass(frozen=True)
-class DenoisingPlace:
-    """Where the visitor is.
+class DenoisingPlace(Place):
+    """Where the visitor is."""
 
-    Attributes:
-        task: "noise": chains begin as noise; "picture": as a picture under noise; "fill": parts are drawn anew.
-        source: "network", or "empirical": the closed form.
-        sampler, calls, temperature: How the chains move.
-        label, guidance: What the denoiser is told: a class, -1 nothing, -2 each in turn where chains begin as noise.
-        seed: Of the noise.
-        sigma: Noise over the picture; 0: the usual.
-        example: Which held-out picture.
-        mask: What is drawn anew, as hexadecimal digits of four places each; empty: the lower half.
-        at: Denoising time, 0 noise to 1 picture.
-        chain: The chosen chain.
-    """
-
-    task: str = "noise"
-    source: str = "network"
-    sampler: str = "heun"
-    calls: int = 19
-    label: int = -2
-    guidance: float = 1.0
-    temperature: float = 1.0
-    seed: int = 1
-    sigma: float = 0.0
-    example: int = 0
-    mask: str = ""
-    at: float = 1.0
-    chain: int = 0
-
-
-# Name -> lowest and highest value of the numbers of a place.
-RANGES: Mapping[str, tuple[float, float]] = {
-    "calls": (1, MOST_CALLS),
-    "label": (-2, MOST_CLASSES),
-    "guidance": (0, MAX_GUIDANCE),
-    "temperature": (0, MAX_TEMPERATURE),
-    "seed": (0, 999),
-    "sigma": (0, MAX_SIGMA),
-    "example": (0, MOST_EXAMPLES - 1),
-    "at": (0, 1),
-    "chain": (0, 23),
-}
-CHOICES: Mapping[str, tuple[str, ...]] = {"task": TASKS, "source": SOURCES, "sampler": tuple(SAMPLERS)}
+    task: str = setting("noise", "Task", "Whether chains begin as noise, as a picture, or fill parts.", choices=TASKS)
+    source: str = setting("network", "Source", "The network, or the closed form.", choices=SOURCES)
+    sampler: str = setting("heun", "Sampler", "How the chains move.", choices=tuple(SAMPLERS))
+    calls: int = setting(19, "Calls", "Steps of a chain.", low=1, high=MOST_CALLS)
+    label: int = setting(
+        -2, "Class", "What the denoiser is told; -1 nothing, -2 each in turn in noise.", low=-2, high=MOST_CLASSES
+    )
+    guidance: float = setting(1.0, "Guidance", "How much it counts.", low=0.0, high=MAX_GUIDANCE, digits=4)
+    temperature: float = setting(1.0, "Temperature", "Of the chains.", low=0.0, high=MAX_TEMPERATURE, digits=4)
+    seed: int = setting(1, "Seed", "Of the noise.", low=0, high=999)
+    sigma: float = setting(0.0, "Noise", "Over the picture; 0: the usual.", low=0.0, high=MAX_SIGMA, digits=4)
+    example: int = setting(0, "Example", "Which held-out picture.", low=0, high=MOST_EXAMPLES - 1)
+    mask: str = setting(
+        "", "Mask", "Hexadecimal digits of four places each to be drawn anew; empty: the lower half.",
+        max_length=1024, rule=check_mask,
+    )  # fmt: skip
+    at: float = setting(1.0, "Denoising time", "0 noise, 1 picture.", low=0.0, high=1.0, digits=4)
+    chain: int = setting(0, "Chain", "The chosen one.", low=0, high=23)
 
 
 @dataclass(frozen=True)
@@ -109,7 +98,7 @@ class DenoisingView:
         """The blob that the canvas reads."""
         names = ("run", "attempt", "steps", "dataset", "event_shape", "sigmas", "classes", "own_id", "empirical")
         numbers: dict[str, Any] = {name: getattr(self, name) for name in names}
-        numbers |= {"place": vars(self.place), "usual": vars(DenoisingPlace())}
+        numbers |= {"place": self.place.numbers(), "usual": DenoisingPlace().numbers()}
         numbers |= dict(zip(("n_chains", "columns"), chains_of(self.event_shape), strict=True))
         numbers["samplers"] = [
             {"key": spec.key, "title": spec.title, "idea": spec.idea, "is_random": spec.is_random}
@@ -126,57 +115,5 @@ def chains_of(event_shape: tuple[int, ...]) -> tuple[int, int]:
 
 
 def draw_denoising(view: DenoisingView, *, key: str) -> None:
-    """Mount the bench. Where the visitor is stands in its state; see `read_denoising_place`."""
+    """Mount the bench. Where the visitor is stands in its state; see `DenoisingPlace`."""
     _mount(data=view.to_bytes(), key=key)
-
-
-def read_denoising_place(state: object, run: str, attempt: int) -> DenoisingPlace | None:
-    """The bench's place from its session state, checked; None if there is none, or it is of another run."""
-    moment = told_moment(state, of=f"{run}/{attempt}")
-    if moment is None:
-        return None
-    usual = vars(DenoisingPlace())
-    return DenoisingPlace(**{name: _checked(name, moment.get(name), default) for name, default in usual.items()})
-
-
-def place_of_link(query: Mapping[str, str], problems: list[str]) -> DenoisingPlace:
-    """Where a link opens the bench, and a sentence for each thing in it that is impossible."""
-    found: dict[str, Any] = {}
-    for name, default in vars(DenoisingPlace()).items():
-        if name not in query:
-            continue
-        value = _parsed(query[name], type(default))
-        found[name] = _checked(name, value, default)
-        if value is None or found[name] != value:
-            problems.append(f"Expected {_expected(name)} after {name}=, got {query[name][:20]!r}. The usual is used.")
-    return DenoisingPlace(**found)
-
-
-def _parsed(text: str, kind: type) -> Any:
-    """A text as a number; None if it is none."""
-    if kind is str:
-        return text
-    try:
-        return kind(text)
-    except ValueError:
-        return None
-
-
-def _checked(name: str, value: object, default: Any) -> Any:
-    """A value of a place if it is possible, else its default."""
-    if name in CHOICES:
-        return value if value in CHOICES[name] else default
-    if name == "mask":
-        return value if isinstance(value, str) and set(value) <= MASK and len(value) <= 1024 else default
-    low, high = RANGES[name]
-    if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
-        return default
-    return value if type(default) is float or value == int(value) else default
-
-
-def _expected(name: str) -> str:
-    if name in CHOICES:
-        return "one of " + ", ".join(CHOICES[name])
-    if name == "mask":
-        return "hexadecimal digits"
-    return f"a number from {RANGES[name][0]:g} to {RANGES[name][1]:g}"

@@ -10,6 +10,7 @@ import streamlit as st
 
 from app.page.keys import PageKeys, write_link
 from app.page.pictures import draw_own_picture, draw_own_set, examples_of, open_pictures, own_picture, pick_pictures
+from app.page.places import open_place, place_in_run, start_at
 from app.page.properties import draw_properties
 from app.page.runs import ShownRun, run_parameters, use_usual
 from app.page.story import ask, choose_target, tell_below
@@ -21,8 +22,6 @@ from app.views.image_diffusion.canvas import (
     DenoisingPlace,
     DenoisingView,
     draw_denoising,
-    place_of_link,
-    read_denoising_place,
 )
 from app.views.image_diffusion.numbers import draw_denoising_charts, draw_denoising_code, draw_denoising_formula
 from app.words import plain
@@ -57,20 +56,20 @@ def draw_page() -> None:
     turn = ("Your picture", ":material/add_photo_alternate:", partial(draw_own_picture, KEYS))
     shown = draw_controls(KEYS, MODEL, dataset, presets_of(dataset), turn=turn)
     place = current_place(shown, examples)
-    write_link(KEYS, link_of(dataset, shown, place))
+    write_link(KEYS, run_parameters(KEYS, MODEL, dataset, shown) | place.texts())
     draw_denoising(denoising_view(shown, dataset, examples, place), key=KEYS.canvas("bench"))
     draw_below(shown, dataset)
 
 
 def read_link(query: dict[str, str], problems: list[str]) -> str:
     """Set everything from a link; returns the set of pictures."""
-    st.session_state[KEYS.own("place")] = place_of_link(query, problems)
+    open_place(KEYS, DenoisingPlace, query, problems)
     return open_pictures(KEYS, query, problems, model=MODEL, target=FIRST)
 
 
 def start_on(before: str, dataset: str) -> None:
     """Another set: what is best there."""
-    st.session_state[KEYS.own("place")] = DenoisingPlace()
+    start_at(KEYS, DenoisingPlace())
     use_usual(KEYS, MODEL, dataset)
 
 
@@ -87,18 +86,8 @@ def presets_of(dataset: str) -> dict[str, Settings]:
 
 def current_place(shown: ShownRun, examples: Examples) -> DenoisingPlace:
     """Where the bench says that the visitor is; before it has spoken, where the link says."""
-    attempt = st.session_state.get(KEYS.own("attempt"), 0)
-    told = read_denoising_place(KEYS.told(), shown.digest, attempt)
-    place: DenoisingPlace = told or st.session_state[KEYS.own("place")]
+    place = place_in_run(KEYS, DenoisingPlace, shown)
     return replace(place, label=-2) if place.label >= len(examples.classes) else place
-
-
-def link_of(dataset: str, shown: ShownRun, place: DenoisingPlace) -> dict[str, str]:
-    """What the address bar should say."""
-    usual = vars(DenoisingPlace())
-    changed = {name: value for name, value in vars(place).items() if value != usual[name]}
-    texts = {name: f"{value:g}" if isinstance(value, float) else str(value) for name, value in changed.items()}
-    return run_parameters(KEYS, MODEL, dataset, shown) | texts
 
 
 def denoising_view(shown: ShownRun, dataset: str, examples: Examples, place: DenoisingPlace) -> DenoisingView:

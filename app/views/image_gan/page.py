@@ -9,6 +9,7 @@ import streamlit as st
 
 from app.page.keys import PageKeys, current_settings, store_settings, write_link
 from app.page.pictures import draw_own_set, examples_of, open_pictures, pick_pictures
+from app.page.places import open_place, place_in_run, start_at
 from app.page.properties import draw_properties
 from app.page.runs import (
     ShownRun,
@@ -20,7 +21,7 @@ from app.page.runs import (
 from app.page.story import ask, choose_target, tell_below
 from app.page.train import draw_controls
 from app.page.visit import draw_problems, open_page
-from app.views.image_gan.canvas import GamePlace, GameView, draw_game, game_place_of_link, read_game_place
+from app.views.image_gan.canvas import GamePlace, GameView, draw_game
 from app.views.image_gan.numbers import (
     cured,
     draw_game_charts,
@@ -62,7 +63,7 @@ def draw_page() -> None:
     model: str = st.session_state[KEYS.own("model")]
     turn = (GAMES[model], ":material/swap_horiz:", draw_kinds)
     shown = draw_controls(KEYS, model, dataset, presets_of(model, dataset), turn=turn)
-    place = current_place(shown)
+    place = place_in_run(KEYS, GamePlace, shown)
     write_link(KEYS, link_of(model, dataset, shown, place))
     draw_game(
         game_view(shown, examples, place), key=KEYS.canvas("bench"), on_cure=partial(train_with_cure, model, dataset)
@@ -77,7 +78,7 @@ def read_link(query: dict[str, str], problems: list[str]) -> str:
         problems.append(f"Expected one of {', '.join(GAMES)} after game=, got {model[:20]!r}. The first is shown.")
         model = "picture_gan"
     st.session_state[KEYS.own("model")] = model
-    st.session_state[KEYS.own("place")] = game_place_of_link(query, problems)
+    open_place(KEYS, GamePlace, query, problems)
     return open_pictures(KEYS, query, problems, model=model, target=FIRST)
 
 
@@ -108,7 +109,7 @@ def draw_kinds() -> None:
 def start_over(model: str, dataset: str) -> None:
     """Set the page up with what a model does best with on a set."""
     st.session_state[KEYS.own("model")], st.session_state[KEYS.own("target")] = model, dataset
-    st.session_state[KEYS.own("place")] = GamePlace()
+    start_at(KEYS, GamePlace())
     st.session_state[KEYS.own("problems")] = []
     use_usual(KEYS, model, dataset)
 
@@ -139,20 +140,10 @@ def presets_of(model: str, dataset: str) -> dict[str, Settings]:
     }
 
 
-def current_place(shown: ShownRun) -> GamePlace:
-    """Where the studio says that the visitor is; before it has spoken, where the link says."""
-    attempt = st.session_state.get(KEYS.own("attempt"), 0)
-    told = read_game_place(KEYS.told(), shown.digest, attempt)
-    return told or st.session_state[KEYS.own("place")]
-
-
 def link_of(model: str, dataset: str, shown: ShownRun, place: GamePlace) -> dict[str, str]:
     """What the address bar should say."""
-    usual = vars(GamePlace())
-    changed = {name: value for name, value in vars(place).items() if value != usual[name]}
-    texts = {name: f"{value:g}" if isinstance(value, float) else str(value) for name, value in changed.items()}
     game = {} if model == "picture_gan" else {"game": model}
-    return run_parameters(KEYS, model, dataset, shown) | game | texts
+    return run_parameters(KEYS, model, dataset, shown) | game | place.texts()
 
 
 def game_view(shown: ShownRun, examples: Examples, place: GamePlace) -> GameView:

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from app.canvas.component import lane_component
-from app.canvas.told import told_moment
+from app.canvas.place import Place
 from app.theme import both_themes
 from engines.blobs import pack
+from engines.settings import setting
 
 _mount = lane_component(
     "views/latent_space/canvas", styles=("canvas/stage", "canvas/image_panels", "views/latent_space/canvas")
 )
 TABS = ("sweep", "traversal", "rebuild", "path", "prior", "radius", "yours")
+FARTHEST, MOST_LATENTS, MOST_MEMBERS = 1e6, 64, 100
 
 
 @dataclass(frozen=True)
@@ -29,12 +30,14 @@ class Member:
 
 
 @dataclass(frozen=True)
-class Place:
-    """Where the visitor is: which model, at which latent (None: at the first example), with which tab open."""
+class StudioPlace(Place):
+    """Where the visitor is; no latent: at the first example."""
 
-    member: int = 0
-    z: tuple[float, ...] | None = None
-    tab: str = ""
+    member: int = setting(-1, "Model", "Of the run; -1: the plain VAE.", low=-1, high=MOST_MEMBERS - 1)
+    z: tuple[float, ...] | None = setting(
+        None, "Latent", "That is decoded.", low=-FARTHEST, high=FARTHEST, most=MOST_LATENTS, digits=5
+    )
+    tab: str = setting("", "Tab", "Which rows are open.", choices=("", *TABS))
 
 
 @dataclass(frozen=True)
@@ -69,7 +72,7 @@ class StudioView:
     classes: tuple[str, ...]
     factors: tuple[str, ...]
     is_conditional: bool
-    place: Place
+    place: StudioPlace
     own: np.ndarray | None = None
     own_id: str = ""
 
@@ -79,23 +82,11 @@ class StudioView:
         numbers: dict[str, Any] = {name: getattr(self, name) for name in names}
         numbers |= {name: list(getattr(self, name)) for name in ("event_shape", "classes", "factors")}
         numbers["members"] = [vars(member) for member in self.members]
-        numbers |= {"member": self.place.member, "z": self.place.z, "tab": self.place.tab}
-        numbers["themes"] = both_themes()
+        numbers |= self.place.numbers() | {"themes": both_themes()}
         arrays = {"originals": self.originals} | ({} if self.own is None else {"own": self.own})
         return pack(arrays, numbers)
 
 
 def draw_studio(view: StudioView, *, key: str) -> None:
-    """Mount the studio. Where the visitor is stands in its state; see `read_place`."""
+    """Mount the studio. Where the visitor is stands in its state; see `StudioPlace`."""
     _mount(data=view.to_bytes(), key=key)
-
-
-def read_place(state: object, run: str, attempt: int) -> Place | None:
-    """The studio's place from its session state, checked; None if there is none, or it is of another run."""
-    moment = told_moment(state, of=f"{run}/{attempt}")
-    if moment is None:
-        return None
-    member, z, tab = moment.get("member"), moment.get("z"), moment.get("tab")
-    is_z = isinstance(z, list) and all(isinstance(v, int | float) and math.isfinite(v) for v in z)
-    place = tuple(float(v) for v in z) if is_z else None  # pyright: ignore[reportOptionalIterable]
-    return Place(member if type(member) is int else 0, place, tab if tab in TABS else "")

@@ -11,12 +11,13 @@ import streamlit as st
 from app.page.bounds import draw_bound_charts, draw_bound_formula, draw_model_code
 from app.page.keys import PageKeys, write_link
 from app.page.pictures import draw_own_picture, draw_own_set, examples_of, open_pictures, own_picture, pick_pictures
+from app.page.places import open_place, place_in_run, start_at
 from app.page.properties import draw_properties
 from app.page.runs import ShownRun, run_parameters, use_usual
 from app.page.story import ask, choose_target, tell_below
 from app.page.train import draw_controls
 from app.page.visit import draw_problems, open_page
-from app.views.latent_space.canvas import Member, Place, StudioView, draw_studio, read_place
+from app.views.latent_space.canvas import Member, StudioPlace, StudioView, draw_studio
 from app.words import plain
 from engines.datasets import Examples
 from engines.errors import DataError
@@ -58,25 +59,13 @@ def read_link(query: dict[str, str], problems: list[str]) -> str:
     """Set everything from a link; returns the set of pictures."""
     model = "conditional_vae" if query.get("kind") == "conditional_vae" else "vae"
     st.session_state[KEYS.own("model")] = model
-    st.session_state[KEYS.own("place")] = place_of_link(query)
+    open_place(KEYS, StudioPlace, query, problems)
     return open_pictures(KEYS, query, problems, model=model, target=FIRST)
-
-
-def place_of_link(query: dict[str, str]) -> Place:
-    """Where a link opens the studio; what in it is no place is left out."""
-    member = query.get("member", "")
-    try:
-        z = tuple(float(v) for v in query["z"].split())[:64] if "z" in query else None
-    except ValueError:
-        z = None
-    return Place(
-        int(member) if member.isascii() and member.isdigit() and len(member) < 3 else -1, z, query.get("tab", "")
-    )
 
 
 def start_on(before: str, dataset: str) -> None:
     """Another set: what is best there."""
-    st.session_state[KEYS.own("place")] = Place(-1)
+    start_at(KEYS, StudioPlace())
     use_usual(KEYS, st.session_state[KEYS.own("model")], dataset)
 
 
@@ -112,15 +101,10 @@ def presets_of(model: str, dataset: str) -> dict[str, Settings]:
     }
 
 
-def current_place(shown: ShownRun) -> Place:
-    """Where the studio says that the visitor is; before it has spoken, where the link says."""
-    attempt = st.session_state.get(KEYS.own("attempt"), 0)
-    told = read_place(KEYS.told(), shown.digest, attempt)
-    place: Place = told or st.session_state[KEYS.own("place")]
-    n_models = len(members_of(shown))
-    if not 0 <= place.member < n_models:
-        place = replace(place, member=first_member(shown))
-    return place
+def current_place(shown: ShownRun) -> StudioPlace:
+    """Where the visitor is, with a model that this run has."""
+    place = place_in_run(KEYS, StudioPlace, shown)
+    return place if 0 <= place.member < len(members_of(shown)) else replace(place, member=first_member(shown))
 
 
 def members_of(shown: ShownRun) -> tuple[Member, ...]:
@@ -145,16 +129,14 @@ def first_member(shown: ShownRun) -> int:
     return min(range(len(betas)), key=lambda k: abs(betas[k] - 1))
 
 
-def link_of(model: str, dataset: str, shown: ShownRun, place: Place) -> dict[str, str]:
+def link_of(model: str, dataset: str, shown: ShownRun, place: StudioPlace) -> dict[str, str]:
     """What the address bar should say."""
     link = run_parameters(KEYS, model, dataset, shown)
     link |= {"kind": model} if model != "vae" else {}
-    link |= {"member": str(place.member)} if len(members_of(shown)) > 1 else {}
-    link |= {"z": " ".join(f"{v:g}" for v in place.z)} if place.z else {}
-    return link | ({"tab": place.tab} if place.tab else {})
+    return link | (place if len(members_of(shown)) > 1 else replace(place, member=-1)).texts()
 
 
-def studio_view(shown: ShownRun, examples: Examples, place: Place) -> StudioView:
+def studio_view(shown: ShownRun, examples: Examples, place: StudioPlace) -> StudioView:
     """What the studio shows of this run."""
     shape = examples.event_shape
     own = own_picture(KEYS, shape)
@@ -178,7 +160,7 @@ def studio_view(shown: ShownRun, examples: Examples, place: Place) -> StudioView
     )
 
 
-def draw_below(shown: ShownRun, place: Place, examples: Examples) -> None:
+def draw_below(shown: ShownRun, place: StudioPlace, examples: Examples) -> None:
     """Under the studio: numbers, properties, experiments, charts, code."""
     tell_below(
         KEYS,

@@ -2,19 +2,40 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 from app.canvas.component import lane_component
-from app.canvas.points import Point, checked_point
+from app.canvas.place import Place
+from app.canvas.points import Point
 from app.canvas.stage import StageView
 from app.canvas.told import told_moment
+from engines.settings import setting
 
 FARTHEST = 1000.0
+VIEWS = ("plane", "q")
 
 _mount = lane_component(
     "views/plane_vae/canvas", styles=("canvas/stage", "views/plane_vae/canvas"), states=("moment", "lane")
 )
+
+
+@dataclass(frozen=True)
+class PosteriorPlace(Place):
+    """What a visitor set on the stage; no point: a point of the data."""
+
+    x: Point | None = setting(None, "Point", "Whose posterior is shown.", low=-FARTHEST, high=FARTHEST, digits=3)
+    view: str = setting("plane", "View", "The whole latent plane, or what lies around q.", choices=VIEWS)
+
+    def numbers(self) -> dict[str, Any]:
+        """As the canvas takes and tells it."""
+        return {"x": self.x, "zoomed": self.view == "q"}
+
+    @classmethod
+    def of_told(cls, moment: Mapping[str, Any]) -> Self:
+        """Where a canvas says that its visitor is; what is impossible gives way to the default."""
+        return super().of_told({**moment, "view": "q" if moment.get("zoomed") is True else "plane"})
 
 
 @dataclass(frozen=True)
@@ -44,18 +65,14 @@ class PosteriorStageView(StageView):
 
 
 def draw_posterior_stage(view: PosteriorStageView, *, key: str) -> None:
-    """Mount the stage. Its moment is read with `read_moment`, the point with `read_point`."""
+    """Mount the stage. Its moment is read with `read_moment`, the rest with `read_place`."""
     _mount(data=view.to_bytes(), key=key)
 
 
-def read_point(state: object, place: str) -> Point | None:
-    """The point that the stage's visitor chose at this place, checked; None if there is none or it is nonsense."""
-    moment = told_moment(state, place=place)
-    return checked_point(moment.get("x"), farthest=FARTHEST) if moment else None
-
-
-def read_zoomed(state: object) -> bool | None:
-    """Whether the stage's visitor looks around q; None if nothing was told."""
+def read_place(state: object, visit: str, held: PosteriorPlace) -> PosteriorPlace:
+    """What the stage's visitor set, over what is held; a point that was chosen in another visit says nothing here."""
     moment = told_moment(state)
-    zoomed = moment.get("zoomed") if moment else None
-    return zoomed if isinstance(zoomed, bool) else None
+    if moment is None:
+        return held
+    found = PosteriorPlace.of_told(moment)
+    return PosteriorPlace(found.x if found.x and moment.get("place") == visit else held.x, found.view)

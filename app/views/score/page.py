@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from dataclasses import replace
 from typing import cast
 
@@ -11,6 +10,7 @@ import streamlit as st
 from app.canvas.points import Point, point_of_text
 from app.canvas.stage import Moment
 from app.page.keys import PageKeys, texts_of, write_link
+from app.page.places import name_visit, visit_of
 from app.page.plane_stage import common_view, current_moment, draw_plane_stage
 from app.page.properties import draw_properties
 from app.page.runs import ShownRun, link_parameters
@@ -81,7 +81,7 @@ def read_link(query: dict[str, str], problems: list[str]) -> str:
     point = point_of_text(text, farthest=FARTHEST)
     if text and point is None:
         problems.append(f"Expected two numbers for x, such as 0.5,-1, got {text[:20]!r}. No point is chosen.")
-    st.session_state[KEYS.own("opened")] = secrets.token_hex(4)
+    name_visit(KEYS)
     st.session_state[KEYS.own("walk")], st.session_state[KEYS.own("point")] = cast(WalkSettings, walk), point
     return target
 
@@ -94,12 +94,12 @@ def start_on(before: str, target: str) -> None:
 
 def current_walk(target: str) -> WalkSettings:
     """The walk that the visitor or the link set on this target."""
-    return read_walk(KEYS.told(), place_of(target)) or st.session_state[KEYS.own("walk")]
+    return read_walk(KEYS.told(), visit_of(KEYS, target)) or st.session_state[KEYS.own("walk")]
 
 
 def current_point(target: str) -> Point | None:
     """The point that the visitor or the link chose on this target; None if nobody did."""
-    told = read_point(KEYS.told(), place_of(target))
+    told = read_point(KEYS.told(), visit_of(KEYS, target))
     return told or st.session_state.get(KEYS.own("point"))
 
 
@@ -107,11 +107,6 @@ def own_link(walk: WalkSettings, point: Point | None) -> dict[str, str]:
     """What a link says of walk and point."""
     link = {f"walk.{name}": text for name, text in walk.changed().items()}
     return link | ({} if point is None else {"x": f"{point[0]:g},{point[1]:g}"})
-
-
-def place_of(target: str) -> str:
-    """Name of this visit and target: a walk that was set elsewhere says nothing here."""
-    return f"{st.session_state[KEYS.own('opened')]} {target}"
 
 
 def stage_view(target: str, view: TargetView, shown: ShownRun) -> ScoreStageView:
@@ -130,7 +125,7 @@ def stage_view(target: str, view: TargetView, shown: ShownRun) -> ScoreStageView
         trained=trained_range(settings),
         walk=st.session_state[KEYS.own("walk")],
         point=st.session_state[KEYS.own("point")],
-        place=place_of(target),
+        place=visit_of(KEYS, target),
         is_denoising=settings.objective == "denoising",
     )
 

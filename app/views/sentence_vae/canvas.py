@@ -2,36 +2,31 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
 from app.canvas.component import lane_component
-from app.canvas.told import told_moment
+from app.canvas.place import Place
 from app.theme import both_themes
 from engines.blobs import pack
+from engines.settings import setting
 
 _mount = lane_component("views/sentence_vae/canvas", styles=("canvas/stage", "views/sentence_vae/canvas"))
-MOST_LATENTS = 64
-Way = Literal["straight", "round"]
+WAYS = ("straight", "round")
+FARTHEST, MOST_LATENTS = 1e6, 64
 
 
 @dataclass(frozen=True)
-class NamePlace:
-    """Where the visitor is.
+class NamePlace(Place):
+    """Where the visitor is; without a share of the way not yet anywhere, so that the lab shows the way."""
 
-    Attributes:
-        t: Share of the way from the first name to the second; None: not yet anywhere, so the lab shows the way.
-        way: Straight, or round along the sphere.
-        z: A latent off the way, or None.
-    """
-
-    t: float | None = None
-    way: Way = "straight"
-    z: tuple[float, ...] | None = None
+    t: float | None = setting(None, "Share", "Of the way between the names.", low=0.0, high=1.0, digits=4)
+    way: str = setting("straight", "Way", "Straight, or round along the sphere.", choices=WAYS)
+    z: tuple[float, ...] | None = setting(
+        None, "Latent", "Off the way.", low=-FARTHEST, high=FARTHEST, most=MOST_LATENTS, digits=5
+    )
 
 
 @dataclass(frozen=True)
@@ -62,44 +57,11 @@ class NameLabView:
     def to_bytes(self) -> bytes:
         """The blob that the canvas reads."""
         numbers: dict[str, Any] = {name: getattr(self, name) for name in ("run", "visit", "attempt", "steps", "a", "b")}
-        numbers |= {"symbols": list(self.symbols)} | vars(self.place)
+        numbers |= {"symbols": list(self.symbols)} | self.place.numbers()
         numbers["themes"] = both_themes()
         return pack({"probe": self.probe}, numbers)
 
 
 def draw_namelab(view: NameLabView, *, key: str) -> None:
-    """Mount the lab. Where the visitor is stands in its state; see `read_name_place`."""
+    """Mount the lab. Where the visitor is stands in its state; see `NamePlace`."""
     _mount(data=view.to_bytes(), key=key)
-
-
-def read_name_place(state: object, run: str, attempt: int) -> NamePlace | None:
-    """The lab's place from its session state, checked; None if there is none, or it is of another run."""
-    moment = told_moment(state, of=f"{run}/{attempt}")
-    if moment is None:
-        return None
-    t, z = moment.get("t"), moment.get("z")
-    if t is not None and not _is_share(t):
-        return None
-    is_z = isinstance(z, list) and len(z) <= MOST_LATENTS and all(_is_number(v) for v in z)
-    place = tuple(float(v) for v in z) if is_z else None  # pyright: ignore[reportOptionalIterable]
-    return NamePlace(None if t is None else float(t), "round" if moment.get("way") == "round" else "straight", place)
-
-
-def place_of_link(query: Mapping[str, str]) -> NamePlace:
-    """Where a link opens the lab; what in it is no place is left out."""
-    try:
-        t = float(query["t"]) if "t" in query else None
-        z = tuple(float(v) for v in query["z"].split())[:MOST_LATENTS] if "z" in query else None
-    except ValueError:
-        t, z = None, None
-    t = t if t is None or _is_share(t) else None
-    z = z if z and all(math.isfinite(v) for v in z) else None
-    return NamePlace(t, "round" if query.get("way") == "round" else "straight", z)
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and math.isfinite(value)
-
-
-def _is_share(value: object) -> bool:
-    return isinstance(value, int | float) and 0 <= value <= 1

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
-from uuid import uuid4
 
 import numpy as np
 import streamlit as st
 
+from app.canvas.told import told_moment
 from app.page.bounds import draw_bound_charts
 from app.page.keys import PageKeys, write_link
+from app.page.places import open_place, place_in_run, training_of, visit_of
 from app.page.properties import draw_properties
 from app.page.runs import ShownRun, open_link, run_parameters, use_usual
 from app.page.story import ask, tell_below
 from app.page.train import draw_controls
 from app.page.visit import draw_problems, open_page
-from app.views.sentence_vae.canvas import NameLabView, NamePlace, draw_namelab, place_of_link, read_name_place
+from app.views.sentence_vae.canvas import NameLabView, NamePlace, draw_namelab
 from app.views.sentence_vae.numbers import PAIRS, draw_name_code, draw_name_formula, draw_names, draw_pairs, open_names
 from engines.datasets import DATASETS
 from engines.models import MODELS
@@ -57,28 +58,23 @@ def read_link(query: dict[str, str], problems: list[str]) -> str:
         problems.append(f"{DATASETS[dataset].title} is no list of names. The place names are shown.")
         use_usual(KEYS, MODEL, DATASET)
     problems += open_names(KEYS, query.get("a", PAIRS[0][0]), query.get("b", PAIRS[0][1]))
-    st.session_state[KEYS.own("visit")] = uuid4().hex
-    st.session_state[KEYS.own("place")] = place_of_link(query)
+    open_place(KEYS, NamePlace, query, problems)
     return DATASET
 
 
 def current_place(shown: ShownRun) -> NamePlace:
-    """Where the lab says that the visitor is; before it has spoken, where the link says."""
-    attempt = st.session_state.get(KEYS.own("attempt"), 0)
-    told = read_name_place(KEYS.told(), shown.digest, attempt)
-    if told is None:
-        return st.session_state[KEYS.own("place")]
-    st.session_state[KEYS.own("place")] = replace(told, z=None)  # another run has other latents
-    return told
+    """Where the visitor is; in another run it is the same share of the way, but that has other latents."""
+    place = place_in_run(KEYS, NamePlace, shown)
+    if told_moment(KEYS.told(), of=training_of(KEYS, shown)) is not None:
+        st.session_state[KEYS.own("place")] = replace(place, z=None)
+    return place
 
 
 def link_of(shown: ShownRun, a: str, b: str, place: NamePlace) -> dict[str, str]:
     """What the address bar should say."""
     link = {"a": a, "b": b} | run_parameters(KEYS, MODEL, DATASET, shown)
     del link["target"]
-    link |= {} if place.t is None else {"t": f"{place.t:g}"}
-    link |= {} if place.way == "straight" else {"way": place.way}
-    return link | ({"z": " ".join(f"{v:g}" for v in place.z)} if place.z else {})
+    return link | place.texts()
 
 
 def lab_view(shown: ShownRun, a: str, b: str, place: NamePlace) -> NameLabView:
@@ -86,7 +82,7 @@ def lab_view(shown: ShownRun, a: str, b: str, place: NamePlace) -> NameLabView:
     examples = DATASETS[DATASET].examples()
     return NameLabView(
         run=shown.digest,
-        visit=st.session_state[KEYS.own("visit")],
+        visit=visit_of(KEYS),
         attempt=st.session_state.get(KEYS.own("attempt"), 0),
         steps=shown.experiment.steps,
         a=a,

@@ -7,37 +7,45 @@ from dataclasses import dataclass
 import numpy as np
 
 from app.canvas.component import lane_component
-from app.canvas.told import told_moment
+from app.canvas.place import Place
 from app.theme import both_themes
 from engines.blobs import pack
+from engines.errors import SettingError
+from engines.settings import setting
 
 _mount = lane_component("views/vq_vae/canvas", styles=("canvas/stage", "canvas/image_panels", "views/vq_vae/canvas"))
 TABS = ("rebuilt", "drawn", "swap", "live", "yours")
 DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 MOST_EXAMPLES = 48
 MAX_TEMPERATURE = 1.5
+MOST_CELLS, MOST_DIGITS = 1024, 4096
+
+
+def check_digits(text: str) -> str:
+    """Codes as text, of whatever model.
+
+    Raises:
+        SettingError: If they are none.
+    """
+    if set(text) <= set(DIGITS):
+        return text
+    raise SettingError(f"Codes: expected two digits or small letters for each, got {text[:20]!r}.")
 
 
 @dataclass(frozen=True)
-class CodePlace:
+class CodePlace(Place):
     """Where the visitor is.
 
-    Attributes:
-        example: The held-out example that was opened.
-        codes: Both maps as text if they were changed (two digits of base 36 a code, the coarse map first), else empty.
-        level: 0: the coarse map is open, 1: the fine one.
-        cell: The chosen cell of that map.
-        tab: Which rows are open.
-        seed, temperature: Of the draws.
+    Codes are both maps as text if they were changed: two digits of base 36 a code, the coarse map first.
     """
 
-    example: int = 0
-    codes: str = ""
-    level: int = 1
-    cell: int = 0
-    tab: str = ""
-    seed: int = 1
-    temperature: float = 1.0
+    example: int = setting(0, "Example", "Which held-out one was opened.", low=0, high=MOST_EXAMPLES - 1)
+    codes: str = setting("", "Codes", "Of a changed picture.", max_length=MOST_DIGITS, rule=check_digits)
+    level: int = setting(1, "Map", "0: the coarse one is open, 1: the fine one.", low=0, high=1)
+    cell: int = setting(0, "Cell", "The chosen one of that map.", low=0, high=MOST_CELLS - 1)
+    tab: str = setting("", "Tab", "Which rows are open.", choices=("", *TABS))
+    seed: int = setting(1, "Seed", "Of the draws.", low=0, high=10**6 - 1)
+    temperature: float = setting(1.0, "Temperature", "Of the draws.", low=0.0, high=MAX_TEMPERATURE, digits=4)
 
 
 @dataclass(frozen=True)
@@ -73,34 +81,15 @@ class CodebookView:
     def to_bytes(self) -> bytes:
         """The blob that the canvas reads."""
         names = ("run", "attempt", "steps", "event_shape", "padded", "shapes", "n_codes", "own_id")
-        numbers = {name: getattr(self, name) for name in names} | {"place": vars(self.place)}
+        numbers = {name: getattr(self, name) for name in names} | {"place": self.place.numbers()}
         numbers["themes"] = both_themes()
         arrays = {"originals": self.originals} | ({} if self.own is None else {"own": self.own})
         return pack(arrays, numbers)
 
 
 def draw_codebook(view: CodebookView, *, key: str) -> None:
-    """Mount the workbench. Where the visitor is stands in its state; see `read_code_place`."""
+    """Mount the workbench. Where the visitor is stands in its state; see `CodePlace`."""
     _mount(data=view.to_bytes(), key=key)
-
-
-def read_code_place(state: object, run: str, attempt: int) -> CodePlace | None:
-    """The workbench's place from its session state, checked; None if there is none, or it is of another run."""
-    moment = told_moment(state, of=f"{run}/{attempt}")
-    if moment is None:
-        return None
-    known = CodePlace()
-    tab, codes, temperature = moment.get("tab"), moment.get("codes"), moment.get("temperature")
-    is_warm = isinstance(temperature, int | float) and 0 <= temperature <= MAX_TEMPERATURE
-    return CodePlace(
-        example=_whole(moment.get("example"), MOST_EXAMPLES, known.example),
-        codes=codes if isinstance(codes, str) and set(codes) <= set(DIGITS) else "",
-        level=_whole(moment.get("level"), 2, known.level),
-        cell=_whole(moment.get("cell"), 1024, known.cell),
-        tab=tab if tab in TABS else "",
-        seed=_whole(moment.get("seed"), 10**6, known.seed),
-        temperature=float(temperature) if is_warm else 1.0,  # pyright: ignore[reportArgumentType]
-    )
 
 
 def check_codes(text: str, n_cells: int, n_codes: int) -> str:
@@ -109,7 +98,3 @@ def check_codes(text: str, n_cells: int, n_codes: int) -> str:
         return f"Expected {n_cells} codes of two digits each after codes=, got {text[:20]!r}."
     largest = max(int(text[i : i + 2], 36) for i in range(0, len(text), 2))
     return "" if largest < n_codes else f"Expected codes from 0 to {n_codes - 1} after codes=, got {largest}."
-
-
-def _whole(value: object, end: int, default: int) -> int:
-    return value if type(value) is int and 0 <= value < end else default

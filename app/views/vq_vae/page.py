@@ -9,24 +9,17 @@ from functools import partial
 import numpy as np
 import streamlit as st
 
+from app.canvas.told import told_moment
 from app.page.bounds import draw_bound_charts
 from app.page.keys import PageKeys, write_link
 from app.page.pictures import draw_own_picture, draw_own_set, examples_of, open_pictures, own_picture, pick_pictures
+from app.page.places import open_place, place_in_run, start_at, training_of
 from app.page.properties import draw_properties
 from app.page.runs import ShownRun, run_parameters, use_usual
 from app.page.story import ask, choose_target, tell_below
 from app.page.train import draw_controls
 from app.page.visit import draw_problems, open_page
-from app.views.vq_vae.canvas import (
-    MAX_TEMPERATURE,
-    MOST_EXAMPLES,
-    TABS,
-    CodebookView,
-    CodePlace,
-    check_codes,
-    draw_codebook,
-    read_code_place,
-)
+from app.views.vq_vae.canvas import CodebookView, CodePlace, check_codes, draw_codebook
 from app.views.vq_vae.numbers import draw_code_formula, draw_codes_code
 from app.words import plain
 from engines.datasets import Examples
@@ -66,38 +59,20 @@ def draw_page() -> None:
     turn = ("Your picture", ":material/add_photo_alternate:", partial(draw_own_picture, KEYS))
     shown = draw_controls(KEYS, MODEL, dataset, presets_of(dataset), turn=turn)
     place = current_place(shown, shapes)
-    write_link(KEYS, link_of(dataset, shown, place))
+    write_link(KEYS, run_parameters(KEYS, MODEL, dataset, shown) | place.texts())
     draw_codebook(codebook_view(shown, examples, shapes, place), key=KEYS.canvas("codebook"))
     draw_below(shown, examples)
 
 
 def read_link(query: dict[str, str], problems: list[str]) -> str:
     """Set everything from a link; returns the set of pictures."""
-    st.session_state[KEYS.own("place")] = place_of_link(query, problems)
+    open_place(KEYS, CodePlace, query, problems)
     return open_pictures(KEYS, query, problems, model=MODEL, target=FIRST)
-
-
-def place_of_link(query: dict[str, str], problems: list[str]) -> CodePlace:
-    """Where a link opens the workbench, and a sentence for each thing in it that is impossible."""
-    usual, tab = CodePlace(), query.get("tab", "")
-    whole = {
-        name: _whole(query, name, getattr(usual, name), end, problems)
-        for name, end in {"example": MOST_EXAMPLES, "level": 2, "cell": 1024, "seed": 10**6}.items()
-    }
-    try:
-        temperature = float(query.get("temperature", "1"))
-    except ValueError:
-        temperature = math.nan
-    if not 0 <= temperature <= MAX_TEMPERATURE:
-        problems.append(f"Expected a temperature from 0 to {MAX_TEMPERATURE}. The default, 1, is used.")
-        temperature = 1.0
-    tab = tab if tab in TABS else ""
-    return CodePlace(codes=query.get("codes", ""), tab=tab, temperature=temperature, **whole)
 
 
 def start_on(before: str, dataset: str) -> None:
     """Another set: what is best there."""
-    st.session_state[KEYS.own("place")] = CodePlace()
+    start_at(KEYS, CodePlace())
     use_usual(KEYS, MODEL, dataset)
 
 
@@ -128,10 +103,9 @@ def presets_of(dataset: str) -> dict[str, Settings]:
 
 def current_place(shown: ShownRun, shapes: Shapes) -> CodePlace:
     """Where the workbench says that the visitor is; before it has spoken, where the link says."""
-    attempt = st.session_state.get(KEYS.own("attempt"), 0)
-    told = read_code_place(KEYS.told(), shown.digest, attempt)
-    place: CodePlace = told or st.session_state[KEYS.own("place")]
-    if told is None and shown.experiment.digest != st.session_state.setdefault(KEYS.own("of"), shown.experiment.digest):
+    place = place_in_run(KEYS, CodePlace, shown)
+    is_told = told_moment(KEYS.told(), of=training_of(KEYS, shown)) is not None
+    if not is_told and shown.experiment.digest != st.session_state.setdefault(KEYS.own("of"), shown.experiment.digest):
         place = replace(place, codes="")  # codes of the link mean nothing to another model
     n_codes = VqVaeSettings.from_dict(shown.experiment.settings).n_codes
     if place.codes and (wrong := check_codes(place.codes, count_cells(shapes), n_codes)):
@@ -144,15 +118,6 @@ def current_place(shown: ShownRun, shapes: Shapes) -> CodePlace:
     if place.cell >= math.prod(shapes[place.level]):
         place = replace(place, cell=0)
     return place
-
-
-def link_of(dataset: str, shown: ShownRun, place: CodePlace) -> dict[str, str]:
-    """What the address bar should say."""
-    usual = vars(CodePlace())
-    texts = {name: f"{value:g}" if isinstance(value, float) else str(value) for name, value in vars(place).items()}
-    return run_parameters(KEYS, MODEL, dataset, shown) | {
-        name: text for name, text in texts.items() if getattr(place, name) != usual[name]
-    }
 
 
 def codebook_view(shown: ShownRun, examples: Examples, shapes: Shapes, place: CodePlace) -> CodebookView:
@@ -184,14 +149,6 @@ def draw_below(shown: ShownRun, examples: Examples) -> None:
         charts=lambda: draw_bound_charts(shown.run, 0, MODELS[MODEL].title, key=KEYS.own("charts")),
         code=lambda: draw_codes_code(shown.experiment),
     )
-
-
-def _whole(query: dict[str, str], name: str, default: int, end: int, problems: list[str]) -> int:
-    text = query.get(name, str(default))
-    if text.isascii() and text.isdigit() and len(text) < 9 and int(text) < end:
-        return int(text)
-    problems.append(f"Expected a whole number from 0 to {end - 1} after {name}=, got {text[:20]!r}.")
-    return default
 
 
 draw_page()
