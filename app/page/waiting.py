@@ -36,7 +36,8 @@ def waits(slot: ShownRun) -> bool:
 def draw_waiting(keys: PageKeys, shown: ShownRun) -> None:
     """One line while what was asked for waits; the page runs anew once it begins."""
     if shown.asked is not None:
-        st.fragment(partial(_tell, keys, shown.asked), run_every=EVERY)()
+        tell_queue = partial(_tell, keys, shown.asked)
+        st.fragment(tell_queue, run_every=EVERY)()
 
 
 def _tell(keys: PageKeys, asked: ShownRun) -> None:

@@ -172,6 +172,7 @@ CLOCKED = {  # function -> why the clock may run
     "_draw_chips": "a line of words in the sidebar, while a run of this visit goes on",
     "draw": "the stage where WebSockets are blocked",
     "draw_replay": "the same",
+    "tell_queue": "a line while a training of this visit waits for a worker, which no canvas watches meanwhile",
 }
 
 
