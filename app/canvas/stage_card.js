@@ -2,7 +2,7 @@
 
 import { GRID, Panel } from "./density.js";
 import { element } from "./live.js";
-import { powerText } from "./number_text.js";
+import { withError } from "./number_text.js";
 
 export const EMPTY = new Float32Array(GRID * GRID);
 
@@ -21,11 +21,7 @@ export function blend(values, goal, share, small) {
 
 export const dot = (role) => element("i", { className: `dot ${role}` });
 
-export function klText(metrics) {
-  if (!metrics) return "–";
-  const digits = (v) => (metrics.kl > 1e4 ? powerText(v, 1) : v.toFixed(metrics.kl < 0.1 ? 4 : 3));
-  return `${digits(metrics.kl)} ± ${digits(metrics.kl_error)} nats`;
-}
+export const klText = (metrics) => (metrics ? `${withError(metrics.kl, metrics.kl_error)} nats` : "–");
 
 /** The title of a card, with what stands beside it at the right. */
 export const heading = (title, ...tags) =>

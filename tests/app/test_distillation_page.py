@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -136,7 +137,8 @@ def test_a_stored_run_of_points_has_its_numbers(small_points: Run, home: House, 
     page = come(as_link(POINTS, **{"plan.steps": "20"}))
     last, latex = small_points.snapshots[-1].metrics, " ".join(box.value for box in page.latex)
     for name in ("teacher_kl", "kl", "distilled_kl"):
-        assert f"{last[name]:.3f}" in latex
+        digits = max(0, min(4, -math.floor(math.log10(last[f"{name}_error"]))))
+        assert f"{last[name]:.{digits}f}" in latex and f"{last[f'{name}_error']:.{digits}f}" in latex
     table = next(box.value for box in page.markdown if "1,000 samples" in box.value)
     assert "2 passes" in table and "1 pass |" in table
 

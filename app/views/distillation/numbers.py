@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -29,6 +30,7 @@ POWER = r"w \sum_f \frac{(P_{\text{student}}(f) - P_{\text{data}}(f))^2}{\sum_f 
 PAIRS = r"v \, \mathbb{E}_z \Big| \frac{x_{\text{student}}(z) - x_{\text{teacher}}(z)}{\sigma} \Big|^2"
 TERMS = {"power": POWER, "pair": PAIRS}
 BEST = {"distillation": ("distillation", "moons"), "tone_distillation": ("tone_distillation", "tones")}
+MOST_DIGITS = 4  # of a number with its error
 HUGE = 1e4  # nats from which on a number is written with an exponent
 
 
@@ -64,6 +66,15 @@ def nats(value: float, digits: int = 3) -> str:
     return rf"{figures}\cdot 10^{{{int(power)}}}"
 
 
+def with_error(value: float, error: float, colour: str = "") -> str:
+    """A number with its standard error in LaTeX, both to the digit in which the error begins."""
+    digits = min(MOST_DIGITS, max(0, -math.floor(math.log10(error)))) if error > 0 else MOST_DIGITS
+    text = nats(value, digits)
+    if colour:
+        text = rf"\textcolor{{{colour}}}{{{text}}}"
+    return rf"{text} \pm {nats(error, digits)}"
+
+
 # ---- numbers ----
 
 
@@ -78,13 +89,11 @@ def draw_distillation_formula(experiment: Experiment, run: Run | None) -> None:
         st.caption("Once a run has ended, its numbers stand here.")
         return
     teal, orange = ROLES["field"]["light"], ROLES["model"]["light"]
-    lines = [
-        rf"\text{{KL}}(\text{{student}} \,\|\, \text{{teacher}}) &= {nats(found['distilled_kl'])} \pm "
-        rf"{nats(found['distilled_kl_error'], 4)}"
-    ]
+    kl = with_error(found["distilled_kl"], found["distilled_kl_error"])
+    lines = [rf"\text{{KL}}(\text{{student}} \,\|\, \text{{teacher}}) &= {kl}"]
     for who, name, colour in (("teacher", "teacher_", teal), ("student", "", orange)):
-        kl, error = nats(found[f"{name}kl"]), nats(found[f"{name}kl_error"], 4)
-        lines.append(rf"\text{{KL}}(\text{{data}} \,\|\, \text{{{who}}}) &= \textcolor{{{colour}}}{{{kl}}} \pm {error}")
+        kl = with_error(found[f"{name}kl"], found[f"{name}kl_error"], colour)
+        lines.append(rf"\text{{KL}}(\text{{data}} \,\|\, \text{{{who}}}) &= {kl}")
     st.latex(r"\begin{aligned} " + r" \\ ".join(lines) + r"\ \text{nats} \end{aligned}")
     st.caption(_words(weights))
 

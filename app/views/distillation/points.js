@@ -3,7 +3,7 @@
 import { GRID, toGrid } from "../../canvas/density.js";
 import { element, ramp, wantsStillness } from "../../canvas/live.js";
 import { mountStage } from "../../canvas/mounting.js";
-import { powerText } from "../../canvas/number_text.js";
+import { powerText, withError } from "../../canvas/number_text.js";
 import { Stage } from "../../canvas/stage.js";
 import { blend, card, dot, EMPTY } from "../../canvas/stage_card.js";
 import { waitingWords } from "../../canvas/watching/words.js";
@@ -138,7 +138,7 @@ class DistillationStage extends Stage {
       at = this.current?.step ?? 0;
     const text = (name) =>
       Number.isFinite(metrics?.[`${name}kl`])
-        ? `${short(metrics[`${name}kl`])} ± ${short(metrics[`${name}kl_error`])} nats`
+        ? `${withError(metrics[`${name}kl`], metrics[`${name}kl_error`])} nats`
         : "–";
     [teacher.value.textContent, model.value.textContent, difference.value.textContent] = [
       "teacher_",
