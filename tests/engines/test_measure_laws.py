@@ -236,6 +236,16 @@ def test_rows_that_are_not_finite_are_told(name: str, value: float, which: int) 
         SETS[name](*sets)
 
 
+@pytest.mark.parametrize("measure", [lambda x, y: folded_share(x, y, 1.0), lambda x, y: mode_table(x, y, x, y)])
+def test_a_translation_of_nothing_or_of_rows_that_are_not_finite_is_told(measure: Callable[..., object]) -> None:
+    x, y = two_sets(40, 40)
+    with pytest.raises(ShapeError, match="two sets of at least"):
+        measure(x[:0], y[:0])
+    y[3, 1] = float("nan")
+    with pytest.raises(DataError, match="1 of 40 rows"):
+        measure(x, y)
+
+
 # ---- codes and factors ----
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from engines.metrics.distances import squared_distances
+from engines.metrics.distances import check_sets, squared_distances
 from engines.metrics.modes import mode_shares
 
 FAR = 0.5  # of a domain's width: neighbours after the translation that were farther apart than that before were folded
@@ -22,14 +22,25 @@ def folded_share(x: Tensor, made: Tensor, width: float) -> float:
 
     Returns:
         0 for a map that only stretches and turns; that of a random pairing for one that forgets where it came from.
+
+    Raises:
+        ShapeError: If there are fewer than two points.
+        DataError: If a number is not finite.
     """
+    check_sets(x, made, least=2)
     apart = squared_distances(made.double(), made.double())
     apart.fill_diagonal_(float("inf"))
     return float(((x - x[apart.argmin(1)]).norm(dim=1) > FAR * width).double().mean())
 
 
 def mode_table(x: Tensor, made: Tensor, modes: Tensor, targets: Tensor) -> Tensor:
-    """Where the points of each mode go: rows of shares, (modes of A, modes of B); a mode without points has zeros."""
+    """Where the points of each mode go: rows of shares, (modes of A, modes of B); a mode without points has zeros.
+
+    Raises:
+        ShapeError: If there are no points.
+        DataError: If a number is not finite.
+    """
+    check_sets(x, made)
     source = squared_distances(x.double(), modes.to(x.device).double()).argmin(1)
     rows = []
     for k in range(len(modes)):
