@@ -138,7 +138,8 @@ class Flow(nn.Module):
         Args:
             n: How many.
             rng: Random source; row i of the samples depends on it and on i alone.
-            temperature: Scale of the noise; 1 samples the model itself, less keeps to the middle of the base.
+            temperature: Factor on the standard deviation of the noise; 1 samples the model itself, less keeps to the
+                middle of the base.
 
         Returns:
             Shape (n, D), data units.

@@ -375,7 +375,8 @@ PLANE_VAE = ModelSpec(
         "β = 0": replace(DEFAULT, beta=0.0),
         "β = 8": replace(DEFAULT, beta=8.0),
     },
-    paper="Kingma, Welling 2014, Auto-encoding variational Bayes, arXiv:1312.6114; Cremer et al. 2018, 1801.03558",
+    paper="Kingma, Welling 2014, Auto-encoding variational Bayes, arXiv:1312.6114; "
+    "Cremer et al. 2018, arXiv:1801.03558",
     absent={
         "log_prob": "The integral over the latents has no closed form: log_prob_estimate computes it by quadrature.",
         "to_latent": "A point has a cloud of latents, not one: use encode.",
