@@ -18,6 +18,7 @@ def test_back_takes_one_press_and_the_page_is_as_it_was_left(visit: Callable) ->
     visitor.page.get_by_test_id("stSidebar").get_by_role("link").nth(0).click()
     visitor.wait_until(lambda: "/score" not in visitor.page.url, "another page")
     expect(visitor.page.get_by_role("heading", level=1)).to_contain_text("Gaussian")
+    visitor.wait_for_link(target="moons")  # the other page has written its address: it would do so after Back, too
     visitor.page.go_back()
     visitor.wait_until(lambda: visitor.page.url == left, "the address that was left")
     expect(visitor.page.get_by_role("heading", level=1)).to_contain_text("slope")
